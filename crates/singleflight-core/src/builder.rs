@@ -1,0 +1,97 @@
+//! How a group is made when the defaults do not fit.
+
+use crate::group::Group;
+use crate::hasher::DefaultHashBuilder;
+use crate::policy::PanicPolicy;
+
+/// The most shards a group can have.
+const MOST_SHARDS: usize = 1 << 16;
+
+/// How many shards a group has unless told otherwise: enough that two threads rarely
+/// meet at one lock where there are threads, one where there are none.
+const DEFAULT_SHARDS: usize = if cfg!(feature = "std") { 16 } else { 1 };
+
+/// Makes a [`Group`] whose settings differ from the defaults.
+///
+/// # Examples
+///
+/// ```
+/// use singleflight_core::{Builder, Group, PanicPolicy};
+///
+/// let group: Group<String, u64> = Builder::new()
+///     .shards(4)
+///     .panic_policy(PanicPolicy::HandOver)
+///     .max_followers(1_000)
+///     .build();
+/// assert_eq!(group.shards(), 4);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder<S = DefaultHashBuilder> {
+    pub(crate) hasher: S,
+    pub(crate) shards: usize,
+    pub(crate) panic_policy: PanicPolicy,
+    pub(crate) max_followers: u32,
+}
+
+impl Builder {
+    /// Starts from the defaults.
+    pub fn new() -> Self {
+        Self {
+            hasher: DefaultHashBuilder::default(),
+            shards: DEFAULT_SHARDS,
+            panic_policy: PanicPolicy::default(),
+            max_followers: u32::MAX,
+        }
+    }
+}
+
+impl<S> Builder<S> {
+    /// Sets the hash builder.
+    ///
+    /// The shard is chosen by bits 41 to 56 of the hash and hashbrown uses the lowest and
+    /// the highest bits, so a hasher must spread its entropy over all 64: an identity
+    /// hash of small integers puts every key into one shard.
+    pub fn hasher<T>(self, hasher: T) -> Builder<T> {
+        Builder {
+            hasher,
+            shards: self.shards,
+            panic_policy: self.panic_policy,
+            max_followers: self.max_followers,
+        }
+    }
+
+    /// Sets the number of shards, each a lock with its part of the keys.
+    ///
+    /// It is rounded up to a power of two and kept within 1 and 65,536. The default is 16
+    /// with the feature `std`, on which threads block one another, and 1 without.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards.clamp(1, MOST_SHARDS).next_power_of_two();
+        self
+    }
+
+    /// Sets what a panic in the work does to the followers.
+    pub fn panic_policy(mut self, policy: PanicPolicy) -> Self {
+        self.panic_policy = policy;
+        self
+    }
+
+    /// Sets how many followers one flight may have. A call beyond that is refused at once
+    /// with [`TooManyFollowers`](crate::CallError::TooManyFollowers). No limit by default.
+    pub fn max_followers(mut self, most: u32) -> Self {
+        self.max_followers = most;
+        self
+    }
+
+    /// Makes the group.
+    #[must_use = "a group coalesces nothing until it is used"]
+    pub fn build<K, V>(self) -> Group<K, V, S> {
+        Group::from_builder(self)
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,156 @@
+//! The shared part of one flight, made by its first follower. It knows no keys.
+//!
+//! | phase | slot in the table | `vacant` | `landing` |
+//! |---|---|---|---|
+//! | led | yes | false | empty |
+//! | vacant: leader lost, nobody has claimed | yes | true | empty |
+//! | landing: the slot is gone, the result on its way | no | false | empty |
+//! | landed | no | false | written |
+//!
+//! Who may change what:
+//!
+//! - `vacant`, `followers`, `claimants`: whoever holds the lock of the slot's shard, and
+//!   only while the slot is in the table. `vacant` may be read by anyone as a hint: what
+//!   it says is checked again under the lock before anybody acts on it.
+//! - `landing`: whoever took the slot out of the table, once. Removal is by identity and
+//!   under the lock, so there is exactly one such writer.
+
+use core::panic::{RefUnwindSafe, UnwindSafe};
+
+use crate::error::CallError;
+use crate::outcome::{Outcome, Role};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Arc, Guarded, WriteOnce};
+use crate::wait::Signal;
+
+/// What a flight ended with.
+struct Landing<V> {
+    result: Result<V, CallError>,
+    /// How many followers there were when the slot left the table.
+    followers: usize,
+}
+
+/// What followers of one flight share.
+pub(crate) struct Flight<V> {
+    landing: WriteOnce<Landing<V>>,
+    /// Where the followers sleep.
+    pub(crate) signal: Signal,
+    /// Nobody leads. Written under the shard's lock.
+    vacant: AtomicBool,
+    /// How many wait, those without work included.
+    followers: Guarded,
+    /// How many of those who wait have work of their own.
+    claimants: Guarded,
+}
+
+impl<V> Flight<V> {
+    pub(crate) fn new() -> Self {
+        Self {
+            landing: WriteOnce::new(),
+            signal: Signal::new(),
+            vacant: AtomicBool::new(false),
+            followers: Guarded::new(),
+            claimants: Guarded::new(),
+        }
+    }
+
+    // ---- under the lock of the slot's shard ----
+
+    pub(crate) fn followers(&self) -> u32 {
+        self.followers.get()
+    }
+
+    /// Registers one more follower with work, unless there are `most` already.
+    pub(crate) fn admit(&self, most: u32) -> bool {
+        let followers = self.followers.get();
+        if followers >= most {
+            return false;
+        }
+        self.followers.set(followers + 1);
+        self.claimants.set(self.claimants.get() + 1);
+        true
+    }
+
+    /// Forgets a follower who goes away or becomes the leader.
+    pub(crate) fn dismiss(&self, has_work: bool) {
+        self.followers.set(self.followers.get() - 1);
+        if has_work {
+            self.disarm();
+        }
+    }
+
+    /// Notes that a follower has no work of its own after all.
+    pub(crate) fn disarm(&self) {
+        self.claimants.set(self.claimants.get() - 1);
+    }
+
+    /// Whether a follower is left that could lead.
+    pub(crate) fn has_claimants(&self) -> bool {
+        self.claimants.get() > 0
+    }
+
+    /// Opens the flight for the first follower who is polled.
+    ///
+    /// Pairs with the look in `Follower`: it is stored before the notification.
+    pub(crate) fn vacate(&self) {
+        self.vacant.store(true, Ordering::Release);
+    }
+
+    /// Takes the lead if nobody has it.
+    pub(crate) fn claim(&self) -> bool {
+        let vacant = self.is_vacant();
+        if vacant {
+            self.vacant.store(false, Ordering::Release);
+        }
+        vacant
+    }
+
+    // ---- without the lock ----
+
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.vacant.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn has_landed(&self) -> bool {
+        self.landing.is_set()
+    }
+
+    /// Hands the result to everyone who waits. Only for whoever took the slot out of the
+    /// table (P2: it leaves the table before the result is handed out).
+    pub(crate) fn land(&self, result: Result<V, CallError>) {
+        let followers = self.followers.get() as usize;
+        self.landing.set(Landing { result, followers });
+        self.signal.notify_all();
+    }
+
+    /// Takes one caller's share of the result of a landed flight: a clone, or the value
+    /// itself if this caller is the last to hold the flight.
+    ///
+    /// The clone is made without any lock and after the flight has landed, so a `Clone`
+    /// that panics costs its own caller the value and nobody else.
+    pub(crate) fn share(flight: Arc<Self>, role: Role) -> Result<Outcome<V>, CallError>
+    where
+        V: Clone,
+    {
+        let landing = match Arc::try_unwrap(flight) {
+            Ok(flight) => flight.landing.into_inner(),
+            Err(flight) => flight.landing.with(Landing::clone),
+        };
+        let Landing { result, followers } = landing.expect("only a landed flight is shared out");
+        result.map(|value| Outcome::new(value, role, followers))
+    }
+}
+
+impl<V: Clone> Clone for Landing<V> {
+    fn clone(&self) -> Self {
+        Self {
+            result: self.result.clone(),
+            followers: self.followers,
+        }
+    }
+}
+
+// The same under every feature set, whatever the cell and the event say: no caller's code
+// runs while a flight is half changed.
+impl<V> UnwindSafe for Flight<V> {}
+impl<V> RefUnwindSafe for Flight<V> {}

@@ -1,0 +1,297 @@
+//! The callers that wait: with work of their own, or without.
+
+use core::fmt;
+
+use crate::error::CallError;
+use crate::flight::Flight;
+use crate::group::Handle;
+use crate::leader::Leader;
+use crate::outcome::{Outcome, Role};
+use crate::slot::Id;
+use crate::sync::Arc;
+
+/// A caller that waits for a flight and has work of its own: if the leader is lost, it may
+/// become the leader.
+///
+/// Dropping it leaves the flight, whoever leads.
+///
+/// # What wakers may do
+///
+/// event-listener, by which followers sleep, calls and drops wakers under a lock of its own.
+/// A waker that, from inside `wake`, `wake_by_ref` or `Drop`, polls or drops a follower of
+/// the same flight deadlocks, and one that panics leaves the followers behind it asleep.
+/// Executors schedule from their wakers and are not concerned.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use singleflight_core::{Group, Joined, Turn};
+///
+/// let group: Group<u64, &str> = Group::new();
+/// let Ok(Joined::Leader(leader)) = group.join(7) else { unreachable!() };
+/// let Ok(Joined::Follower(follower)) = group.join(7) else { unreachable!() };
+///
+/// drop(leader);
+/// let Ok(Turn::Lead(leader)) = follower.wait().await else { unreachable!() };
+/// assert_eq!(leader.complete("made by the follower").value, "made by the follower");
+/// # });
+/// ```
+#[must_use = "dropping a follower leaves the flight"]
+pub struct Follower<G: Handle> {
+    seat: Seat<G>,
+}
+
+/// A caller that waits for a flight and has no work of its own: it never leads. If only
+/// such callers are left when the leader is lost, they receive
+/// [`LeaderLost`](CallError::LeaderLost).
+///
+/// Made by [`Follower::without_work`]. Dropping it leaves the flight, whoever leads.
+#[must_use = "dropping a watcher leaves the flight"]
+pub struct Watcher<G: Handle> {
+    seat: Seat<G>,
+}
+
+/// How a follower's wait ended.
+#[derive(Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a flight lands, or its follower leads"
+)]
+#[must_use = "a turn holds the value, or the duty to lead"]
+pub enum Turn<G: Handle> {
+    /// The flight landed; this is the follower's share.
+    Landed(Outcome<G::Value>),
+    /// The leader was lost; the follower leads the same flight now.
+    Lead(Leader<G>),
+}
+
+/// A registered place in a flight. Given up on drop.
+struct Seat<G: Handle> {
+    /// Empty once the follower has its result or has become the leader.
+    place: Option<Place<G>>,
+}
+
+struct Place<G: Handle> {
+    group: G,
+    flight: Arc<Flight<G::Value>>,
+    hash: u64,
+    id: Id,
+    has_work: bool,
+}
+
+/// What a follower sees when it looks.
+enum Sight {
+    Landed,
+    Claimed,
+}
+
+impl<G: Handle> Follower<G> {
+    pub(crate) fn new(group: G, hash: u64, id: Id, flight: Arc<Flight<G::Value>>) -> Self {
+        let place = Place {
+            group,
+            flight,
+            hash,
+            id,
+            has_work: true,
+        };
+        Self {
+            seat: Seat { place: Some(place) },
+        }
+    }
+
+    /// Waits until the flight lands, or until it is this follower's turn to lead.
+    ///
+    /// Allocates nothing: where it sleeps is part of the future.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaderPanicked`](CallError::LeaderPanicked) if the work panicked and the group
+    /// shares panics.
+    ///
+    /// # Panics
+    ///
+    /// If `V::clone` panics; nobody else is concerned.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the flight. Nobody else is concerned.
+    pub async fn wait(self) -> Result<Turn<G>, CallError>
+    where
+        G::Value: Clone,
+    {
+        let sight = self.seat.until_seen().await;
+        self.seat.conclude(sight)
+    }
+
+    /// Parks the calling thread until the flight lands, or until it is this follower's turn
+    /// to lead.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Blocking
+    ///
+    /// Never call it on a thread that polls tasks: it stops them all, and if one of them
+    /// is the leader, for ever.
+    #[cfg(all(feature = "std", not(target_family = "wasm")))]
+    pub fn wait_blocking(self) -> Result<Turn<G>, CallError>
+    where
+        G::Value: Clone,
+    {
+        let sight = self.seat.until_seen_blocking();
+        self.seat.conclude(sight)
+    }
+
+    /// Waits on without work of its own: for callers that cannot lead.
+    ///
+    /// If the leader is lost already and no other follower has work, the flight ends now.
+    pub fn without_work(mut self) -> Watcher<G> {
+        let place = self.seat.place.take().map(|mut place| {
+            place.has_work = false;
+            place
+        });
+        let seat = Seat { place };
+        if let Some(place) = &seat.place {
+            place.group.disarm(place.hash, place.id);
+        }
+        Watcher { seat }
+    }
+}
+
+impl<G: Handle> Watcher<G> {
+    /// Waits until the flight lands.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaderLost`](CallError::LeaderLost) if nobody is left who could lead, and as
+    /// [`Follower::wait`].
+    ///
+    /// # Panics
+    ///
+    /// If `V::clone` panics; nobody else is concerned.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the flight. Nobody else is concerned.
+    pub async fn wait(self) -> Result<Outcome<G::Value>, CallError>
+    where
+        G::Value: Clone,
+    {
+        self.seat.until_seen().await;
+        self.seat.share()
+    }
+
+    /// Parks the calling thread until the flight lands.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Blocking
+    ///
+    /// As [`Follower::wait_blocking`].
+    #[cfg(all(feature = "std", not(target_family = "wasm")))]
+    pub fn wait_blocking(self) -> Result<Outcome<G::Value>, CallError>
+    where
+        G::Value: Clone,
+    {
+        self.seat.until_seen_blocking();
+        self.seat.share()
+    }
+}
+
+impl<G: Handle> Place<G> {
+    /// Looks once. Pairs with `Flight::vacate` and `Flight::land`, which write before they
+    /// notify.
+    fn look(&self) -> Option<Sight> {
+        if self.flight.has_landed() {
+            Some(Sight::Landed)
+        } else if self.has_work && self.flight.is_vacant() && self.group.claim(self.hash, self.id) {
+            Some(Sight::Claimed)
+        } else {
+            None
+        }
+    }
+}
+
+impl<G: Handle> Seat<G> {
+    fn place(&self) -> &Place<G> {
+        self.place.as_ref().expect("a follower waits once")
+    }
+
+    async fn until_seen(&self) -> Sight {
+        let place = self.place();
+        place.flight.signal.until(|| place.look()).await
+    }
+
+    #[cfg(all(feature = "std", not(target_family = "wasm")))]
+    fn until_seen_blocking(&self) -> Sight {
+        let place = self.place();
+        place.flight.signal.until_blocking(|| place.look())
+    }
+
+    fn conclude(mut self, sight: Sight) -> Result<Turn<G>, CallError>
+    where
+        G::Value: Clone,
+    {
+        match sight {
+            Sight::Landed => self.share().map(Turn::Landed),
+            Sight::Claimed => {
+                let Place {
+                    group, hash, id, ..
+                } = self.place.take().expect("a follower concludes once");
+                Ok(Turn::Lead(Leader::new(group, hash, id)))
+            }
+        }
+    }
+
+    fn share(mut self) -> Result<Outcome<G::Value>, CallError>
+    where
+        G::Value: Clone,
+    {
+        let place = self.place.take().expect("a follower concludes once");
+        Flight::share(place.flight, Role::Follower)
+    }
+}
+
+impl<G: Handle> Drop for Seat<G> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place.take() {
+            place.group.leave(place.hash, place.id, place.has_work);
+        }
+    }
+}
+
+impl<G: Handle> fmt::Debug for Seat<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut seat = f.debug_struct("Seat");
+        if let Some(place) = &self.place {
+            seat.field("flight", &place.id)
+                .field("landed", &place.flight.has_landed())
+                .field("vacant", &place.flight.is_vacant());
+        }
+        seat.finish_non_exhaustive()
+    }
+}
+
+impl<G: Handle> fmt::Debug for Follower<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Follower").field(&self.seat).finish()
+    }
+}
+
+impl<G: Handle> fmt::Debug for Watcher<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watcher").field(&self.seat).finish()
+    }
+}

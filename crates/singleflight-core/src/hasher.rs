@@ -1,0 +1,65 @@
+//! The hasher that a group has unless another is given.
+
+use core::fmt;
+use core::hash::{BuildHasher, Hasher};
+
+/// The default hash builder of a group: fast, and seeded anew for each group.
+///
+/// It is hashbrown's default (foldhash), under a name of ours so that a new hashbrown is
+/// no breaking change here. An attacker who does not see hash values or timings cannot
+/// aim for collisions; it is not a cryptographic hash. Where keys come from the network
+/// and that is not enough, give `std::hash::RandomState` (`SipHash`) to
+/// [`Group::with_hasher`](crate::Group::with_hasher).
+///
+/// Without an operating system the seed has little to draw on (addresses); there, give a
+/// builder that is seeded from the device's own randomness if keys are hostile.
+#[derive(Clone, Default)]
+pub struct DefaultHashBuilder(hashbrown::DefaultHashBuilder);
+
+impl BuildHasher for DefaultHashBuilder {
+    type Hasher = DefaultHasher;
+
+    #[inline]
+    fn build_hasher(&self) -> DefaultHasher {
+        DefaultHasher(self.0.build_hasher())
+    }
+}
+
+impl fmt::Debug for DefaultHashBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DefaultHashBuilder").finish_non_exhaustive()
+    }
+}
+
+/// The hasher that [`DefaultHashBuilder`] builds.
+#[derive(Clone)]
+pub struct DefaultHasher(hashbrown::DefaultHasher);
+
+/// Forwards each integer width, so that an integer key takes the short way.
+macro_rules! forward {
+    ($($write:ident($ty:ty)),* $(,)?) => {$(
+        #[inline]
+        fn $write(&mut self, value: $ty) {
+            self.0.$write(value);
+        }
+    )*};
+}
+
+impl Hasher for DefaultHasher {
+    forward! {
+        write(&[u8]), write_u8(u8), write_u16(u16), write_u32(u32), write_u64(u64),
+        write_u128(u128), write_usize(usize), write_i8(i8), write_i16(i16), write_i32(i32),
+        write_i64(i64), write_i128(i128), write_isize(isize),
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0.finish()
+    }
+}
+
+impl fmt::Debug for DefaultHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DefaultHasher").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod builder;
+mod error;
+mod flight;
+mod follower;
+mod front_end;
+mod group;
+mod hasher;
+mod join;
+mod key;
+mod leader;
+mod listing;
+mod outcome;
+mod policy;
+mod shard;
+mod slot;
+mod stats;
+mod sync;
+mod wait;
+
+pub use builder::Builder;
+pub use error::{CallError, LeaderPanicked};
+pub use follower::{Follower, Turn, Watcher};
+pub use group::{Group, Handle};
+pub use hasher::{DefaultHashBuilder, DefaultHasher};
+pub use join::Joined;
+pub use key::{ByPointer, ByRef, ByValue, Key};
+pub use leader::Leader;
+pub use listing::FlightInfo;
+pub use outcome::{Outcome, Role};
+pub use policy::PanicPolicy;
+pub use stats::Stats;

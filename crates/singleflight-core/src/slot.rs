@@ -1,0 +1,135 @@
+//! A flight as it stands in the table: for most of them, all there ever is.
+
+use core::num::NonZeroU64;
+
+use crate::flight::Flight;
+use crate::sync::Arc;
+
+/// Tells the flights of one shard apart for ever. Removal is by identity, never by key,
+/// so that an old flight cannot evict a newer one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Id(NonZeroU64);
+
+impl Id {
+    /// The lowest bit of a slot's tag says "forgotten", so ids count in twos.
+    const STEP: u64 = 2;
+
+    pub(crate) const FIRST: Self = Self(NonZeroU64::MIN.saturating_add(Self::STEP - 1));
+
+    /// Returns this id and steps to the next. At a flight a nanosecond, they last for 292 years.
+    pub(crate) fn advance(&mut self) -> Self {
+        let id = *self;
+        self.0 = id.0.saturating_add(Self::STEP);
+        id
+    }
+}
+
+/// A key in the table. It moves behind an `Arc` when someone lists what is in flight, so
+/// that the listing can be read with no lock held and no `Clone` asked for.
+enum SlotKey<K> {
+    Own(K),
+    Shared(Arc<K>),
+    /// Only for the moment of moving from the one to the other.
+    Moving,
+}
+
+/// One flight in the table: 40 bytes with a `u64` key.
+pub(crate) struct Slot<K, V> {
+    /// Kept, so that a growing table calls no caller's code and the leader finds the
+    /// slot without hashing again.
+    pub(crate) hash: u64,
+    /// The id; with the lowest bit set, forgotten: joined no more, still found by id.
+    tag: NonZeroU64,
+    key: SlotKey<K>,
+    /// Made by the first follower.
+    pub(crate) shared: Option<Arc<Flight<V>>>,
+}
+
+impl<K, V> Slot<K, V> {
+    pub(crate) fn new(hash: u64, id: Id, key: K) -> Self {
+        Self {
+            hash,
+            tag: id.0,
+            key: SlotKey::Own(key),
+            shared: None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, id: Id) -> bool {
+        self.tag == id.0 || self.tag == id.0 | 1
+    }
+
+    pub(crate) fn id(&self) -> Id {
+        Id(NonZeroU64::new(self.tag.get() & !1).unwrap_or(self.tag))
+    }
+
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.tag.get() & 1 == 1
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.tag |= 1;
+    }
+
+    pub(crate) fn followers(&self) -> u32 {
+        self.shared.as_ref().map_or(0, |flight| flight.followers())
+    }
+
+    /// Whether a call for the key that `matches` accepts may join this flight.
+    #[inline]
+    pub(crate) fn is_open_for(&self, hash: u64, matches: impl FnOnce(&K) -> bool) -> bool {
+        self.hash == hash
+            && !self.is_forgotten()
+            && match &self.key {
+                SlotKey::Own(key) => matches(key),
+                SlotKey::Shared(key) => matches(key),
+                SlotKey::Moving => false,
+            }
+    }
+
+    /// Returns the key in a form that outlives the lock.
+    pub(crate) fn share_key(&mut self) -> Option<Arc<K>> {
+        let key = match core::mem::replace(&mut self.key, SlotKey::Moving) {
+            SlotKey::Own(key) => Arc::new(key),
+            SlotKey::Shared(key) => key,
+            SlotKey::Moving => return None,
+        };
+        self.key = SlotKey::Shared(Arc::clone(&key));
+        Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_slot_with_a_word_for_a_key_has_forty_bytes() {
+        assert_eq!(size_of::<Slot<u64, u64>>(), 40);
+        assert_eq!(size_of::<Option<Slot<u64, u64>>>(), 40);
+    }
+
+    #[test]
+    fn a_forgotten_slot_keeps_its_id() {
+        let mut next = Id::FIRST;
+        let (first, second) = (next.advance(), next.advance());
+        let mut slot: Slot<u64, ()> = Slot::new(1, second, 7);
+        assert!(slot.is(second) && !slot.is(first) && !slot.is(next));
+        assert!(slot.is_open_for(1, |key| *key == 7));
+        slot.forget();
+        assert!(slot.is(second) && slot.id() == second && slot.is_forgotten());
+        assert!(!slot.is(next), "ids leave room for the bit");
+        assert!(!slot.is_open_for(1, |key| *key == 7));
+    }
+
+    #[test]
+    fn a_listed_key_is_still_matched() {
+        let mut slot: Slot<u64, ()> = Slot::new(1, Id::FIRST, 7);
+        let listed = slot.share_key().map(|key| *key);
+        assert_eq!(listed, Some(7));
+        assert!(slot.is_open_for(1, |key| *key == 7));
+        assert!(slot.share_key().is_some());
+    }
+}

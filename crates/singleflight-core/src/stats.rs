@@ -1,0 +1,52 @@
+//! Counts of what a group has done, kept under the shards' locks as plain integers.
+
+use core::ops::AddAssign;
+
+/// What a group has done since it was made.
+///
+/// Each shard counts under its own lock, so the counts cost no atomic operation; a sum
+/// over the shards is taken shard by shard and is exact once the calls have ended.
+/// `led + followed + refused` equals the number of calls.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Calls that led when they came: they found no flight, or a vacant one.
+    pub led: u64,
+    /// Calls that joined a flight when they came, whatever became of them.
+    pub followed: u64,
+    /// Calls that were refused ([`TooManyFollowers`](crate::CallError::TooManyFollowers)).
+    pub refused: u64,
+    /// Flights that landed with a value.
+    pub landed: u64,
+    /// Flights that ended with [`LeaderPanicked`](crate::CallError::LeaderPanicked).
+    pub panicked: u64,
+    /// Leaders that were lost: dropped, aborted, or handed over on purpose.
+    pub abandoned: u64,
+    /// Vacant flights that someone claimed.
+    pub handed_over: u64,
+    /// Flights that were forgotten.
+    pub forgotten: u64,
+}
+
+impl AddAssign for Stats {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            led,
+            followed,
+            refused,
+            landed,
+            panicked,
+            abandoned,
+            handed_over,
+            forgotten,
+        } = other;
+        self.led += led;
+        self.followed += followed;
+        self.refused += refused;
+        self.landed += landed;
+        self.panicked += panicked;
+        self.abandoned += abandoned;
+        self.handed_over += handed_over;
+        self.forgotten += forgotten;
+    }
+}

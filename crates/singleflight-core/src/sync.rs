@@ -1,0 +1,172 @@
+//! The one file that knows which lock, which atomics and which `Arc` are in use.
+//!
+//! | feature or cfg | lock | when several are on |
+//! |---|---|---|
+//! | `cfg(loom)` | loom's | wins over all |
+//! | `critical-section` | interrupts masked | wins over `std`, as it does in event-listener |
+//! | `std` | `std::sync::Mutex` | |
+//! | none | `spin::Mutex` | |
+//!
+//! `std` never spins: a spinning waiter burns the time that a preempted holder
+//! needs to let go. `critical-section` wins because a build that turns it on has
+//! an interrupt handler somewhere that must not meet a held lock.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+#[cfg(all(not(loom), not(feature = "portable-atomic")))]
+pub(crate) use alloc::sync::Arc;
+#[cfg(all(not(loom), not(feature = "portable-atomic")))]
+pub(crate) use core::sync::atomic;
+#[cfg(loom)]
+pub(crate) use loom::sync::{Arc, atomic};
+#[cfg(all(not(loom), feature = "portable-atomic"))]
+pub(crate) use {portable_atomic as atomic, portable_atomic_util::Arc};
+
+/// The `Arc` that callers can name, where there is one.
+#[cfg(target_has_atomic = "ptr")]
+pub(crate) use alloc::sync::Arc as PublicArc;
+
+/// A shared, immutable text. Never modelled: loom's `Arc` holds sized values only.
+#[cfg(any(loom, not(feature = "portable-atomic")))]
+pub(crate) type Text = PublicArc<str>;
+#[cfg(all(not(loom), feature = "portable-atomic"))]
+pub(crate) type Text = Arc<str>;
+
+#[cfg(loom)]
+type Inner<T> = loom::sync::Mutex<T>;
+#[cfg(all(not(loom), feature = "critical-section"))]
+type Inner<T> = critical_section::Mutex<core::cell::RefCell<T>>;
+#[cfg(all(not(loom), not(feature = "critical-section"), feature = "std"))]
+type Inner<T> = std::sync::Mutex<T>;
+#[cfg(all(not(loom), not(feature = "critical-section"), not(feature = "std")))]
+type Inner<T> = spin::Mutex<T>;
+
+/// A lock that is only ever held for the length of one closure.
+///
+/// The one piece of caller's code that runs under it is key equality. If that
+/// panics, nothing has been changed yet, so poisoning is ignored.
+pub(crate) struct Mutex<T>(Inner<T>);
+
+impl<T> Mutex<T> {
+    #[cfg(any(loom, not(feature = "critical-section")))]
+    pub(crate) fn new(value: T) -> Self {
+        Self(Inner::new(value))
+    }
+
+    #[cfg(all(not(loom), feature = "critical-section"))]
+    pub(crate) fn new(value: T) -> Self {
+        Self(Inner::new(core::cell::RefCell::new(value)))
+    }
+
+    #[cfg(any(loom, all(feature = "std", not(feature = "critical-section"))))]
+    #[inline]
+    pub(crate) fn with<R>(&self, inside: impl FnOnce(&mut T) -> R) -> R {
+        let mut guard = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        inside(&mut guard)
+    }
+
+    #[cfg(all(not(loom), feature = "critical-section"))]
+    #[inline]
+    pub(crate) fn with<R>(&self, inside: impl FnOnce(&mut T) -> R) -> R {
+        critical_section::with(|token| inside(&mut self.0.borrow_ref_mut(token)))
+    }
+
+    #[cfg(all(not(loom), not(feature = "critical-section"), not(feature = "std")))]
+    #[inline]
+    pub(crate) fn with<R>(&self, inside: impl FnOnce(&mut T) -> R) -> R {
+        inside(&mut self.0.lock())
+    }
+}
+
+/// A cell that is written once, by one writer, and then read by many.
+///
+/// [`spin::Once`] spins only when two writers meet, and the flight has exactly one
+/// (whoever took its slot out of the table), so this never spins under any feature.
+#[cfg(not(loom))]
+pub(crate) struct WriteOnce<T>(spin::Once<T>);
+
+#[cfg(not(loom))]
+impl<T> WriteOnce<T> {
+    pub(crate) fn new() -> Self {
+        Self(spin::Once::new())
+    }
+
+    pub(crate) fn set(&self, value: T) {
+        self.0.call_once(|| value);
+    }
+
+    #[inline]
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.is_completed()
+    }
+
+    pub(crate) fn with<R>(&self, read: impl FnOnce(&T) -> R) -> Option<R> {
+        self.0.get().map(read)
+    }
+
+    pub(crate) fn into_inner(self) -> Option<T> {
+        self.0.try_into_inner()
+    }
+}
+
+/// The same cell for the models: a modelled flag beside a modelled lock.
+#[cfg(loom)]
+pub(crate) struct WriteOnce<T> {
+    set: atomic::AtomicBool,
+    value: Mutex<Option<T>>,
+}
+
+#[cfg(loom)]
+impl<T> WriteOnce<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            set: atomic::AtomicBool::new(false),
+            value: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn set(&self, value: T) {
+        self.value.with(|inner| {
+            assert!(inner.is_none(), "a flight has one writer");
+            *inner = Some(value);
+        });
+        self.set.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.set.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn with<R>(&self, read: impl FnOnce(&T) -> R) -> Option<R> {
+        self.is_set()
+            .then(|| self.value.with(|inner| inner.as_ref().map(read)))
+            .flatten()
+    }
+
+    pub(crate) fn into_inner(self) -> Option<T> {
+        self.value.with(Option::take)
+    }
+}
+
+/// A counter that is only touched under a shard's lock, which orders it.
+///
+/// It lives in the flight, which threads share, so the language asks for an atomic;
+/// loom need not explore what the lock already orders.
+pub(crate) struct Guarded(AtomicU32);
+
+impl Guarded {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    pub(crate) fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self, value: u32) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+}

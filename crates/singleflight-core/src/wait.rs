@@ -1,0 +1,60 @@
+//! How a follower waits and how it is woken: the one file that names event-listener.
+//!
+//! Every wait is look, listen, look again, sleep, look again. The second look pairs
+//! with [`Signal::notify_all`]: both go through event-listener's list lock, so either
+//! the listener is in the list when the notifier takes that lock, and is woken, or what
+//! was written before the notification is visible to the second look.
+//!
+//! Two properties of event-listener reach our callers and are documented on
+//! [`Follower`](crate::Follower): wakers are called and dropped under its list lock.
+
+#[cfg(all(feature = "std", not(target_family = "wasm")))]
+use event_listener::Listener;
+use event_listener::{Event, listener};
+
+/// Where the followers of one flight sleep.
+pub(crate) struct Signal(Event);
+
+impl Signal {
+    pub(crate) fn new() -> Self {
+        Self(Event::new())
+    }
+
+    /// Wakes everyone who is listening. Never called while a shard's lock is held.
+    ///
+    /// Pairs with the second look in [`until`](Self::until).
+    pub(crate) fn notify_all(&self) {
+        self.0.notify(usize::MAX);
+    }
+
+    /// Sleeps until `look` sees something.
+    ///
+    /// The listener lives in the future: waiting allocates nothing.
+    pub(crate) async fn until<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
+        loop {
+            if let Some(seen) = look() {
+                return seen;
+            }
+            listener!(self.0 => listener);
+            if let Some(seen) = look() {
+                return seen;
+            }
+            listener.await;
+        }
+    }
+
+    /// Parks the thread until `look` sees something.
+    #[cfg(all(feature = "std", not(target_family = "wasm")))]
+    pub(crate) fn until_blocking<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
+        loop {
+            if let Some(seen) = look() {
+                return seen;
+            }
+            listener!(self.0 => listener);
+            if let Some(seen) = look() {
+                return seen;
+            }
+            listener.wait();
+        }
+    }
+}
