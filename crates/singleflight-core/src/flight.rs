@@ -20,7 +20,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 use crate::error::CallError;
 use crate::outcome::{Outcome, Role};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, Guarded, WriteOnce};
+use crate::sync::{Arc, Guarded, WriteOnce, seeded};
 use crate::wait::Signal;
 
 /// What a flight ended with.
@@ -99,7 +99,7 @@ impl<V> Flight<V> {
     /// Takes the lead if nobody has it.
     pub(crate) fn claim(&self) -> bool {
         let vacant = self.is_vacant();
-        if vacant {
+        if vacant && !seeded("claim-leaves-vacant") {
             self.vacant.store(false, Ordering::Release);
         }
         vacant
@@ -119,8 +119,13 @@ impl<V> Flight<V> {
     /// table (P2: it leaves the table before the result is handed out).
     pub(crate) fn land(&self, result: Result<V, CallError>) {
         let followers = self.followers.get() as usize;
+        if seeded("notify-before-landing") {
+            self.signal.notify_all();
+        }
         self.landing.set(Landing { result, followers });
-        self.signal.notify_all();
+        if !seeded("notify-before-landing") {
+            self.signal.notify_all();
+        }
     }
 
     /// Takes one caller's share of the result of a landed flight: a clone, or the value

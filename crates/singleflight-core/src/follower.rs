@@ -81,6 +81,7 @@ struct Place<G: Handle> {
 }
 
 /// What a follower sees when it looks.
+#[derive(Clone, Copy)]
 enum Sight {
     Landed,
     Claimed,

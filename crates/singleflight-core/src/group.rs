@@ -14,9 +14,10 @@ use crate::key::Key;
 use crate::listing::FlightInfo;
 use crate::outcome::{Outcome, Role};
 use crate::policy::PanicPolicy;
-use crate::shard::{Departure, Entry, Shard};
+use crate::shard::{Departure, Entry, Shard, Table};
 use crate::slot::{Id, Slot};
 use crate::stats::Stats;
+use crate::sync::seeded;
 
 /// The space in which calls with equal keys share one execution.
 ///
@@ -150,9 +151,7 @@ impl<K, V, S> Group<K, V, S> {
     ///
     /// Takes each shard's lock in turn: a flight that starts meanwhile may be missed.
     pub fn forget_all(&self) -> usize {
-        self.all()
-            .map(|shard| shard.with(|table| table.forget_all()))
-            .sum()
+        self.all().map(|shard| shard.with(Table::forget_all)).sum()
     }
 
     fn all(&self) -> impl Iterator<Item = &Shard<K, V>> {
@@ -354,7 +353,11 @@ impl<K, V, S> Group<K, V, S> {
         match departure {
             Departure::Quiet => {}
             // P3: everyone is woken, and the first who is polled claims.
-            Departure::Vacant(flight) => flight.signal.notify_all(),
+            Departure::Vacant(flight) => {
+                if !seeded("silent-loss") {
+                    flight.signal.notify_all();
+                }
+            }
             Departure::Ended(slot) => Self::settle(slot, || CallError::LeaderLost),
         }
     }
@@ -366,7 +369,7 @@ impl<K, V, S> Group<K, V, S> {
     )]
     fn settle(slot: Slot<K, V>, error: impl FnOnce() -> CallError) {
         if let Some(flight) = &slot.shared {
-            if flight.followers() > 0 {
+            if flight.followers() > 0 && !seeded("end-without-settling") {
                 flight.land(Err(error()));
             }
         }

@@ -24,7 +24,7 @@ use hashbrown::HashTable;
 use crate::flight::Flight;
 use crate::slot::{Id, Slot};
 use crate::stats::Stats;
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, seeded};
 
 /// What a call became when it came.
 pub(crate) enum Entry<V> {
@@ -167,7 +167,7 @@ impl<K, V> Table<K, V> {
         };
         let claimed = slot.shared.as_ref().is_some_and(|flight| {
             let claimed = flight.claim();
-            if claimed {
+            if claimed && !seeded("claim-keeps-its-seat") {
                 flight.dismiss(true);
             }
             claimed
@@ -197,7 +197,7 @@ impl<K, V> Table<K, V> {
             return Departure::Quiet;
         };
         step(flight);
-        if flight.is_vacant() && !flight.has_claimants() {
+        if flight.is_vacant() && !flight.has_claimants() && !seeded("vacant-entry-stays") {
             self.end(hash, id)
         } else {
             Departure::Quiet
@@ -293,7 +293,10 @@ impl<K, V> Table<K, V> {
     #[inline]
     fn remove(&mut self, hash: u64, id: Id) -> Option<Slot<K, V>> {
         for place in &mut self.near {
-            if place.as_ref().is_some_and(|slot| slot.is(id)) {
+            if place
+                .as_ref()
+                .is_some_and(|slot| slot.is(id) || seeded("remove-by-key"))
+            {
                 return mem::take(place);
             }
         }

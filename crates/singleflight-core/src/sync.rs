@@ -170,3 +170,19 @@ impl Guarded {
         self.0.store(value, Ordering::Relaxed);
     }
 }
+
+/// Whether this bug is planted, for a model to catch. Only a build of the models can say
+/// yes, when `SINGLEFLIGHT_SEED` names the bug; elsewhere it is the constant `false`.
+#[cfg(loom)]
+pub(crate) fn seeded(bug: &str) -> bool {
+    static SEED: std::sync::OnceLock<Option<std::string::String>> = std::sync::OnceLock::new();
+    SEED.get_or_init(|| std::env::var("SINGLEFLIGHT_SEED").ok())
+        .as_deref()
+        == Some(bug)
+}
+
+#[cfg(not(loom))]
+#[inline]
+pub(crate) const fn seeded(_: &str) -> bool {
+    false
+}

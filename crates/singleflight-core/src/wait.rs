@@ -12,6 +12,8 @@
 use event_listener::Listener;
 use event_listener::{Event, listener};
 
+use crate::sync::seeded;
+
 /// Where the followers of one flight sleep.
 pub(crate) struct Signal(Event);
 
@@ -24,7 +26,8 @@ impl Signal {
     ///
     /// Pairs with the second look in [`until`](Self::until).
     pub(crate) fn notify_all(&self) {
-        self.0.notify(usize::MAX);
+        let count = if seeded("wake-one") { 1 } else { usize::MAX };
+        self.0.notify(count);
     }
 
     /// Sleeps until `look` sees something.
@@ -36,8 +39,10 @@ impl Signal {
                 return seen;
             }
             listener!(self.0 => listener);
-            if let Some(seen) = look() {
-                return seen;
+            if !seeded("one-look") {
+                if let Some(seen) = look() {
+                    return seen;
+                }
             }
             listener.await;
         }
@@ -51,8 +56,10 @@ impl Signal {
                 return seen;
             }
             listener!(self.0 => listener);
-            if let Some(seen) = look() {
-                return seen;
+            if !seeded("one-look-before-parking") {
+                if let Some(seen) = look() {
+                    return seen;
+                }
             }
             listener.wait();
         }
