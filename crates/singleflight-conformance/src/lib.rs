@@ -1,1 +1,113 @@
-//! The promises of a front end, as scenarios.
+//! The promises of a singleflight front end, each as scenarios that every front end passes.
+//!
+//! A front end says in a few lines how it runs a task and makes a call ([`FrontEnd`]), and
+//! [`conformance!`] turns every scenario into a `#[test]`. Gates order the events; nothing
+//! sleeps; every wait has a deadline, so that a hang is a failure with a name.
+//!
+//! The scenarios are grouped by the promise that they hold the front end to:
+//!
+//! | module | promises |
+//! |---|---|
+//! | [`one_at_a_time`] | P1 |
+//! | [`fresh`] | P2 |
+//! | [`hand_over`] | P3, P4 (cancellation) |
+//! | [`panics`] | P4 (panics), P5 |
+//! | [`errors`] | P5 |
+//! | [`clean_up`] | P6 |
+//! | [`cost`] | P7 |
+//! | [`caller_code`] | P8, P9 |
+
+#![allow(clippy::missing_panics_doc, reason = "a scenario fails by panicking")]
+
+pub mod caller_code;
+pub mod clean_up;
+pub mod cost;
+pub mod errors;
+pub mod fresh;
+pub mod hand_over;
+pub mod one_at_a_time;
+pub mod panics;
+
+mod caller;
+mod front_end;
+mod gate;
+mod losable;
+mod stage;
+mod work;
+
+pub use front_end::{Answer, Call, Entry, FrontEnd, Shared, Task};
+pub use gate::{DEADLINE, Gate, until};
+pub use stage::play;
+pub use work::{Token, Value, Work};
+
+/// Makes a `#[test]` of every scenario, for one [`FrontEnd`].
+#[macro_export]
+macro_rules! conformance {
+    ($front_end:ident) => {
+        $crate::conformance! { @tests $front_end;
+            one_at_a_time {
+                concurrent_calls_share_one_execution,
+                distinct_keys_do_not_wait_for_each_other,
+                lost_leaders_never_leave_two_executions,
+            }
+            fresh {
+                a_call_after_the_landing_runs_again,
+                a_forgotten_flight_serves_those_who_wait_and_nobody_else,
+                an_old_flight_does_not_evict_a_newer_one,
+                forget_all_forgets_every_flight,
+                forget_unshared_spares_a_flight_with_followers,
+            }
+            hand_over {
+                a_lost_leader_hands_over_to_one_follower,
+                a_lost_leader_without_followers_ends_the_flight,
+                a_new_call_claims_a_vacant_flight,
+                a_follower_that_is_not_polled_keeps_nobody_from_leading,
+                a_follower_that_is_not_polled_keeps_nobody_from_the_value,
+                watchers_learn_that_the_leader_is_lost,
+                a_watcher_never_leads,
+                two_hundred_lost_leaders_harm_nobody,
+                a_departed_follower_harms_nobody,
+            }
+            panics {
+                a_panic_resumes_in_the_leader_and_reaches_every_follower,
+                a_panic_reaches_callers_of_every_entry_point,
+                a_key_is_usable_after_a_panic,
+                a_panic_hands_over_where_the_group_says_so,
+            }
+            errors {
+                an_error_is_shared_as_it_is,
+                try_run_keeps_its_error_and_hands_over,
+                try_run_shares_its_success,
+                try_run_without_followers_keeps_its_error,
+                every_entry_point_joins_every_other,
+                a_full_flight_refuses_at_once,
+            }
+            clean_up {
+                nothing_stays_behind_after_any_mix_of_endings,
+                statistics_account_for_every_call,
+                threads_and_tasks_share_flights,
+            }
+            cost {
+                a_lone_call_clones_nothing,
+                each_follower_costs_one_clone_at_most,
+                role_and_followers_are_two_facts,
+            }
+            caller_code {
+                the_work_may_use_its_own_group,
+                a_call_that_is_not_polled_registers_nothing,
+                a_listing_names_what_is_in_flight,
+            }
+        }
+    };
+    (@tests $front_end:ident; $($module:ident { $($scenario:ident,)* })*) => {
+        $(mod $module {
+            $(#[test]
+            fn $scenario() {
+                $crate::play(
+                    concat!(stringify!($module), "::", stringify!($scenario)),
+                    $crate::$module::$scenario::<super::$front_end>,
+                );
+            })*
+        })*
+    };
+}

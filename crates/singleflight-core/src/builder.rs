@@ -1,6 +1,6 @@
-//! How a group is made when the defaults do not fit.
+//! What a group is made with when the defaults do not fit. It does not know the group:
+//! `build` stands with what it makes, in `group`.
 
-use crate::group::Group;
 use crate::hasher::DefaultHashBuilder;
 use crate::policy::PanicPolicy;
 
@@ -11,7 +11,7 @@ const MOST_SHARDS: usize = 1 << 16;
 /// meet at one lock where there are threads, one where there are none.
 const DEFAULT_SHARDS: usize = if cfg!(feature = "std") { 16 } else { 1 };
 
-/// Makes a [`Group`] whose settings differ from the defaults.
+/// Makes a [`Group`](crate::Group) whose settings differ from the defaults.
 ///
 /// # Examples
 ///
@@ -81,12 +81,6 @@ impl<S> Builder<S> {
     pub fn max_followers(mut self, most: u32) -> Self {
         self.max_followers = most;
         self
-    }
-
-    /// Makes the group.
-    #[must_use = "a group coalesces nothing until it is used"]
-    pub fn build<K, V>(self) -> Group<K, V, S> {
-        Group::from_builder(self)
     }
 }
 

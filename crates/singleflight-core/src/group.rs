@@ -78,17 +78,6 @@ impl<K, V, S> Group<K, V, S> {
         Builder::new().hasher(hasher).build()
     }
 
-    pub(crate) fn from_builder(builder: Builder<S>) -> Self {
-        let others = (1..builder.shards).map(|_| Shard::new()).collect();
-        Self {
-            first: Shard::new(),
-            others,
-            hasher: builder.hasher,
-            panic_policy: builder.panic_policy,
-            max_followers: builder.max_followers,
-        }
-    }
-
     /// Returns the number of shards.
     pub fn shards(&self) -> usize {
         1 + self.others.len()
@@ -372,6 +361,20 @@ impl<K, V, S> Group<K, V, S> {
             if flight.followers() > 0 && !seeded("end-without-settling") {
                 flight.land(Err(error()));
             }
+        }
+    }
+}
+
+impl<S> Builder<S> {
+    /// Makes the group.
+    #[must_use = "a group coalesces nothing until it is used"]
+    pub fn build<K, V>(self) -> Group<K, V, S> {
+        Group {
+            first: Shard::new(),
+            others: (1..self.shards).map(|_| Shard::new()).collect(),
+            hasher: self.hasher,
+            panic_policy: self.panic_policy,
+            max_followers: self.max_followers,
         }
     }
 }

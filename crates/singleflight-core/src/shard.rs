@@ -102,7 +102,6 @@ impl<K, V> Table<K, V> {
         let flight = slot.shared.get_or_insert_with(|| Arc::new(Flight::new()));
         if flight.claim() {
             stats.led += 1;
-            stats.handed_over += 1;
             Entry::Leader(id)
         } else if flight.admit(most) {
             stats.followed += 1;

@@ -6,7 +6,8 @@ use core::ops::AddAssign;
 ///
 /// Each shard counts under its own lock, so the counts cost no atomic operation; a sum
 /// over the shards is taken shard by shard and is exact once the calls have ended.
-/// `led + followed + refused` equals the number of calls.
+/// `led + followed + refused` equals the number of calls, and once nothing is in flight,
+/// `landed + panicked + abandoned` equals the number of leaders, `led + handed_over`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -22,7 +23,8 @@ pub struct Stats {
     pub panicked: u64,
     /// Leaders that were lost: dropped, aborted, or handed over on purpose.
     pub abandoned: u64,
-    /// Vacant flights that someone claimed.
+    /// Followers that led on after a leader was lost. (A new call that claims a vacant
+    /// flight has `led`.)
     pub handed_over: u64,
     /// Flights that were forgotten.
     pub forgotten: u64,

@@ -11,6 +11,8 @@
 //! needs to let go. `critical-section` wins because a build that turns it on has
 //! an interrupt handler somewhere that must not meet a held lock.
 
+#![expect(clippy::disallowed_types, reason = "this is the file that may")]
+
 use core::sync::atomic::{AtomicU32, Ordering};
 
 #[cfg(all(not(loom), not(feature = "portable-atomic")))]

@@ -1,0 +1,218 @@
+//! A call of a scenario: planned, started, and waited for.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+
+use futures_lite::future::{FutureExt as _, or};
+use singleflight_core::{CallError, Role};
+
+use crate::front_end::{Answer, Call, Entry, FrontEnd};
+use crate::gate::{DEADLINE, Gate, until};
+use crate::stage::Stage;
+use crate::work::{Ending, Work};
+
+/// A call to be started.
+pub(crate) struct Plan<'a, F> {
+    pub(crate) stage: &'a Stage<F>,
+    pub(crate) entry: Entry,
+    pub(crate) key: &'static str,
+    pub(crate) ending: Ending,
+    pub(crate) may_overlap: bool,
+}
+
+/// A call under way.
+pub(crate) struct Caller {
+    begun: Gate,
+    may_end: Gate,
+    pub(crate) cancel: Gate,
+    ended: Receiver<End>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    Answered(Answer),
+    /// With the message of its panic.
+    Panicked(String),
+    Cancelled,
+}
+
+impl<F: FrontEnd> Plan<'_, F> {
+    pub(crate) fn by(self, entry: Entry) -> Self {
+        Self { entry, ..self }
+    }
+
+    pub(crate) fn key(self, key: &'static str) -> Self {
+        Self { key, ..self }
+    }
+
+    pub(crate) fn fails(self, error: &'static str) -> Self {
+        let ending = Ending::Error(error);
+        Self { ending, ..self }
+    }
+
+    pub(crate) fn panics(self, message: &'static str) -> Self {
+        let ending = Ending::Panic(message);
+        Self { ending, ..self }
+    }
+
+    /// Allows the work to run beside another one: after `forget`, or for another key.
+    pub(crate) fn may_overlap(self) -> Self {
+        Self {
+            may_overlap: true,
+            ..self
+        }
+    }
+
+    /// Starts the call; it may lead or follow.
+    pub(crate) fn start(self) -> Caller {
+        let (begun, may_end, cancel) = (Gate::new(), Gate::new(), Gate::new());
+        let call = Call {
+            entry: self.entry,
+            key: self.key,
+            work: Work {
+                group: Arc::clone(&self.stage.group),
+                key: self.key,
+                tally: Arc::clone(&self.stage.tally),
+                begun: begun.clone(),
+                may_end: may_end.clone(),
+                ending: self.ending,
+                may_overlap: self.may_overlap,
+            },
+        };
+        let group = F::Group::from(Arc::clone(&self.stage.group));
+        let (sender, ended) = channel();
+        let cancelled = cancel.clone();
+        F::spawn(Box::pin(async move {
+            let end = or(
+                async {
+                    cancelled.passed().await;
+                    End::Cancelled
+                },
+                async {
+                    match AssertUnwindSafe(F::call(&group, call)).catch_unwind().await {
+                        Ok(answer) => End::Answered(answer),
+                        Err(payload) => End::Panicked(message(&*payload)),
+                    }
+                },
+            )
+            .await;
+            tell(&sender, end);
+        }));
+        Caller {
+            begun,
+            may_end,
+            cancel,
+            ended,
+        }
+    }
+
+    /// Starts the call and waits until its work has begun.
+    pub(crate) fn lead(self) -> Caller {
+        let caller = self.start();
+        caller.has_begun();
+        caller
+    }
+
+    /// Starts the call and waits until it is counted among the followers. Its work may end at
+    /// once, should it come to lead.
+    pub(crate) fn follow(self) -> Caller {
+        let (stage, key) = (self.stage, self.key);
+        let before = stage.waiting(key);
+        let caller = self.start();
+        caller.release();
+        until("a call joining as a follower", || {
+            stage.waiting(key) > before
+        });
+        caller
+    }
+}
+
+impl Caller {
+    /// Waits until the call's work has begun.
+    pub(crate) fn has_begun(&self) {
+        self.begun.expect("a work beginning");
+    }
+
+    /// Whether the call's work has ever begun.
+    pub(crate) fn ran(&self) -> bool {
+        self.begun.is_open()
+    }
+
+    /// Lets the work end, now or when it comes to that.
+    pub(crate) fn release(&self) {
+        self.may_end.open();
+    }
+
+    /// Waits for the call's end.
+    pub(crate) fn end(self) -> End {
+        match self.ended.recv_timeout(DEADLINE) {
+            Ok(end) => end,
+            Err(RecvTimeoutError::Timeout) => panic!("hang: a call did not end"),
+            Err(RecvTimeoutError::Disconnected) => panic!("a call was lost with its task"),
+        }
+    }
+
+    /// Lets the work end and waits for the answer.
+    pub(crate) fn answer(self) -> Answer {
+        self.release();
+        match self.end() {
+            End::Answered(answer) => answer,
+            end => panic!("the call gave no answer: {end:?}"),
+        }
+    }
+
+    /// As [`answer`](Self::answer), of which the number of the value.
+    pub(crate) fn number(self) -> u32 {
+        number(&self.answer())
+    }
+
+    /// Waits for a panic and returns its message.
+    pub(crate) fn panic(self) -> String {
+        self.release();
+        match self.end() {
+            End::Panicked(message) => message,
+            end => panic!("the call did not panic: {end:?}"),
+        }
+    }
+
+    /// As [`answer`](Self::answer), of which the error that left it without a value.
+    pub(crate) fn refusal(self) -> CallError {
+        self.answer().value.expect_err("a call without a value")
+    }
+}
+
+/// The number of an answer's value.
+pub(crate) fn number(answer: &Answer) -> u32 {
+    match &answer.value {
+        Ok(Ok(token)) => token.number(),
+        other => panic!("not a token: {other:?}"),
+    }
+}
+
+/// The error that a work returned and an answer carries.
+pub(crate) fn failure(answer: &Answer) -> &'static str {
+    match &answer.value {
+        Ok(Err(error)) => error,
+        other => panic!("not an error of the work: {other:?}"),
+    }
+}
+
+/// Whether an answer says that its call led.
+pub(crate) fn led(answer: &Answer) -> bool {
+    answer.role == Some(Role::Leader)
+}
+/// The scenario may have failed and gone; then nobody needs to know.
+fn tell(sender: &Sender<End>, end: End) {
+    let _gone = sender.send(end);
+}
+
+/// The text of a panic.
+pub(crate) fn message(payload: &(dyn std::any::Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_default()
+}

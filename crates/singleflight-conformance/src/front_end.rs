@@ -1,0 +1,150 @@
+//! What a front end says about itself to be put to the proof.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use singleflight_core::{CallError, Outcome, Role};
+
+use crate::work::{Value, Work};
+
+/// The group that scenarios share between front ends.
+pub type Shared = Arc<singleflight_core::Group<String, Value>>;
+
+/// A call that runs by itself.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A front end under proof.
+///
+/// Implement it, then let [`conformance!`](crate::conformance) make the tests:
+///
+/// ```ignore
+/// struct Mine;
+/// impl FrontEnd for Mine {
+///     type Group = my_front_end::Group<String, Value>;
+///     fn spawn(task: Task) { my_runtime::spawn(task); }
+///     async fn call(group: &Self::Group, call: Call) -> Answer { call_async!(group, call) }
+/// }
+/// conformance!(Mine);
+/// ```
+pub trait FrontEnd: Sized + 'static {
+    /// The front end's group, over a shared one.
+    type Group: From<Shared> + Send + Sync + 'static;
+
+    /// Whether a running call can be cancelled by dropping its future. Threads cannot; there,
+    /// scenarios lose a leader by dropping a [`Leader`](singleflight_core::Leader).
+    const CANCELS: bool = true;
+
+    /// Runs `task` by itself, on a task or thread of its own.
+    fn spawn(task: Task);
+
+    /// Makes `call` by the entry point that it names.
+    fn call(group: &Self::Group, call: Call) -> impl Future<Output = Answer> + Send;
+}
+
+/// The entry points that every front end has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a front end must offer each of them"
+)]
+pub enum Entry {
+    /// `run`.
+    Run,
+    /// `run_outcome`.
+    RunOutcome,
+    /// `try_run`.
+    TryRun,
+}
+
+impl Entry {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Run, Self::RunOutcome, Self::TryRun];
+}
+
+/// One call to be made.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "front ends take it apart")]
+pub struct Call {
+    /// By which entry point.
+    pub entry: Entry,
+    /// For which key.
+    pub key: &'static str,
+    /// What to run if it leads: [`Work::run`], or [`Work::run_blocking`].
+    pub work: Work,
+}
+
+/// What a call gave back.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The value, or why there is none.
+    pub value: Result<Value, CallError>,
+    /// How the value came about, where the entry point says so.
+    pub role: Option<Role>,
+    /// How many followers there were, where the entry point says so.
+    pub followers: Option<usize>,
+}
+
+impl Answer {
+    /// The answer of an entry point that returns the value alone.
+    pub fn bare(value: Value) -> Self {
+        Self {
+            value: Ok(value),
+            role: None,
+            followers: None,
+        }
+    }
+
+    /// The answer of an entry point that returns an outcome.
+    pub fn outcome(outcome: Result<Outcome<Value>, CallError>) -> Self {
+        match outcome {
+            Ok(outcome) => Self {
+                value: Ok(outcome.value),
+                role: Some(outcome.role),
+                followers: Some(outcome.followers),
+            },
+            Err(error) => Self {
+                value: Err(error),
+                role: None,
+                followers: None,
+            },
+        }
+    }
+}
+
+/// Makes a call on a group whose entry points are async.
+#[macro_export]
+macro_rules! call_async {
+    ($group:expr, $call:expr) => {{
+        let $crate::Call {
+            entry, key, work, ..
+        } = $call;
+        match entry {
+            $crate::Entry::Run => $crate::Answer::bare($group.run(key, || work.run()).await),
+            $crate::Entry::RunOutcome => {
+                $crate::Answer::outcome($group.run_outcome(key, || work.run()).await)
+            }
+            $crate::Entry::TryRun => $crate::Answer::bare($group.try_run(key, || work.run()).await),
+        }
+    }};
+}
+
+/// Makes a call on a group whose entry points block.
+#[macro_export]
+macro_rules! call_blocking {
+    ($group:expr, $call:expr) => {{
+        let $crate::Call {
+            entry, key, work, ..
+        } = $call;
+        match entry {
+            $crate::Entry::Run => $crate::Answer::bare($group.run(key, || work.run_blocking())),
+            $crate::Entry::RunOutcome => {
+                $crate::Answer::outcome($group.run_outcome(key, || work.run_blocking()))
+            }
+            $crate::Entry::TryRun => {
+                $crate::Answer::bare($group.try_run(key, || work.run_blocking()))
+            }
+        }
+    }};
+}

@@ -1,0 +1,68 @@
+//! P4: a panic is a result. P5: success is never made up.
+
+use singleflight_core::{Builder, CallError, PanicPolicy};
+
+use crate::caller::{Caller, led};
+use crate::front_end::{Entry, FrontEnd};
+use crate::gate::until;
+use crate::stage::Stage;
+
+/// The leader's panic goes on unchanged, and N followers do not pay for N attempts.
+pub fn a_panic_resumes_in_the_leader_and_reaches_every_follower<F: FrontEnd>() {
+    let stage = Stage::<F>::new();
+    let leader = stage.call(1).panics("boom").lead();
+    let followers = stage.followers(2..=5);
+    assert_eq!(leader.panic(), "boom");
+    for follower in followers {
+        assert!(!follower.ran());
+        match follower.refusal() {
+            CallError::LeaderPanicked(panicked) => assert_eq!(panicked.message(), "boom"),
+            error => panic!("another error: {error}"),
+        }
+    }
+    assert_eq!((stage.runs(), stage.group.stats().panicked), (1, 1));
+    stage.close();
+}
+
+/// Entry points that return a bare value panic, and say why.
+pub fn a_panic_reaches_callers_of_every_entry_point<F: FrontEnd>() {
+    for entry in [Entry::Run, Entry::TryRun] {
+        let stage = Stage::<F>::new();
+        let leader = stage.call(1).by(entry).panics("boom").lead();
+        let run = stage.call(2).by(Entry::Run).follow();
+        let try_run = stage.call(3).by(Entry::TryRun).follow();
+        assert_eq!(leader.panic(), "boom");
+        for follower in [run, try_run] {
+            let message = follower.panic();
+            assert!(message.contains("panicked: boom"), "{message}");
+        }
+        stage.close();
+    }
+}
+
+/// The next call runs as if nothing had been.
+pub fn a_key_is_usable_after_a_panic<F: FrontEnd>() {
+    let stage = Stage::<F>::new();
+    for round in 1..=3 {
+        assert_eq!(stage.call(0).panics("boom").lead().panic(), "boom");
+        assert_eq!(stage.leader(round).number(), round);
+    }
+    stage.close();
+}
+
+/// A group can be built to let the next one try.
+pub fn a_panic_hands_over_where_the_group_says_so<F: FrontEnd>() {
+    let stage = Stage::<F>::with(Builder::new().panic_policy(PanicPolicy::HandOver));
+    let leader = stage.call(1).panics("boom").lead();
+    let followers = stage.followers([2, 2, 2]);
+    assert_eq!(leader.panic(), "boom");
+    let answers: Vec<_> = followers.into_iter().map(Caller::answer).collect();
+    assert_eq!(answers.iter().filter(|answer| led(answer)).count(), 1);
+    assert!(answers.iter().all(|answer| answer.value.is_ok()));
+    drop(answers);
+
+    // Alone, too: nothing is left to hand over.
+    assert_eq!(stage.call(1).panics("again").lead().panic(), "again");
+    until("the flight ending", || stage.group.in_flight() == 0);
+    stage.close();
+}

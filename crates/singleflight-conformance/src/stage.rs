@@ -1,0 +1,135 @@
+//! Where a scenario plays: one group, its callers, and what must hold when it is over.
+
+use std::marker::PhantomData;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use singleflight_core::{Builder, Follower, Group, Joined, Leader};
+
+use crate::caller::{Caller, Plan, message};
+use crate::front_end::{Entry, FrontEnd, Shared};
+use crate::gate::until;
+use crate::work::{Ending, Tally};
+
+/// The key of most scenarios.
+pub(crate) const KEY: &str = "key";
+
+/// A scenario's group, and the callers' common tally.
+pub(crate) struct Stage<F> {
+    pub(crate) group: Shared,
+    pub(crate) tally: Arc<Tally>,
+    front_end: PhantomData<F>,
+}
+
+impl<F: FrontEnd> Stage<F> {
+    pub(crate) fn new() -> Self {
+        Self::with(Builder::new())
+    }
+
+    pub(crate) fn with(builder: Builder) -> Self {
+        Self {
+            group: Arc::new(builder.build()),
+            tally: Arc::default(),
+            front_end: PhantomData,
+        }
+    }
+
+    /// Plans a call that returns `number` if it leads.
+    pub(crate) fn call(&self, number: u32) -> Plan<'_, F> {
+        Plan {
+            stage: self,
+            entry: Entry::RunOutcome,
+            key: KEY,
+            ending: Ending::Value(number),
+            may_overlap: false,
+        }
+    }
+
+    /// Starts a call and waits until it leads and its work has begun.
+    pub(crate) fn leader(&self, number: u32) -> Caller {
+        self.call(number).lead()
+    }
+
+    /// Starts a call and waits until it follows.
+    pub(crate) fn follower(&self, number: u32) -> Caller {
+        self.call(number).follow()
+    }
+
+    pub(crate) fn followers(&self, numbers: impl IntoIterator<Item = u32>) -> Vec<Caller> {
+        numbers
+            .into_iter()
+            .map(|number| self.follower(number))
+            .collect()
+    }
+
+    pub(crate) fn join(&self) -> Joined<Shared> {
+        Group::join_owned(Arc::clone(&self.group), KEY).expect("nothing is refused")
+    }
+
+    /// Leads by a bare handle, as a front end does.
+    pub(crate) fn leader_handle(&self) -> Leader<Shared> {
+        match self.join() {
+            Joined::Leader(leader) => leader,
+            Joined::Follower(_) => panic!("somebody leads already"),
+        }
+    }
+
+    /// Follows by a bare handle, as a front end does.
+    pub(crate) fn follower_handle(&self) -> Follower<Shared> {
+        match self.join() {
+            Joined::Follower(follower) => follower,
+            Joined::Leader(_) => panic!("nobody leads"),
+        }
+    }
+
+    pub(crate) fn waiting(&self, key: &str) -> usize {
+        self.group.followers(key).unwrap_or(0)
+    }
+
+    pub(crate) fn runs(&self) -> usize {
+        self.tally.runs.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn clones(&self) -> usize {
+        self.tally.clones.load(Ordering::SeqCst)
+    }
+
+    /// Checks what holds after every scenario: P6, the counters, and what works noticed.
+    pub(crate) fn close(self) {
+        // A call tells its end before its future is dropped.
+        until("the last caller to let go of the group", || {
+            Arc::strong_count(&self.group) == 1
+        });
+        assert_eq!(self.tally.broken(), None);
+        assert_eq!(self.group.in_flight(), 0, "P6: a flight stays behind");
+        assert!(self.group.flights().is_empty(), "P6: a flight stays behind");
+        assert_eq!(
+            self.tally.running.load(Ordering::SeqCst),
+            0,
+            "P6: an execution goes on"
+        );
+        assert_eq!(
+            self.tally.alive.load(Ordering::SeqCst),
+            0,
+            "P6: a value stays behind"
+        );
+        let stats = self.group.stats();
+        assert_eq!(
+            stats.landed + stats.panicked + stats.abandoned,
+            stats.led + stats.handed_over,
+            "every leader lands, panics or is lost: {stats:?}",
+        );
+    }
+}
+
+/// Runs a scenario and names it if it fails.
+///
+/// # Panics
+///
+/// If the scenario does.
+pub fn play(name: &str, scenario: fn()) {
+    if let Err(payload) = catch_unwind(scenario) {
+        panic!("{name}: {}", message(&*payload));
+    }
+}

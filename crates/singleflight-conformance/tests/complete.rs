@@ -1,0 +1,30 @@
+//! No scenario is written and then never run.
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn the_macro_names_every_scenario() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let list = fs::read_to_string(sources.join("lib.rs")).expect("lib.rs is there");
+    let mut scenarios = 0;
+    for entry in fs::read_dir(sources).expect("src is there") {
+        let path = entry.expect("src can be read").path();
+        let text = fs::read_to_string(&path).expect("a source can be read");
+        for line in text.lines() {
+            let Some(rest) = line.strip_prefix("pub fn ") else {
+                continue;
+            };
+            let Some((name, _)) = rest.split_once("<F: FrontEnd>()") else {
+                continue;
+            };
+            scenarios += 1;
+            assert!(
+                list.contains(&format!("{name},")),
+                "{}: `{name}` is missing from `conformance!`",
+                path.display()
+            );
+        }
+    }
+    assert!(scenarios > 30, "the scenarios were found: {scenarios}");
+}

@@ -1,0 +1,13 @@
+//! What the core does by itself, under every feature set: its tasks are polled by hand, so
+//! every order of events is the one written down.
+
+#![cfg(not(loom))]
+
+mod auto_traits;
+mod caller_code;
+mod futures;
+mod keys;
+mod policies;
+mod sharing;
+mod tables;
+mod task;

@@ -1,0 +1,145 @@
+//! Panics, where they can be caught and where they cannot.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use singleflight_core::{Builder, CallError, Group, PanicPolicy};
+
+use crate::task::Task;
+
+fn panics<T>(run: impl FnOnce() -> T) -> String {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(_) => panic!("it should panic"),
+        Err(payload) => payload
+            .downcast_ref::<&str>()
+            .map_or_else(String::new, ToString::to_string),
+    }
+}
+
+/// With `std` the followers learn of the panic; without, the leader unwinds, which drops it.
+#[test]
+fn a_panic_settles_or_hands_over() {
+    for policy in [PanicPolicy::Share, PanicPolicy::HandOver] {
+        let group: Group<u64, u64> = Builder::new().panic_policy(policy).build();
+        let mut leader = Task::new(group.run(1, async || {
+            let mut polled = false;
+            std::future::poll_fn(|_| {
+                assert!(!std::mem::replace(&mut polled, true), "boom");
+                std::task::Poll::<()>::Pending
+            })
+            .await;
+            unreachable!("it panics")
+        }));
+        leader.waits();
+        let mut follower = Task::new(group.run_outcome(1, async || 8));
+        follower.waits();
+        assert_eq!(panics(move || leader.poll()), "boom");
+        assert_eq!(follower.wakes(), 1);
+        let outcome = follower.ends();
+        if cfg!(feature = "std") && policy == PanicPolicy::Share {
+            match outcome {
+                Err(CallError::LeaderPanicked(panicked)) => assert_eq!(panicked.message(), "boom"),
+                other => panic!("the panic is shared: {other:?}"),
+            }
+        } else {
+            assert_eq!(outcome.map(|outcome| outcome.value), Ok(8));
+        }
+        assert_eq!(group.in_flight(), 0);
+    }
+}
+
+/// The closure that makes the future may panic, and so may the future's drop.
+#[test]
+fn panics_at_the_edges_of_the_work_are_the_works_panics() {
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("on the way out");
+        }
+    }
+
+    let group: Group<u64, u64> = Group::new();
+    let message = panics(|| {
+        Task::new(group.run(1, || -> std::future::Ready<u64> { panic!("at once") })).ends()
+    });
+    assert_eq!(message, "at once");
+    assert_eq!(group.in_flight(), 0);
+
+    let message = panics(|| {
+        let bomb = Bomb;
+        Task::new(group.run(1, || async move {
+            let _bomb = bomb;
+            7
+        }))
+        .ends()
+    });
+    assert_eq!(message, "on the way out");
+    assert_eq!(group.in_flight(), 0);
+    assert_eq!(Task::new(group.run(1, async || 9)).ends(), 9);
+}
+
+/// The flight has landed by then: a clone that panics costs its own caller the value.
+#[test]
+fn a_clone_that_panics_harms_its_own_caller_only() {
+    #[derive(Debug)]
+    struct Fragile(u64);
+
+    impl Clone for Fragile {
+        fn clone(&self) -> Self {
+            panic!("it broke");
+        }
+    }
+
+    let group: Group<u64, Fragile> = Group::new();
+    let mut leader = Task::new(group.run(1, async || {
+        let mut polled = false;
+        std::future::poll_fn(|_| {
+            if std::mem::replace(&mut polled, true) {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+        Fragile(7)
+    }));
+    leader.waits();
+    let mut first = Task::new(group.run(1, async || unreachable!("it follows")));
+    let mut last = Task::new(group.run(1, async || unreachable!("it follows")));
+    first.waits();
+    last.waits();
+    assert_eq!(panics(move || leader.ends().0), "it broke");
+    assert_eq!(group.in_flight(), 0);
+    assert_eq!(panics(move || first.ends().0), "it broke");
+    assert_eq!(last.ends().0, 7, "the last one takes the value itself");
+}
+
+/// Equality is the one piece of caller's code under a lock; if it panics, nothing has changed.
+#[test]
+fn an_eq_that_panics_harms_its_own_caller_only() {
+    #[derive(Debug)]
+    struct Picky(u64);
+
+    impl PartialEq for Picky {
+        fn eq(&self, other: &Self) -> bool {
+            assert!(self.0 != 0 && other.0 != 0, "not comparable");
+            true
+        }
+    }
+
+    impl Eq for Picky {}
+
+    impl std::hash::Hash for Picky {
+        fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+            1_u64.hash(state);
+        }
+    }
+
+    let group: Group<Picky, u64> = Group::new();
+    let leader = group.join(Picky(1)).expect("nothing is refused");
+    assert_eq!(panics(|| drop(group.join(Picky(0)))), "not comparable");
+    assert_eq!(group.in_flight(), 1);
+    assert_eq!(group.followers(Picky(2)), Some(0));
+    drop(leader);
+    assert_eq!(group.in_flight(), 0);
+}

@@ -1,0 +1,56 @@
+//! The front end for smol keeps every promise, on the global executor and on one of its own.
+
+use std::sync::LazyLock;
+use std::thread;
+
+use singleflight_conformance::{Answer, Call, FrontEnd, Task, Value, call_async, conformance};
+use smol::Executor;
+
+struct Global;
+
+impl FrontEnd for Global {
+    type Group = singleflight_smol::Group<String, Value>;
+
+    fn spawn(task: Task) {
+        smol::spawn(task).detach();
+    }
+
+    async fn call(group: &Self::Group, call: Call) -> Answer {
+        call_async!(group, call)
+    }
+}
+
+mod global {
+    use super::{Global, conformance};
+
+    conformance!(Global);
+}
+
+/// An executor of its own, driven by two threads.
+static EXECUTOR: LazyLock<&Executor<'_>> = LazyLock::new(|| {
+    let executor: &Executor<'_> = Box::leak(Box::new(Executor::new()));
+    for _ in 0..2 {
+        thread::spawn(|| smol::block_on(executor.run(std::future::pending::<()>())));
+    }
+    executor
+});
+
+struct TwoThreads;
+
+impl FrontEnd for TwoThreads {
+    type Group = singleflight_smol::Group<String, Value>;
+
+    fn spawn(task: Task) {
+        EXECUTOR.spawn(task).detach();
+    }
+
+    async fn call(group: &Self::Group, call: Call) -> Answer {
+        call_async!(group, call)
+    }
+}
+
+mod two_threads {
+    use super::{TwoThreads, conformance};
+
+    conformance!(TwoThreads);
+}

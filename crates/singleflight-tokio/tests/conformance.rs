@@ -1,0 +1,65 @@
+//! The front end for tokio keeps every promise, on a runtime of several threads and on one
+//! of a single thread.
+
+use std::sync::LazyLock;
+use std::thread;
+
+use singleflight_conformance::{Answer, Call, FrontEnd, Task, Value, call_async, conformance};
+use tokio::runtime::{Builder, Runtime};
+
+static THREADS: LazyLock<Runtime> = LazyLock::new(|| {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .expect("a runtime starts")
+});
+
+struct MultiThread;
+
+impl FrontEnd for MultiThread {
+    type Group = singleflight_tokio::Group<String, Value>;
+
+    fn spawn(task: Task) {
+        THREADS.spawn(task);
+    }
+
+    async fn call(group: &Self::Group, call: Call) -> Answer {
+        call_async!(group, call)
+    }
+}
+
+mod multi_thread {
+    use super::{MultiThread, conformance};
+
+    conformance!(MultiThread);
+}
+
+/// One runtime that never ends, driven by a thread that waits in it.
+static CURRENT_THREAD: LazyLock<tokio::runtime::Handle> = LazyLock::new(|| {
+    let runtime = Builder::new_current_thread()
+        .build()
+        .expect("a runtime starts");
+    let handle = runtime.handle().clone();
+    thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+    handle
+});
+
+struct CurrentThread;
+
+impl FrontEnd for CurrentThread {
+    type Group = singleflight_tokio::Group<String, Value>;
+
+    fn spawn(task: Task) {
+        CURRENT_THREAD.spawn(task);
+    }
+
+    async fn call(group: &Self::Group, call: Call) -> Answer {
+        call_async!(group, call)
+    }
+}
+
+mod current_thread {
+    use super::{CurrentThread, conformance};
+
+    conformance!(CurrentThread);
+}
