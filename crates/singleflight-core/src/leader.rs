@@ -1,9 +1,6 @@
 //! The caller that runs the work.
 
 use core::fmt;
-use core::future::{Future, poll_fn};
-use core::pin::pin;
-use core::task::Poll;
 
 use crate::group::Handle;
 use crate::outcome::{Outcome, Role};
@@ -73,34 +70,12 @@ impl<G: Handle> Leader<G> {
     where
         G::Value: Clone,
     {
-        let post = self.post.take().expect("a leader ends once");
-        post.group.land(post.hash, post.id, value)
+        self.land(value)
     }
 
     /// Hands the flight over, as dropping the leader does.
     pub fn hand_over(self) {
         drop(self);
-    }
-
-    /// Runs `work` in the caller's task and lands the flight with what it returns.
-    ///
-    /// # Panics
-    ///
-    /// A panic in making, polling or dropping the work's future goes on unchanged; the
-    /// followers are told or the flight is handed over, as the group's
-    /// [`PanicPolicy`](crate::PanicPolicy) has it.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future drops the work, then hands the flight over.
-    pub async fn lead<F, T>(self, work: F) -> Outcome<G::Value>
-    where
-        F: FnOnce() -> T,
-        T: Future<Output = G::Value>,
-        G::Value: Clone,
-    {
-        let result = run(work).await;
-        self.conclude(result, |_| true)
     }
 
     /// Runs `work` on the calling thread and lands the flight with what it returns.
@@ -110,7 +85,7 @@ impl<G: Handle> Leader<G> {
     /// A panic in the work goes on unchanged; the followers are told or the flight is handed
     /// over, as the group's [`PanicPolicy`](crate::PanicPolicy) has it.
     #[inline]
-    pub fn lead_blocking<F>(self, work: F) -> Outcome<G::Value>
+    pub fn lead_blocking<F>(mut self, work: F) -> Outcome<G::Value>
     where
         F: FnOnce() -> G::Value,
         G::Value: Clone,
@@ -121,10 +96,10 @@ impl<G: Handle> Leader<G> {
     /// Ends the flight as the work did. What `shares` refuses stays with its caller, and
     /// the flight is handed over.
     ///
-    /// The work, or its future, must have been dropped (P1).
+    /// The work, or its future, must have been dropped (P1). Called once.
     #[inline]
-    fn conclude(
-        self,
+    pub(crate) fn conclude(
+        &mut self,
         result: Result<G::Value, Payload>,
         shares: impl FnOnce(&G::Value) -> bool,
     ) -> Outcome<G::Value>
@@ -132,25 +107,43 @@ impl<G: Handle> Leader<G> {
         G::Value: Clone,
     {
         match result {
-            Ok(value) if shares(&value) => self.complete(value),
+            Ok(value) if shares(&value) => self.land(value),
             Ok(value) => self.keep(value),
             Err(payload) => self.panicked(payload),
         }
     }
 
+    #[inline]
+    fn land(&mut self, value: G::Value) -> Outcome<G::Value>
+    where
+        G::Value: Clone,
+    {
+        match self.post.take() {
+            Some(post) => post.group.land(post.hash, post.id, value),
+            None => Outcome::new(value, Role::Leader, 0),
+        }
+    }
+
     #[cold]
-    fn keep(self, value: G::Value) -> Outcome<G::Value> {
-        self.hand_over();
+    fn keep(&mut self, value: G::Value) -> Outcome<G::Value> {
+        self.abandon();
         Outcome::new(value, Role::Leader, 0)
     }
 
     #[cold]
-    fn panicked(mut self, payload: Payload) -> ! {
+    pub(crate) fn panicked(&mut self, payload: Payload) -> ! {
         if let Some(post) = self.post.take() {
             post.group
                 .land_panicked(post.hash, post.id, payload.message());
         }
         payload.resume()
+    }
+
+    #[inline]
+    fn abandon(&mut self) {
+        if let Some(post) = self.post.take() {
+            post.group.abandon(post.hash, post.id);
+        }
     }
 }
 
@@ -160,32 +153,13 @@ where
     T: Clone,
     E: Clone,
 {
-    /// Runs `work` in the caller's task; lands the flight with an `Ok`, keeps an `Err` for
-    /// its caller and hands the flight over.
-    ///
-    /// # Panics
-    ///
-    /// As [`lead`](Self::lead).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`lead`](Self::lead).
-    pub async fn try_lead<F, R>(self, work: F) -> Outcome<Result<T, E>>
-    where
-        F: FnOnce() -> R,
-        R: Future<Output = Result<T, E>>,
-    {
-        let result = run(work).await;
-        self.conclude(result, Result::is_ok)
-    }
-
     /// Runs `work` on the calling thread; lands the flight with an `Ok`, keeps an `Err` for
     /// its caller and hands the flight over.
     ///
     /// # Panics
     ///
     /// As [`lead_blocking`](Self::lead_blocking).
-    pub fn try_lead_blocking<F>(self, work: F) -> Outcome<Result<T, E>>
+    pub fn try_lead_blocking<F>(mut self, work: F) -> Outcome<Result<T, E>>
     where
         F: FnOnce() -> Result<T, E>,
     {
@@ -196,9 +170,7 @@ where
 impl<G: Handle> Drop for Leader<G> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(post) = self.post.take() {
-            post.group.abandon(post.hash, post.id);
-        }
+        self.abandon();
     }
 }
 
@@ -208,36 +180,4 @@ impl<G: Handle> fmt::Debug for Leader<G> {
             .field("flight", &self.post.as_ref().map(|post| post.id))
             .finish_non_exhaustive()
     }
-}
-
-/// Makes the work's future, polls it to its end and drops it, and catches what panics on
-/// the way. The future is gone when this returns, so that an execution is over before its
-/// flight lands or is handed over (P1).
-async fn run<F, T>(work: F) -> Result<T::Output, Payload>
-where
-    F: FnOnce() -> T,
-    T: Future,
-{
-    let mut future = pin!(Some(catch(work)?));
-    poll_fn(|context| {
-        let polled = catch(|| {
-            let poll = match future.as_mut().as_pin_mut() {
-                Some(future) => future.poll(context),
-                None => Poll::Pending,
-            };
-            if poll.is_ready() {
-                future.set(None);
-            }
-            poll
-        });
-        match polled {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => {
-                // The first panic is the one that is told; one on the way out is swallowed.
-                let _second = catch(|| future.set(None));
-                Poll::Ready(Err(payload))
-            }
-        }
-    })
-    .await
 }

@@ -6,6 +6,7 @@ extern crate alloc;
 extern crate std;
 
 mod builder;
+mod call;
 mod error;
 mod flight;
 mod follower;
@@ -18,6 +19,7 @@ mod leader;
 mod listing;
 mod outcome;
 mod policy;
+mod run;
 mod shard;
 mod slot;
 mod stats;
