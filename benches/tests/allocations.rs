@@ -1,0 +1,226 @@
+//! P7, counted: what a call allocates, on the thread that makes it.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use singleflight_core::{Group, Joined, Turn};
+
+/// Counts the allocations of each thread, and what is live.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+}
+
+// A thread that is being torn down is not measured, and one that frees what another has
+// allocated wraps: only differences on one thread are looked at.
+
+fn note_taken(bytes: usize) {
+    let _torn_down = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+    let _torn_down = LIVE.try_with(|live| live.set(live.get().wrapping_add(bytes)));
+}
+
+fn note_given_back(bytes: usize) {
+    let _torn_down = LIVE.try_with(|live| live.set(live.get().wrapping_sub(bytes)));
+}
+
+// SAFETY: every call is passed on to the system's allocator as it is; counting touches two
+// thread-locals without destructors and allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note_taken(layout.size());
+        // SAFETY: the caller keeps `alloc`'s contract, which is the system's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        note_given_back(layout.size());
+        // SAFETY: the caller keeps `dealloc`'s contract, which is the system's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Returns how often `run` allocated, with its result.
+fn counted<T>(run: impl FnOnce() -> T) -> (usize, T) {
+    let before = ALLOCATIONS.get();
+    let result = run();
+    (ALLOCATIONS.get() - before, result)
+}
+
+fn live() -> usize {
+    LIVE.get()
+}
+
+/// Polls a future by hand; the waker allocates nothing.
+fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    match poll(pin!(future)) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a lone call ends at its first poll"),
+    }
+}
+
+#[test]
+fn the_counter_counts() {
+    let (count, boxed) = counted(|| Box::new(7));
+    assert_eq!((count, *boxed), (1, 7));
+    assert_eq!(counted(|| ()).0, 0);
+}
+
+#[test]
+fn a_lone_call_allocates_nothing_in_steady_state() {
+    let core: Group<u64, u64> = Group::new();
+    let threads: singleflight_std::Group<u64, u64> = singleflight_std::Group::new();
+    let tokio: singleflight_tokio::Group<u64, u64> = singleflight_tokio::Group::new();
+    let smol: singleflight_smol::Group<u64, u64> = singleflight_smol::Group::new();
+    let (count, ()) = counted(|| {
+        for key in 0..1000 {
+            assert_eq!(ready(core.run(key, async || key)), key);
+            assert_eq!(threads.run(key, || key), key);
+            assert_eq!(ready(tokio.run(key, async || key)), key);
+            assert_eq!(ready(smol.run(key, async || key)), key);
+        }
+    });
+    assert_eq!(count, 0, "for 4,000 calls");
+}
+
+/// Beyond the slots in front of the table, too, once the table has grown.
+#[test]
+fn a_call_beside_many_others_allocates_nothing_in_steady_state() {
+    let group: Group<u64, u64> = Group::new();
+    let held: Vec<_> = (0..1000).map(|key| group.join(key)).collect();
+    let round = || {
+        for key in 1000..2000 {
+            assert_eq!(ready(group.run(key, async || key)), key);
+        }
+    };
+    round();
+    let (count, ()) = counted(round);
+    assert_eq!(count, 0, "for 1,000 calls beside 1,000 flights");
+    drop(held);
+    assert_eq!(group.in_flight(), 0);
+}
+
+#[test]
+fn a_borrowed_key_is_made_to_lead_and_never_to_join() {
+    let group: Group<String, u64> = Group::new();
+    let key = "a key that is too long for any inline representation";
+    let (count, joined) = counted(|| group.join(key));
+    assert_eq!(count, 1, "the key itself");
+    let Ok(Joined::Leader(leader)) = joined else {
+        panic!("the first call leads");
+    };
+    // The first follower makes the shared part: one allocation of ours, and one of
+    // event-listener's when the follower first sleeps.
+    let mut first = pin!(group.run(key, async || unreachable!("it follows")));
+    let (count, polled) = counted(|| poll(first.as_mut()));
+    assert!(polled.is_pending());
+    assert_eq!(count, 2, "the first follower");
+
+    let mut second = pin!(group.run(key, async || unreachable!("it follows")));
+    let (count, polled) = counted(|| poll(second.as_mut()));
+    assert!(polled.is_pending());
+    assert_eq!(count, 0, "a call that joins a shared flight");
+
+    let (count, outcome) = counted(|| leader.complete(7));
+    assert_eq!((count, outcome.followers), (0, 2), "landing");
+    let (count, polled) = counted(|| (poll(first), poll(second)));
+    assert_eq!(
+        (count, polled),
+        (0, (Poll::Ready(7), Poll::Ready(7))),
+        "being served"
+    );
+}
+
+#[test]
+fn a_hand_over_allocates_nothing() {
+    let group: Group<u64, u64> = Group::new();
+    let leader = group.join(1);
+    let mut follower = pin!(group.run(1, async || 8));
+    assert!(poll(follower.as_mut()).is_pending());
+    let (count, polled) = counted(|| {
+        drop(leader);
+        poll(follower)
+    });
+    assert_eq!((count, polled), (0, Poll::Ready(8)));
+}
+
+/// After a thread's first wait, which makes its parker.
+#[test]
+fn a_blocking_follower_allocates_nothing_for_itself() {
+    let group: Arc<Group<u64, u64>> = Arc::new(Group::new());
+    let wait = |expected: usize| {
+        let Ok(Joined::Leader(leader)) = Group::join_owned(Arc::clone(&group), 1) else {
+            panic!("the first call leads");
+        };
+        let Ok(Joined::Follower(first)) = group.join(1) else {
+            panic!("the second call follows");
+        };
+        // The shared part is there before anything is counted.
+        let mut first = pin!(first.wait());
+        assert!(poll(first.as_mut()).is_pending());
+        let landing = {
+            let group = Arc::clone(&group);
+            std::thread::spawn(move || {
+                while group.followers(1) != Some(2) {
+                    std::thread::yield_now();
+                }
+                leader.complete(7).followers
+            })
+        };
+        let (count, turn) = counted(|| match group.join(1) {
+            Ok(Joined::Follower(follower)) => follower.wait_blocking(),
+            other => panic!("the third call follows: {other:?}"),
+        });
+        assert!(matches!(turn, Ok(Turn::Landed(outcome)) if outcome.value == 7));
+        assert!(count <= expected, "{count} allocations");
+        assert_eq!(landing.join().expect("the flight landed"), 2);
+        assert!(poll(first).is_ready());
+    };
+    wait(usize::MAX);
+    for _ in 0..10 {
+        wait(0);
+    }
+}
+
+/// P6: nothing is kept for ended calls, and a table that grew shrinks again.
+#[test]
+fn memory_after_a_burst_is_what_it_was_before() {
+    let group: Group<u64, u64> = Group::new();
+    let before = live();
+    for round in 0..3 {
+        let held: Vec<_> = (0..10_000).map(|key| group.join(key)).collect();
+        let during = live();
+        drop(held);
+        let after = live();
+        assert!(during - before > 400_000, "{during}");
+        assert!(
+            after - before <= 64 * 1024,
+            "round {round}: {} bytes stay",
+            after - before
+        );
+    }
+    for key in 0..10_000 {
+        let leader = group.join(key);
+        let mut follower = Box::pin(group.run(key, async || key));
+        assert!(poll(follower.as_mut()).is_pending());
+        drop(leader);
+        drop(follower);
+    }
+    let bytes = live() - before;
+    assert!(
+        bytes <= 64 * 1024,
+        "{bytes} bytes stay after 10,000 cancelled calls"
+    );
+}
