@@ -1,0 +1,257 @@
+//! What happens in which order.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::runtime;
+
+use crate::chart::Chart;
+use crate::clf::Log;
+use crate::crowd::Crowd;
+use crate::database::Database;
+use crate::failure::Failure;
+use crate::json::Json;
+use crate::ledger::Ledger;
+use crate::load::Load;
+use crate::open_files;
+use crate::options::{Options, Request};
+use crate::output::Output;
+use crate::pool::Pool;
+use crate::server::Server;
+use crate::stop::Stop;
+use crate::table::{Table, ratio};
+use crate::tally::Run;
+
+/// Ended by Ctrl-C, as a shell counts it.
+const INTERRUPTED: u8 = 130;
+
+/// Does what the command line asks for; returns the exit code.
+pub(crate) fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let done = Options::read(arguments).and_then(|request| match request {
+        Request::Job(options) => job(&options, out, err),
+        Request::Page(text) => print(out, format_args!("{text}")).map(|()| 0),
+    });
+    done.unwrap_or_else(|failure| {
+        // With nowhere to say it, the exit code alone must tell.
+        drop(writeln!(err, "stampede: {failure}"));
+        failure.code()
+    })
+}
+
+/// Runs the main job.
+fn job(options: &Options, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
+    let load = Arc::new(load(options, err)?);
+    let mut chart_file = Output::open("--chart", &options.chart)?;
+    let mut json_file = match &options.json {
+        Some(path) => Some(Output::open("--json", path)?),
+        None => None,
+    };
+    open_files::allow(options.clients)?;
+
+    let clients = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::service(format_args!("cannot run clients: {error}")))?;
+    let stop = Stop::on_interrupt(&clients);
+    let mut runs = [Run::new("without a group"), Run::new("with a group")];
+    if let Some(database) = Database::open(&options.database, &stop)? {
+        let trial = Trial {
+            options,
+            database,
+            load: Arc::clone(&load),
+            ledger: Arc::new(Ledger::new(options.rows())),
+            clients: &clients,
+            stop: &stop,
+        };
+        for (run, grouped) in runs.iter_mut().zip([false, true]) {
+            if !stop.is_asked() {
+                trial.serve(run, grouped)?;
+            }
+        }
+    }
+
+    let runs = [&runs[0], &runs[1]];
+    print(
+        out,
+        format_args!("{}\n\n{}\n", title(options, &load), Table(runs)),
+    )?;
+    print(out, format_args!("{}\n", saving(runs)))?;
+    if let Some(chart) = Chart::new(runs, title(options, &load)) {
+        chart_file.write(&chart.draw()?)?;
+        print(
+            out,
+            format_args!("The chart is in {}.\n", chart_file.path().display()),
+        )?;
+    }
+    if let Some(file) = &mut json_file {
+        let json = Json {
+            runs,
+            runtime: options.runtime,
+            seed: options.seed,
+        };
+        file.write(&json.to_string())?;
+    }
+    if stop.is_asked() {
+        drop(writeln!(
+            err,
+            "stampede: interrupted; this is what was measured so far"
+        ));
+        return Ok(INTERRUPTED);
+    }
+    report_errors(runs)
+}
+
+/// Reads the log or draws the load.
+fn load(options: &Options, err: &mut dyn Write) -> Result<Load, Failure> {
+    let Some(path) = &options.log else {
+        let requests = options.requests();
+        return Ok(Load::drawn(
+            requests,
+            options.keys,
+            options.skew,
+            options.seed,
+        ));
+    };
+    let log = read_log(path, options.requests() as usize)
+        .map_err(|error| Failure::input(format_args!("--log {}: {error}", path.display())))?;
+    if log.requests.is_empty() {
+        let first = match log.complaints.first() {
+            Some((line, complaint)) => format!("line {line}: {complaint}"),
+            None => "the file is empty".to_owned(),
+        };
+        return Err(Failure::input(format_args!(
+            "--log {}: no line in Common Log Format; {first}",
+            path.display()
+        )));
+    }
+    for (line, complaint) in &log.complaints {
+        drop(writeln!(
+            err,
+            "stampede: {}:{line}: {complaint}",
+            path.display()
+        ));
+    }
+    if log.unparsable > 0 {
+        drop(writeln!(
+            err,
+            "stampede: {} of {} lines of {} were left out",
+            log.unparsable,
+            log.unparsable + log.requests.len(),
+            path.display()
+        ));
+    }
+    Ok(Load::replayed(log, options.speed))
+}
+
+fn read_log(path: &Path, most: usize) -> io::Result<Log> {
+    Log::read(BufReader::new(File::open(path)?), most)
+}
+
+/// What both runs have in common.
+#[derive(Debug)]
+struct Trial<'a> {
+    options: &'a Options,
+    database: Database,
+    load: Arc<Load>,
+    ledger: Arc<Ledger>,
+    clients: &'a runtime::Runtime,
+    stop: &'a Stop,
+}
+
+impl Trial<'_> {
+    /// Serves the load once: fresh connections to the database, a fresh server, fresh clients.
+    fn serve(&self, run: &mut Run, grouped: bool) -> Result<(), Failure> {
+        let clients = clients(self.options, &self.load);
+        let pool = Pool::open(&self.database, self.options.connections, &self.ledger)?;
+        let server = Server::start(self.options.runtime, grouped, clients, pool.clone())?;
+        let progress = progress(self.load.arrivals.len(), run.name);
+        run.tally = self.clients.block_on(async {
+            let crowd = Crowd::connect(clients, server.address()).await?;
+            Ok(crowd
+                .work(&self.load, &self.ledger, &progress, self.stop)
+                .await)
+        })?;
+        progress.finish_and_clear();
+        drop(server);
+        run.queries = pool.queries();
+        Ok(())
+    }
+}
+
+/// No more clients than requests: the others would only be connected.
+fn clients(options: &Options, load: &Load) -> usize {
+    load.arrivals.len().min(options.clients as usize)
+}
+
+/// A bar on standard error; nothing if that is not a terminal.
+fn progress(requests: usize, name: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} [{bar:40}] {pos}/{len} requests, {elapsed}")
+        .expect("the template is well-formed")
+        .progress_chars("=> ");
+    let bar = ProgressBar::new(requests as u64)
+        .with_style(style)
+        .with_prefix(name);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// Says what was served.
+fn title(options: &Options, load: &Load) -> String {
+    let what = match (&options.log, load.speed) {
+        (Some(path), Some(speed)) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let rounded = (speed * 100.0).round() / 100.0;
+            format!("{name}, {rounded} times faster than recorded")
+        }
+        _ => format!("skew {}, seed {}", options.skew, options.seed),
+    };
+    format!(
+        "{}: {} requests for {} keys by {} clients ({what})",
+        options.runtime.name(),
+        load.arrivals.len(),
+        load.keys.len(),
+        clients(options, load),
+    )
+}
+
+/// Says what the group saved: by how much fewer queries a request cost, which also holds for
+/// runs that were cut short.
+fn saving([without, with]: [&Run; 2]) -> String {
+    let part = without.queries * with.tally.requests();
+    let whole = with.queries * without.tally.requests();
+    if part == 0 || whole == 0 {
+        return "There is nothing to compare.".to_owned();
+    }
+    format!("The group cut the queries {}-fold.", ratio(part, whole, 1))
+}
+
+/// A request that failed is a failure of the job, after everything has been shown.
+fn report_errors(runs: [&Run; 2]) -> Result<u8, Failure> {
+    let errors: u64 = runs.iter().map(|run| run.tally.errors()).sum();
+    match runs.iter().find_map(|run| run.tally.first_fault()) {
+        Some(fault) => Err(Failure::service(format_args!(
+            "{errors} requests failed, the first with: {fault}"
+        ))),
+        None => Ok(0),
+    }
+}
+
+fn print(out: &mut dyn Write, text: std::fmt::Arguments<'_>) -> Result<(), Failure> {
+    match out.write_fmt(text).and_then(|()| out.flush()) {
+        // Whoever closed the pipe has read what they wanted.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::service(format_args!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

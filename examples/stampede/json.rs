@@ -1,0 +1,69 @@
+//! The same figures for machines. Written by hand: fixed names and numbers need no escaping.
+
+use std::fmt;
+
+use crate::options::Runtime;
+use crate::tally::Run;
+
+/// Both runs and what they were made with.
+#[derive(Debug)]
+pub(crate) struct Json<'a> {
+    /// Without a group, and with one.
+    pub(crate) runs: [&'a Run; 2],
+    /// Which front end served.
+    pub(crate) runtime: Runtime,
+    /// Where the random sequence started.
+    pub(crate) seed: u64,
+}
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{{")?;
+        for (name, run) in ["without", "with"].into_iter().zip(self.runs) {
+            let tally = &run.tally;
+            writeln!(
+                f,
+                "  \"{name}\": {{\"requests\": {}, \"queries\": {}, \"errors\": {}, \"p50_us\": {}, \
+                 \"p99_us\": {}, \"max_us\": {}, \"wall_ms\": {}}},",
+                tally.requests(),
+                run.queries,
+                tally.errors(),
+                tally.within(500),
+                tally.within(990),
+                tally.within(1_000),
+                tally.wall().as_millis(),
+            )?;
+        }
+        writeln!(f, "  \"runtime\": \"{}\",", self.runtime.name())?;
+        writeln!(f, "  \"seed\": {}", self.seed)?;
+        writeln!(f, "}}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Json;
+    use crate::options::Runtime;
+    use crate::tally::Run;
+    use crate::tally::tests::run;
+
+    #[test]
+    fn every_figure_stands_under_its_name() {
+        let (without, with) = (run("", 3, &[10, 20, 30]), Run::new(""));
+        let json = Json {
+            runs: [&without, &with],
+            runtime: Runtime::Smol,
+            seed: 7,
+        };
+        assert_eq!(
+            json.to_string(),
+            r#"{
+  "without": {"requests": 3, "queries": 3, "errors": 0, "p50_us": 20000, "p99_us": 30000, "max_us": 30000, "wall_ms": 1500},
+  "with": {"requests": 0, "queries": 0, "errors": 0, "p50_us": 0, "p99_us": 0, "max_us": 0, "wall_ms": 0},
+  "runtime": "smol",
+  "seed": 7
+}
+"#
+        );
+    }
+}

@@ -1,0 +1,53 @@
+//! Ctrl-C, as everyone who must end early sees it.
+
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+/// Whether the person at the keyboard wants an end. Cheaply cloned.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    asked: watch::Receiver<bool>,
+}
+
+impl Stop {
+    /// Listens for Ctrl-C from now on, by a task of `runtime`.
+    pub(crate) fn on_interrupt(runtime: &Runtime) -> Self {
+        let (ask, asked) = watch::channel(false);
+        runtime.spawn(async move {
+            // Without a handler for signals Ctrl-C ends the process as it always does.
+            if tokio::signal::ctrl_c().await.is_ok() {
+                ask.send_replace(true);
+            }
+        });
+        Self { asked }
+    }
+
+    /// Whether an end is wanted.
+    pub(crate) fn is_asked(&self) -> bool {
+        *self.asked.borrow()
+    }
+
+    /// Ends when an end is wanted; never, if nobody can want one any more.
+    pub(crate) async fn asked(&self) {
+        let mut asked = self.asked.clone();
+        if asked.wait_for(|asked| *asked).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// One that has been asked already.
+    #[cfg(test)]
+    pub(crate) fn already() -> Self {
+        Self {
+            asked: watch::channel(true).1,
+        }
+    }
+
+    /// One that is never asked.
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
+        Self {
+            asked: watch::channel(false).1,
+        }
+    }
+}
