@@ -18,7 +18,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///
 /// Implement it, then let [`conformance!`](crate::conformance) make the tests:
 ///
-/// ```ignore
+/// ```text
 /// struct Mine;
 /// impl FrontEnd for Mine {
 ///     type Group = my_front_end::Group<String, Value>;

@@ -32,6 +32,9 @@ pub struct Builder<S = DefaultHashBuilder> {
     pub(crate) shards: usize,
     pub(crate) panic_policy: PanicPolicy,
     pub(crate) max_followers: u32,
+    pub(crate) max_failures: u32,
+    pub(crate) clock: Option<fn() -> u64>,
+    pub(crate) max_age: u64,
 }
 
 impl Builder {
@@ -42,6 +45,9 @@ impl Builder {
             shards: DEFAULT_SHARDS,
             panic_policy: PanicPolicy::default(),
             max_followers: u32::MAX,
+            max_failures: u32::MAX,
+            clock: None,
+            max_age: u64::MAX,
         }
     }
 }
@@ -58,6 +64,9 @@ impl<S> Builder<S> {
             shards: self.shards,
             panic_policy: self.panic_policy,
             max_followers: self.max_followers,
+            max_failures: self.max_failures,
+            clock: self.clock,
+            max_age: self.max_age,
         }
     }
 
@@ -81,6 +90,35 @@ impl<S> Builder<S> {
     pub fn max_followers(mut self, most: u32) -> Self {
         self.max_followers = most;
         self
+    }
+
+    /// Sets after how many failed works in a row the error of a `try_run` is shared with
+    /// those who wait, rather than kept while the next one tries. At least 1, which is what
+    /// `run` does. No limit by default.
+    pub fn max_failures(mut self, most: u32) -> Self {
+        self.max_failures = most.max(1);
+        self
+    }
+
+    /// Gives the group a clock, so that [`Group::flights`](crate::Group::flights) tells ages.
+    /// It is read once in each call.
+    ///
+    /// `now` returns ticks that do not go back, of a millisecond or coarser, up to 2^44 of
+    /// them. Front ends have one: `milliseconds`.
+    pub fn clock(mut self, now: fn() -> u64) -> Self {
+        self.clock = Some(now);
+        self
+    }
+
+    /// Sets the age, in ticks of `now`, beyond which a flight is not joined any more: one
+    /// newcomer leads a successor and the others join that. Those who wait for the old flight
+    /// still receive its value if it comes. So a leader that is stuck holds its key no longer
+    /// than this, and a group of works that hang fills up with them.
+    ///
+    /// [`clock`](Self::clock) says what `now` must be.
+    pub fn max_age(mut self, ticks: u64, now: fn() -> u64) -> Self {
+        self.max_age = ticks;
+        self.clock(now)
     }
 }
 

@@ -1,252 +1,171 @@
-//! One async call, from its first poll to its answer, in one flat future.
-//!
-//! | state | holds | goes on |
-//! |---|---|---|
-//! | `New` | how to join, and the work | first poll: to `Leading` or `Waiting` |
-//! | `Waiting` | the follower's wait, and the work | landed: to `Ended`; its turn: to `Leading` |
-//! | `Leading` | the work's future, and the leader | ready or panicked: the flight ends |
-//! | `Ended` | nothing | |
-//!
-//! It is written by hand because an `async` block keeps what it has captured beside what it
-//! awaits: nested, they held the work three times over.
+//! A call with options: they combine here, instead of each combination being a method.
 
-use core::future::Future;
-use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::fmt;
+use core::future::{Future, Pending};
+use core::hash::BuildHasher;
+use core::marker::PhantomData;
 
-use pin_project_lite::pin_project;
-
+use crate::calling::{calling, limited};
 use crate::error::CallError;
-use crate::follower::{Follower, Turn};
-use crate::group::Handle;
-use crate::join::Joined;
+use crate::fence::Fence;
+use crate::group::{Group, Handle};
+use crate::key::Key;
 use crate::leader::Leader;
 use crate::outcome::Outcome;
-use crate::policy::catch;
 
-pin_project! {
-    #[project = Stage]
-    #[project_replace = Taken]
-    enum State<G, J, F, T, W>
+/// A call whose options are being chosen. Made by [`Group::call`].
+///
+/// | option | effect |
+/// |---|---|
+/// | [`keep_errors`](Self::keep_errors) | an `Err` stays with the caller whose work returned it, as in [`try_run`](Group::try_run) |
+/// | [`give_up_on`](Self::give_up_on) | a deadline, as a future that is ready when it comes |
+/// | [`run_fenced`](Self::run_fenced) | the work receives a [`Fence`] |
+///
+/// `G` is the handle to the group, `Q` the key as it was given, `X` the deadline.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use singleflight_core::{CallError, Group};
+///
+/// let group: Group<u64, Result<u32, &str>> = Group::new();
+/// let outcome = group
+///     .call(7)
+///     .keep_errors()
+///     .give_up_on(std::future::ready(())) // at once
+///     .run(std::future::pending)
+///     .await;
+/// assert_eq!(outcome.err(), Some(CallError::TimedOut));
+/// assert_eq!(group.in_flight(), 0);
+/// # });
+/// ```
+#[must_use = "a call does nothing until it is run"]
+pub struct Call<G: Handle, Q, M, X = Pending<()>> {
+    group: G,
+    key: Q,
+    shares: fn(&G::Value) -> bool,
+    expiry: X,
+    marker: PhantomData<fn(M)>,
+}
+
+impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
+    /// Starts to describe a call for `key`; the options combine. Nothing is registered before
+    /// the call is run and polled.
+    pub fn call<Q, M>(&self, key: Q) -> Call<&Self, Q, M>
     where
-        G: Handle,
+        Q: Key<K, M>,
     {
-        New { join: J, work: F },
-        Waiting { #[pin] wait: W, work: F },
-        // P1: fields are dropped in this order, so an execution is over before its flight
-        // is handed over.
-        Leading { #[pin] future: Option<T>, leader: Leader<G> },
-        Ended,
-    }
-}
-
-pin_project! {
-    /// A call. `J` joins, `F` makes the work's future `T`, `C` makes a follower's wait `W`,
-    /// `P` says which values are shared, `E` makes the answer of an outcome.
-    pub(crate) struct Call<G, J, F, T, C, W, P, E>
-    where
-        G: Handle,
-    {
-        #[pin]
-        state: State<G, J, F, T, W>,
-        wait: C,
-        shares: P,
-        answer: E,
-    }
-}
-
-/// Makes a call. It does nothing until it is polled (P9).
-#[inline]
-pub(crate) fn call<G, F, T, P, E, A>(
-    join: impl FnOnce() -> Result<Joined<G>, CallError>,
-    work: F,
-    shares: P,
-    answer: E,
-) -> impl Future<Output = A>
-where
-    G: Handle,
-    G::Value: Clone,
-    F: FnOnce() -> T,
-    T: Future<Output = G::Value>,
-    P: Fn(&G::Value) -> bool,
-    E: Fn(Result<Outcome<G::Value>, CallError>) -> A,
-{
-    Call {
-        state: State::New { join, work },
-        wait: Follower::wait,
-        shares,
-        answer,
-    }
-}
-
-/// Makes the rest of a call that leads already.
-fn lead<G, F, T, P>(
-    leader: Leader<G>,
-    work: F,
-    shares: P,
-) -> impl Future<Output = Outcome<G::Value>>
-where
-    G: Handle,
-    G::Value: Clone,
-    F: FnOnce() -> T,
-    T: Future<Output = G::Value>,
-    P: Fn(&G::Value) -> bool,
-{
-    call(
-        || Ok(Joined::Leader(leader)),
-        work,
-        shares,
-        |outcome: Result<_, CallError>| outcome.unwrap_or_else(|error| error.raise()),
-    )
-}
-
-impl<G, J, F, T, C, W, P, E, A> Future for Call<G, J, F, T, C, W, P, E>
-where
-    G: Handle,
-    G::Value: Clone,
-    J: FnOnce() -> Result<Joined<G>, CallError>,
-    F: FnOnce() -> T,
-    T: Future<Output = G::Value>,
-    C: Fn(Follower<G>) -> W,
-    W: Future<Output = Result<Turn<G>, CallError>>,
-    P: Fn(&G::Value) -> bool,
-    E: Fn(Result<Outcome<G::Value>, CallError>) -> A,
-{
-    type Output = A;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<A> {
-        let this = self.project();
-        let mut state = this.state;
-        loop {
-            let (leader, work) = match state.as_mut().project() {
-                Stage::Leading { future, leader } => {
-                    let outcome = ready!(poll_work(future, leader, &*this.shares, context));
-                    return Poll::Ready((this.answer)(Ok(outcome)));
-                }
-                Stage::New { .. } => {
-                    let Taken::New { join, work } = state.as_mut().project_replace(State::Ended)
-                    else {
-                        unreachable!("it was new a line ago");
-                    };
-                    match join() {
-                        Ok(Joined::Leader(leader)) => (leader, work),
-                        Ok(Joined::Follower(follower)) => {
-                            let wait = (this.wait)(follower);
-                            state.set(State::Waiting { wait, work });
-                            continue;
-                        }
-                        Err(error) => return Poll::Ready((this.answer)(Err(error))),
-                    }
-                }
-                Stage::Waiting { wait, .. } => {
-                    let turn = ready!(wait.poll(context));
-                    let Taken::Waiting { work, .. } = state.as_mut().project_replace(State::Ended)
-                    else {
-                        unreachable!("it was waiting a line ago");
-                    };
-                    match turn {
-                        Ok(Turn::Lead(leader)) => (leader, work),
-                        Ok(Turn::Landed(outcome)) => {
-                            return Poll::Ready((this.answer)(Ok(outcome)));
-                        }
-                        Err(error) => return Poll::Ready((this.answer)(Err(error))),
-                    }
-                }
-                Stage::Ended => panic!("a call was polled after it had ended"),
-            };
-            match catch(work) {
-                Ok(future) => state.set(State::Leading {
-                    future: Some(future),
-                    leader,
-                }),
-                Err(payload) => {
-                    let mut leader = leader;
-                    leader.panicked(payload)
-                }
-            }
+        Call {
+            group: self,
+            key,
+            shares: |_| true,
+            expiry: core::future::pending(),
+            marker: PhantomData,
         }
     }
 }
 
-/// Polls the work, and ends the flight once the work's future is gone (P1). What panics on
-/// the way, in a poll or in the drop, is the work's panic.
-#[inline]
-fn poll_work<G, T>(
-    mut future: Pin<&mut Option<T>>,
-    leader: &mut Leader<G>,
-    shares: impl FnOnce(&G::Value) -> bool,
-    context: &mut Context<'_>,
-) -> Poll<Outcome<G::Value>>
-where
-    G: Handle,
-    G::Value: Clone,
-    T: Future<Output = G::Value>,
-{
-    let polled = catch(|| {
-        let work = future.as_mut().as_pin_mut();
-        let value = ready!(
-            work.expect("a call is not polled after it has ended")
-                .poll(context)
-        );
-        future.set(None);
-        Poll::Ready(value)
-    });
-    let result = match polled {
-        Ok(Poll::Pending) => return Poll::Pending,
-        Ok(Poll::Ready(value)) => Ok(value),
-        Err(payload) => {
-            // The first panic is the one that is told; one on the way out is swallowed.
-            let _second = catch(|| future.set(None));
-            Err(payload)
-        }
-    };
-    Poll::Ready(leader.conclude(result, shares))
-}
-
-impl<G: Handle> Leader<G> {
-    /// Runs `work` in the caller's task and lands the flight with what it returns.
-    ///
-    /// # Panics
-    ///
-    /// A panic in making, polling or dropping the work's future goes on unchanged; the
-    /// followers are told or the flight is handed over, as the group's
-    /// [`PanicPolicy`](crate::PanicPolicy) has it.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future drops the work, then hands the flight over.
-    pub fn lead<F, T>(self, work: F) -> impl Future<Output = Outcome<G::Value>>
-    where
-        F: FnOnce() -> T,
-        T: Future<Output = G::Value>,
-        G::Value: Clone,
-    {
-        lead(self, work, |_: &_| true)
-    }
-}
-
-impl<G, T, E> Leader<G>
+impl<G, Q, M, X, T, E> Call<G, Q, M, X>
 where
     G: Handle<Value = Result<T, E>>,
-    T: Clone,
-    E: Clone,
 {
-    /// Runs `work` in the caller's task; lands the flight with an `Ok`, keeps an `Err` for
-    /// its caller and hands the flight over.
+    /// Keeps an `Err` with the caller whose work returned it, and hands the flight over.
+    ///
+    /// After [`Builder::max_failures`](crate::Builder::max_failures) failures in a row, and
+    /// where nobody who waits has work of its own, it is shared all the same.
+    pub fn keep_errors(mut self) -> Self {
+        self.shares = Result::is_ok;
+        self
+    }
+}
+
+impl<G: Handle, Q, M, X> Call<G, Q, M, X> {
+    /// Gives up when `expiry` is ready: a follower leaves the flight, a leader drops its work
+    /// and hands the flight over. Runtimes have timers that are such futures.
+    ///
+    /// `expiry` is polled after the call, so a value that is there wins.
+    pub fn give_up_on<Y: Future<Output = ()>>(self, expiry: Y) -> Call<G, Q, M, Y> {
+        Call {
+            group: self.group,
+            key: self.key,
+            shares: self.shares,
+            expiry,
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<K, V, S, G, Q, M, X> Call<G, Q, M, X>
+where
+    K: Eq,
+    V: Clone,
+    S: BuildHasher,
+    G: Handle<Key = K, Value = V, Hasher = S> + Clone,
+    Q: Key<K, M>,
+    X: Future<Output = ()>,
+{
+    /// Makes the call.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](CallError::TimedOut) if the deadline came first, and whatever else leaves
+    /// this call without a value: see [`CallError`].
     ///
     /// # Panics
     ///
-    /// As [`lead`](Self::lead).
+    /// A panic in this call's work goes on unchanged.
     ///
     /// # Cancel safety
     ///
-    /// As [`lead`](Self::lead).
-    pub fn try_lead<F, R>(self, work: F) -> impl Future<Output = Outcome<Result<T, E>>>
+    /// As [`Group::run`].
+    pub fn run<F, T>(self, work: F) -> impl Future<Output = Result<Outcome<V>, CallError>>
     where
-        F: FnOnce() -> R,
-        R: Future<Output = Result<T, E>>,
+        F: FnOnce() -> T,
+        T: Future<Output = V>,
     {
-        lead(self, work, Result::is_ok)
+        self.fly(|_: &_| work())
+    }
+
+    /// As [`run`](Self::run), and gives the work a [`Fence`], by which it learns whether its
+    /// flight was forgotten while it ran.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_fenced<F, T>(self, work: F) -> impl Future<Output = Result<Outcome<V>, CallError>>
+    where
+        F: FnOnce(Fence<G>) -> T,
+        T: Future<Output = V>,
+    {
+        self.fly(|leader: &Leader<G>| work(leader.fence()))
+    }
+
+    fn fly<F, T>(self, work: F) -> impl Future<Output = Result<Outcome<V>, CallError>>
+    where
+        F: FnOnce(&Leader<G>) -> T,
+        T: Future<Output = V>,
+    {
+        let Self {
+            group, key, shares, ..
+        } = self;
+        let join = move || Group::join_owned(group, key);
+        limited(calling(join, work, shares, |outcome| outcome), self.expiry)
+    }
+}
+
+impl<G: Handle, Q, M, X> fmt::Debug for Call<G, Q, M, X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("group", &*self.group)
+            .finish_non_exhaustive()
     }
 }

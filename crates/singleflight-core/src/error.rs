@@ -54,6 +54,13 @@ pub enum CallError {
     LeaderPanicked(LeaderPanicked),
     /// The leader was lost, and none of those who waited had work of their own.
     LeaderLost,
+    /// The call was made from inside the work of the flight that it would wait for. See
+    /// [`Group`](crate::Group#calls-from-inside-the-work).
+    Reentrant,
+    /// The group was [closed](crate::Group::close).
+    Closed,
+    /// The call's deadline came before its value.
+    TimedOut,
     /// The flight has as many followers as the group allows
     /// ([`Builder::max_followers`](crate::Builder::max_followers)). Nothing was
     /// registered; the flight goes on without this call.
@@ -80,6 +87,11 @@ impl fmt::Display for CallError {
             Self::LeaderLost => {
                 f.write_str("the leader of the flight was lost and no follower had work of its own")
             }
+            Self::Reentrant => f.write_str(
+                "the call would wait for the work that it is made from: same key, same task",
+            ),
+            Self::Closed => f.write_str("the group is closed"),
+            Self::TimedOut => f.write_str("the deadline of the call came before its value"),
             Self::TooManyFollowers => {
                 f.write_str("the flight has as many followers as the group allows")
             }
@@ -116,7 +128,13 @@ mod tests {
             "the leader of the flight panicked: boom"
         );
         assert!(panicked.source().is_some());
-        for error in [CallError::LeaderLost, CallError::TooManyFollowers] {
+        for error in [
+            CallError::LeaderLost,
+            CallError::Reentrant,
+            CallError::Closed,
+            CallError::TimedOut,
+            CallError::TooManyFollowers,
+        ] {
             assert!(error.source().is_none());
             assert!(error.to_string().starts_with("the "), "{error}");
         }

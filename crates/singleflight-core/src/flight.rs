@@ -9,7 +9,7 @@
 //!
 //! Who may change what:
 //!
-//! - `vacant`, `followers`, `claimants`: whoever holds the lock of the slot's shard, and
+//! - `vacant`, `followers`, `claimants`, `failures`: whoever holds the lock of the slot's shard, and
 //!   only while the slot is in the table. `vacant` may be read by anyone as a hint: what
 //!   it says is checked again under the lock before anybody acts on it.
 //! - `landing`: whoever took the slot out of the table, once. Removal is by identity and
@@ -41,6 +41,8 @@ pub(crate) struct Flight<V> {
     followers: Guarded,
     /// How many of those who wait have work of their own.
     claimants: Guarded,
+    /// How many works in a row have failed and kept their error.
+    failures: Guarded,
 }
 
 impl<V> Flight<V> {
@@ -51,6 +53,7 @@ impl<V> Flight<V> {
             vacant: AtomicBool::new(false),
             followers: Guarded::new(),
             claimants: Guarded::new(),
+            failures: Guarded::new(),
         }
     }
 
@@ -87,6 +90,13 @@ impl<V> Flight<V> {
     /// Whether a follower is left that could lead.
     pub(crate) fn has_claimants(&self) -> bool {
         self.claimants.get() > 0
+    }
+
+    /// Counts one more failed work; says whether that makes `most`.
+    pub(crate) fn fail(&self, most: u32) -> bool {
+        let failures = self.failures.get().saturating_add(1);
+        self.failures.set(failures);
+        failures >= most
     }
 
     /// Opens the flight for the first follower who is polled.

@@ -1,10 +1,13 @@
 //! The callers that wait: with work of their own, or without.
 
 use core::fmt;
+#[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]
+use std::time::Instant;
 
 use crate::error::CallError;
 use crate::flight::Flight;
 use crate::group::Handle;
+use crate::inside;
 use crate::leader::Leader;
 use crate::outcome::{Outcome, Role};
 use crate::slot::Id;
@@ -85,6 +88,10 @@ struct Place<G: Handle> {
 enum Sight {
     Landed,
     Claimed,
+    /// The wait is inside the work that it waits for.
+    Inside,
+    /// The deadline came first.
+    TimedOut,
 }
 
 impl<G: Handle> Follower<G> {
@@ -108,7 +115,7 @@ impl<G: Handle> Follower<G> {
     /// # Errors
     ///
     /// [`LeaderPanicked`](CallError::LeaderPanicked) if the work panicked and the group
-    /// shares panics.
+    /// shares panics, [`Reentrant`](CallError::Reentrant) if it waits inside that work.
     ///
     /// # Panics
     ///
@@ -149,6 +156,30 @@ impl<G: Handle> Follower<G> {
         self.seat.conclude(sight)
     }
 
+    /// As [`wait_blocking`](Self::wait_blocking), but leaves the flight when `deadline` comes.
+    ///
+    /// It bounds the wait and nothing else: the work goes on in its own thread or task.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](CallError::TimedOut), and as [`wait`](Self::wait).
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Blocking
+    ///
+    /// As [`wait_blocking`](Self::wait_blocking).
+    #[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]
+    pub fn wait_deadline_blocking(self, deadline: Instant) -> Result<Turn<G>, CallError>
+    where
+        G::Value: Clone,
+    {
+        let sight = self.seat.until_seen_deadline(deadline);
+        self.seat.conclude(sight)
+    }
+
     /// Waits on without work of its own: for callers that cannot lead.
     ///
     /// If the leader is lost already and no other follower has work, the flight ends now.
@@ -184,8 +215,8 @@ impl<G: Handle> Watcher<G> {
     where
         G::Value: Clone,
     {
-        self.seat.until_seen().await;
-        self.seat.share()
+        let sight = self.seat.until_seen().await;
+        self.seat.conclude_watching(sight)
     }
 
     /// Parks the calling thread until the flight lands.
@@ -206,8 +237,8 @@ impl<G: Handle> Watcher<G> {
     where
         G::Value: Clone,
     {
-        self.seat.until_seen_blocking();
-        self.seat.share()
+        let sight = self.seat.until_seen_blocking();
+        self.seat.conclude_watching(sight)
     }
 }
 
@@ -219,6 +250,8 @@ impl<G: Handle> Place<G> {
             Some(Sight::Landed)
         } else if self.has_work && self.flight.is_vacant() && self.group.claim(self.hash, self.id) {
             Some(Sight::Claimed)
+        } else if inside::contains(self.group.address(), self.hash, self.id) {
+            Some(Sight::Inside)
         } else {
             None
         }
@@ -241,6 +274,16 @@ impl<G: Handle> Seat<G> {
         place.flight.signal.until_blocking(|| place.look())
     }
 
+    #[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]
+    fn until_seen_deadline(&self, deadline: Instant) -> Sight {
+        let place = self.place();
+        place
+            .flight
+            .signal
+            .until_deadline(|| place.look(), deadline)
+            .unwrap_or(Sight::TimedOut)
+    }
+
     fn conclude(mut self, sight: Sight) -> Result<Turn<G>, CallError>
     where
         G::Value: Clone,
@@ -253,6 +296,18 @@ impl<G: Handle> Seat<G> {
                 } = self.place.take().expect("a follower concludes once");
                 Ok(Turn::Lead(Leader::new(group, hash, id)))
             }
+            Sight::Inside => Err(CallError::Reentrant),
+            Sight::TimedOut => Err(CallError::TimedOut),
+        }
+    }
+
+    fn conclude_watching(self, sight: Sight) -> Result<Outcome<G::Value>, CallError>
+    where
+        G::Value: Clone,
+    {
+        match self.conclude(sight)? {
+            Turn::Landed(outcome) => Ok(outcome),
+            Turn::Lead(_) => unreachable!("a watcher never claims"),
         }
     }
 

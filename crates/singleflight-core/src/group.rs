@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{BuildHasher, Hasher};
+use core::num::NonZeroU64;
 use core::ops::Deref;
 
 use crate::builder::Builder;
@@ -11,13 +12,13 @@ use crate::error::{CallError, LeaderPanicked};
 use crate::flight::Flight;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::Key;
-use crate::listing::FlightInfo;
 use crate::outcome::{Outcome, Role};
 use crate::policy::PanicPolicy;
-use crate::shard::{Departure, Entry, Shard, Table};
+use crate::shard::{Departure, Entry, Shard, Terms};
 use crate::slot::{Id, Slot};
-use crate::stats::Stats;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::seeded;
+use crate::wait::Signal;
 
 /// The space in which calls with equal keys share one execution.
 ///
@@ -29,6 +30,14 @@ use crate::sync::seeded;
 /// | `K` | the key: what makes calls equal. It must contain everything that the work reads, the tenant and the user included: followers receive what the leader was allowed to see. |
 /// | `V` | the value; each follower receives a clone, so make it cheap to clone (`Arc<T>`). |
 /// | `S` | the hash builder. |
+///
+/// # Calls from inside the work
+///
+/// A call that would wait for the work that it is made from ends at once with
+/// [`Reentrant`](CallError::Reentrant) instead of waiting for itself: for the same key, or
+/// through others (A calls B, B calls A), where the works are called or polled in one thread
+/// or task. A work that is awaited through another task is not noticed, nor is anything
+/// without the feature `std`.
 ///
 /// It is `Sync` where `K: Send` and `V: Send + Sync`; keys and values that are not can be
 /// used on one thread.
@@ -53,6 +62,13 @@ pub struct Group<K, V, S = DefaultHashBuilder> {
     hasher: S,
     panic_policy: PanicPolicy,
     max_followers: u32,
+    max_failures: u32,
+    clock: Option<fn() -> u64>,
+    max_age: u64,
+    /// Set by `close`, after which an ended flight may be the last.
+    pub(crate) closing: AtomicBool,
+    /// Where those sleep who wait for the last flight to end.
+    pub(crate) drained: Signal,
 }
 
 /// The lowest bit of a hash that chooses the shard. Well above the bits by which hashbrown
@@ -93,62 +109,51 @@ impl<K, V, S> Group<K, V, S> {
         &self.hasher
     }
 
-    /// Returns how many executions the group holds: flights that are led, vacant or landing,
-    /// the forgotten ones included.
-    ///
-    /// Takes each shard's lock in turn: a sum over moments that are not the same.
-    pub fn in_flight(&self) -> usize {
-        self.all()
-            .map(|shard| shard.with(|table| table.len()))
-            .sum()
-    }
-
-    /// Returns what the group has done so far. Takes each shard's lock in turn.
-    pub fn stats(&self) -> Stats {
-        let mut stats = Stats::default();
-        for shard in self.all() {
-            stats += shard.with(|table| table.stats());
-        }
-        stats
-    }
-
-    /// Lists what is in flight, for a person who debugs. In no order.
-    ///
-    /// Takes each shard's lock in turn. The keys are neither cloned nor printed under it:
-    /// a key that is listed moves into an allocation that the listing and the flight share.
-    pub fn flights(&self) -> Vec<FlightInfo<K>> {
-        let mut flights = Vec::new();
-        for shard in self.all() {
-            shard.with(|table| {
-                table.list(&mut flights, |slot| {
-                    Some(FlightInfo {
-                        key: slot.share_key()?,
-                        followers: slot.followers() as usize,
-                        vacant: slot
-                            .shared
-                            .as_ref()
-                            .is_some_and(|flight| flight.is_vacant()),
-                        forgotten: slot.is_forgotten(),
-                    })
-                });
-            });
-        }
-        flights
-    }
-
-    /// Forgets every flight, as [`forget`](Self::forget) does for one; returns how many.
-    ///
-    /// Takes each shard's lock in turn: a flight that starts meanwhile may be missed.
-    pub fn forget_all(&self) -> usize {
-        self.all().map(|shard| shard.with(Table::forget_all)).sum()
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Shard<K, V>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Shard<K, V>> {
         core::iter::once(&self.first).chain(&self.others)
     }
 
+    /// What a call of now is held to.
     #[inline]
-    fn shard(&self, hash: u64) -> &Shard<K, V> {
+    fn terms(&self) -> Terms {
+        let (floor, horizon) = match self.clock {
+            None => (NonZeroU64::MIN, NonZeroU64::MIN),
+            Some(now) => self.moment(now),
+        };
+        Terms {
+            group: self.address(),
+            floor,
+            horizon,
+            most: self.max_followers,
+        }
+    }
+
+    /// The group, as a number that tells it apart while it lives.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn moment(&self, now: fn() -> u64) -> (NonZeroU64, NonZeroU64) {
+        let now = now();
+        let oldest = now.saturating_sub(self.max_age);
+        (Id::floor(now), Id::floor(oldest))
+    }
+
+    /// The lowest id that a flight can have and not be too old to be joined.
+    pub(crate) fn horizon(&self) -> NonZeroU64 {
+        self.clock.map_or(NonZeroU64::MIN, |now| self.moment(now).1)
+    }
+
+    /// The time, if the group has a clock.
+    pub(crate) fn now(&self) -> Option<u64> {
+        self.clock.map(|now| now())
+    }
+
+    #[inline]
+    pub(crate) fn shard(&self, hash: u64) -> &Shard<K, V> {
         let index = (hash >> SHARD_BITS_FROM) as u32 as usize & self.others.len();
         // Index 0 wraps to one that is out of bounds, and is the first.
         self.others
@@ -157,77 +162,9 @@ impl<K, V, S> Group<K, V, S> {
     }
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a key comes in as it does to `run`"
-)]
 impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
-    /// Lets the next call for `key` start afresh. Returns whether there was a flight to forget.
-    ///
-    /// The work goes on, and those who already wait receive its value; calls that come
-    /// later do not join it, so two executions may overlap. Use it when what the work has
-    /// read may have changed since.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use singleflight_core::{Group, Joined};
-    ///
-    /// let group: Group<u64, &str> = Group::new();
-    /// let old = group.join(7).unwrap();
-    /// assert!(group.forget(7));
-    /// assert!(matches!(group.join(7), Ok(Joined::Leader(_))));
-    /// assert!(!group.forget(8), "nothing was in flight");
-    /// # drop(old);
-    /// ```
-    pub fn forget<Q: Key<K, M>, M>(&self, key: Q) -> bool {
-        let hash = self.hash(&key);
-        self.shard(hash)
-            .with(|table| table.forget(hash, |known| key.matches(known), |_| true))
-            .is_some()
-    }
-
-    /// Forgets the flight of `key` unless someone waits for it. Returns whether the next
-    /// call will start afresh: true if the flight was forgotten or there was none, as in
-    /// Go's internal `ForgetUnshared` (golang/go 54439).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use singleflight_core::Group;
-    ///
-    /// let group: Group<u64, &str> = Group::new();
-    /// let leader = group.join(7).unwrap();
-    /// let follower = group.join(7).unwrap();
-    /// assert!(!group.forget_unshared(7), "a follower waits");
-    /// drop(follower);
-    /// assert!(group.forget_unshared(7));
-    /// # drop(leader);
-    /// ```
-    pub fn forget_unshared<Q: Key<K, M>, M>(&self, key: Q) -> bool {
-        let hash = self.hash(&key);
-        self.shard(hash)
-            .with(|table| {
-                table.forget(
-                    hash,
-                    |known| key.matches(known),
-                    |slot| slot.followers() == 0,
-                )
-            })
-            .unwrap_or(true)
-    }
-
-    /// Returns how many callers wait for the flight of `key`, or `None` if there is no
-    /// flight that a call could join.
-    pub fn followers<Q: Key<K, M>, M>(&self, key: Q) -> Option<usize> {
-        let hash = self.hash(&key);
-        self.shard(hash)
-            .with(|table| table.followers(hash, |known| key.matches(known)))
-            .map(|followers| followers as usize)
-    }
-
     #[inline]
-    fn hash<Q: Key<K, M>, M>(&self, key: &Q) -> u64 {
+    pub(crate) fn hash<Q: Key<K, M>, M>(&self, key: &Q) -> u64 {
         let mut state = self.hasher.build_hasher();
         key.hash_into(&mut state);
         state.finish()
@@ -237,24 +174,30 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     ///
     /// A key that is not owned yet is made outside the lock: look, let go, make it, look
     /// again. What is not needed is dropped outside the lock.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what a lone call costs is what is inlined here"
+    )]
+    #[inline(always)]
     pub(crate) fn enter<Q: Key<K, M>, M>(&self, key: Q) -> (u64, Entry<V>) {
         let hash = self.hash(&key);
         let shard = self.shard(hash);
-        let most = self.max_followers;
+        let terms = self.terms();
         if !Q::OWNED {
-            let followed = shard.with(|table| table.follow(hash, |known| key.matches(known), most));
+            let followed =
+                shard.with(|table| table.follow(hash, |known| key.matches(known), &terms));
             if let Some(entry) = followed {
                 return (hash, entry);
             }
         }
         let mut key = Some(key.into_key());
         let entry = shard.with(|table| {
-            match table.follow(hash, |known| key.as_ref() == Some(known), most) {
+            let named = &key;
+            match table.follow(hash, move |known| named.as_ref() == Some(known), &terms) {
                 Some(entry) => entry,
                 None => match key.take() {
-                    Some(key) => Entry::Leader(table.lead(hash, key)),
-                    None => Entry::Refused,
+                    Some(key) => Entry::Leader(table.lead(hash, key, &terms)),
+                    None => unreachable!("the key was made a line ago"),
                 },
             }
         });
@@ -265,13 +208,18 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
 /// What becomes of a flight, outside the lock. None of it needs the key or the hasher.
 impl<K, V, S> Group<K, V, S> {
     /// Lands a flight with its value and returns the leader's share.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what a lone call costs is what is inlined here"
+    )]
+    #[inline(always)]
     pub(crate) fn land(&self, hash: u64, id: Id, value: V) -> Outcome<V>
     where
         V: Clone,
     {
         // P2: leaves the table before the result is handed out.
         let slot = self.shard(hash).with(|table| table.land(hash, id));
+        self.ended();
         match slot {
             Some(Slot {
                 shared: Some(_), ..
@@ -303,6 +251,7 @@ impl<K, V, S> Group<K, V, S> {
         match self.panic_policy {
             PanicPolicy::Share => {
                 let slot = self.shard(hash).with(|table| table.land_panicked(hash, id));
+                self.ended();
                 if let Some(slot) = slot {
                     Self::settle(slot, || LeaderPanicked::new(message).into());
                 }
@@ -311,11 +260,54 @@ impl<K, V, S> Group<K, V, S> {
         }
     }
 
+    /// The work failed and its error is its caller's own, unless nobody else can or may try.
+    #[cold]
+    pub(crate) fn keep(&self, hash: u64, id: Id, value: V) -> Outcome<V>
+    where
+        V: Clone,
+    {
+        let most = self.max_failures;
+        match self.shard(hash).with(|table| table.fail(hash, id, most)) {
+            Departure::Failed(slot) => {
+                self.ended();
+                Self::land_shared(Some(slot), value)
+            }
+            departure => {
+                self.depart(departure);
+                Outcome::new(value, Role::Leader, 0)
+            }
+        }
+    }
+
+    /// A flight has left the table. If the group is closing, it may have been the last.
+    ///
+    /// Pairs with the looks in `drained`: the closing is stored before the table is looked
+    /// at under its lock, and this load comes after the slot was taken out under that lock.
+    #[inline]
+    fn ended(&self) {
+        if self.closing.load(Ordering::Relaxed) {
+            self.tell_drained();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_drained(&self) {
+        self.drained.notify_all();
+    }
+
     /// The leader is lost: hands the flight over, or ends it if there is nobody.
     #[cold]
     pub(crate) fn abandon(&self, hash: u64, id: Id) {
         let departure = self.shard(hash).with(|table| table.abandon(hash, id));
-        Self::depart(departure);
+        self.depart(departure);
+    }
+
+    /// Whether newcomers no longer join a flight.
+    pub(crate) fn is_closed_to_newcomers(&self, hash: u64, id: Id) -> bool {
+        let horizon = self.horizon();
+        self.shard(hash)
+            .with(|table| table.is_closed_to_newcomers(hash, id, horizon))
     }
 
     /// A follower who is awake takes the flight over, if it is vacant.
@@ -329,16 +321,16 @@ impl<K, V, S> Group<K, V, S> {
         let departure = self
             .shard(hash)
             .with(|table| table.leave(hash, id, has_work));
-        Self::depart(departure);
+        self.depart(departure);
     }
 
     /// A follower turns out to have no work of its own.
     pub(crate) fn disarm(&self, hash: u64, id: Id) {
         let departure = self.shard(hash).with(|table| table.disarm(hash, id));
-        Self::depart(departure);
+        self.depart(departure);
     }
 
-    fn depart(departure: Departure<K, V>) {
+    fn depart(&self, departure: Departure<K, V>) {
         match departure {
             Departure::Quiet => {}
             // P3: everyone is woken, and the first who is polled claims.
@@ -347,7 +339,10 @@ impl<K, V, S> Group<K, V, S> {
                     flight.signal.notify_all();
                 }
             }
-            Departure::Ended(slot) => Self::settle(slot, || CallError::LeaderLost),
+            Departure::Ended(slot) | Departure::Failed(slot) => {
+                self.ended();
+                Self::settle(slot, || CallError::LeaderLost);
+            }
         }
     }
 
@@ -375,6 +370,11 @@ impl<S> Builder<S> {
             hasher: self.hasher,
             panic_policy: self.panic_policy,
             max_followers: self.max_followers,
+            max_failures: self.max_failures,
+            clock: self.clock,
+            max_age: self.max_age,
+            closing: AtomicBool::new(false),
+            drained: Signal::new(),
         }
     }
 }

@@ -42,6 +42,8 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     ///
     /// # Errors
     ///
+    /// [`Closed`](CallError::Closed) if the group is, [`Reentrant`](CallError::Reentrant) if the
+    /// call is made from inside the work of the flight,
     /// [`TooManyFollowers`](CallError::TooManyFollowers) if the flight is full.
     ///
     /// # Examples
@@ -55,7 +57,11 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     /// assert!(matches!(group.join("key")?, Joined::Follower(_)));
     /// # Ok::<_, singleflight_core::CallError>(())
     /// ```
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what a lone call costs is what is inlined here"
+    )]
+    #[inline(always)]
     pub fn join<Q, M>(&self, key: Q) -> Result<Joined<&Self>, CallError>
     where
         Q: Key<K, M>,
@@ -84,7 +90,11 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     /// assert_eq!(thread.join().unwrap(), 1);
     /// # Ok::<_, singleflight_core::CallError>(())
     /// ```
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what a lone call costs is what is inlined here"
+    )]
+    #[inline(always)]
     pub fn join_owned<G, Q, M>(handle: G, key: Q) -> Result<Joined<G>, CallError>
     where
         G: Handle<Key = K, Value = V, Hasher = S>,
@@ -96,7 +106,7 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
             Entry::Follower(id, flight) => {
                 Ok(Joined::Follower(Follower::new(handle, hash, id, flight)))
             }
-            Entry::Refused => Err(CallError::TooManyFollowers),
+            Entry::Refused(refusal) => Err(refusal.into()),
         }
     }
 }

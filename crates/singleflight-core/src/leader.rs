@@ -2,7 +2,9 @@
 
 use core::fmt;
 
+use crate::fence::Fence;
 use crate::group::Handle;
+use crate::inside;
 use crate::outcome::{Outcome, Role};
 use crate::policy::{Payload, catch};
 use crate::slot::Id;
@@ -37,22 +39,19 @@ use crate::slot::Id;
 #[must_use = "dropping a leader hands its flight over"]
 #[clippy::has_significant_drop]
 pub struct Leader<G: Handle> {
-    /// Empty once the flight has ended or was handed over.
-    post: Option<Post<G>>,
-}
-
-/// Where a leader's flight is found.
-struct Post<G> {
     group: G,
     hash: u64,
-    id: Id,
+    /// Empty once the flight has ended or was handed over.
+    id: Option<Id>,
 }
 
 impl<G: Handle> Leader<G> {
     #[inline]
     pub(crate) fn new(group: G, hash: u64, id: Id) -> Self {
         Self {
-            post: Some(Post { group, hash, id }),
+            group,
+            hash,
+            id: Some(id),
         }
     }
 
@@ -73,6 +72,14 @@ impl<G: Handle> Leader<G> {
         self.land(value)
     }
 
+    /// Makes a fence for this flight, by which its work can learn that it was forgotten.
+    pub fn fence(&self) -> Fence<G>
+    where
+        G: Clone,
+    {
+        Fence::new(self.group.clone(), self.hash, self.id)
+    }
+
     /// Hands the flight over, as dropping the leader does.
     pub fn hand_over(self) {
         drop(self);
@@ -90,7 +97,8 @@ impl<G: Handle> Leader<G> {
         F: FnOnce() -> G::Value,
         G::Value: Clone,
     {
-        self.conclude(catch(work), |_| true)
+        let result = catch(|| self.within(work));
+        self.conclude(result, |_| true)
     }
 
     /// Ends the flight as the work did. What `shares` refuses stays with its caller, and
@@ -113,36 +121,50 @@ impl<G: Handle> Leader<G> {
         }
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what a lone call costs is what is inlined here"
+    )]
+    #[inline(always)]
     fn land(&mut self, value: G::Value) -> Outcome<G::Value>
     where
         G::Value: Clone,
     {
-        match self.post.take() {
-            Some(post) => post.group.land(post.hash, post.id, value),
+        match self.id.take() {
+            Some(id) => self.group.land(self.hash, id, value),
             None => Outcome::new(value, Role::Leader, 0),
         }
     }
 
     #[cold]
-    fn keep(&mut self, value: G::Value) -> Outcome<G::Value> {
-        self.abandon();
-        Outcome::new(value, Role::Leader, 0)
+    fn keep(&mut self, value: G::Value) -> Outcome<G::Value>
+    where
+        G::Value: Clone,
+    {
+        match self.id.take() {
+            Some(id) => self.group.keep(self.hash, id, value),
+            None => Outcome::new(value, Role::Leader, 0),
+        }
+    }
+
+    /// Runs or polls the work, so that calls from inside it are known for what they are.
+    #[inline]
+    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        inside::within(self.group.address(), self.hash, self.id, work)
     }
 
     #[cold]
     pub(crate) fn panicked(&mut self, payload: Payload) -> ! {
-        if let Some(post) = self.post.take() {
-            post.group
-                .land_panicked(post.hash, post.id, payload.message());
+        if let Some(id) = self.id.take() {
+            self.group.land_panicked(self.hash, id, payload.message());
         }
         payload.resume()
     }
 
     #[inline]
     fn abandon(&mut self) {
-        if let Some(post) = self.post.take() {
-            post.group.abandon(post.hash, post.id);
+        if let Some(id) = self.id.take() {
+            self.group.abandon(self.hash, id);
         }
     }
 }
@@ -163,7 +185,8 @@ where
     where
         F: FnOnce() -> Result<T, E>,
     {
-        self.conclude(catch(work), Result::is_ok)
+        let result = catch(|| self.within(work));
+        self.conclude(result, Result::is_ok)
     }
 }
 
@@ -177,7 +200,7 @@ impl<G: Handle> Drop for Leader<G> {
 impl<G: Handle> fmt::Debug for Leader<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Leader")
-            .field("flight", &self.post.as_ref().map(|post| post.id))
+            .field("flight", &self.id)
             .finish_non_exhaustive()
     }
 }

@@ -7,12 +7,18 @@ extern crate std;
 
 mod builder;
 mod call;
+mod calling;
+mod close;
 mod error;
+mod fence;
 mod flight;
 mod follower;
+mod forget;
 mod front_end;
 mod group;
 mod hasher;
+mod inside;
+mod inspect;
 mod join;
 mod key;
 mod leader;
@@ -27,7 +33,9 @@ mod sync;
 mod wait;
 
 pub use builder::Builder;
+pub use call::Call;
 pub use error::{CallError, LeaderPanicked};
+pub use fence::Fence;
 pub use follower::{Follower, Turn, Watcher};
 pub use group::{Group, Handle};
 pub use hasher::{DefaultHashBuilder, DefaultHasher};

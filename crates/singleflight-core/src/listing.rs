@@ -10,6 +10,7 @@ pub struct FlightInfo<K> {
     pub(crate) followers: usize,
     pub(crate) vacant: bool,
     pub(crate) forgotten: bool,
+    pub(crate) age: Option<u64>,
 }
 
 impl<K> FlightInfo<K> {
@@ -33,6 +34,12 @@ impl<K> FlightInfo<K> {
     pub fn is_forgotten(&self) -> bool {
         self.forgotten
     }
+
+    /// Returns the age of the flight in ticks of the group's clock, if it has one
+    /// ([`Builder::clock`](crate::Builder::clock)).
+    pub fn age(&self) -> Option<u64> {
+        self.age
+    }
 }
 
 impl<K: fmt::Debug> fmt::Debug for FlightInfo<K> {
@@ -42,6 +49,7 @@ impl<K: fmt::Debug> fmt::Debug for FlightInfo<K> {
             .field("followers", &self.followers)
             .field("vacant", &self.vacant)
             .field("forgotten", &self.forgotten)
+            .field("age", &self.age)
             .finish()
     }
 }

@@ -3,7 +3,7 @@
 use core::future::Future;
 use core::hash::BuildHasher;
 
-use crate::call::call;
+use crate::calling::calling;
 use crate::error::CallError;
 use crate::group::Group;
 use crate::key::Key;
@@ -58,7 +58,7 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
         F: FnOnce() -> T,
         T: Future<Output = V>,
     {
-        call(move || self.join(key), work, |_| true, value)
+        calling(move || self.join(key), |_| work(), |_| true, value)
     }
 
     /// As [`run`](Self::run), and says how the value came about: the caller's role and the
@@ -99,7 +99,12 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
         F: FnOnce() -> T,
         T: Future<Output = V>,
     {
-        call(move || self.join(key), work, |_| true, |outcome| outcome)
+        calling(
+            move || self.join(key),
+            |_| work(),
+            |_| true,
+            |outcome| outcome,
+        )
     }
 }
 
@@ -147,7 +152,7 @@ where
         F: FnOnce() -> R,
         R: Future<Output = Result<T, E>>,
     {
-        call(move || self.join(key), work, Result::is_ok, value)
+        calling(move || self.join(key), |_| work(), Result::is_ok, value)
     }
 }
 

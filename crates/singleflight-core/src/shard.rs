@@ -13,15 +13,21 @@
 //! | leader lost, someone waits with work | marked vacant | the flight, to wake |
 //! | leader lost, all who wait are without work | taken out | the slot, to settle |
 //! | last with work leaves a vacant flight | taken out | the slot, to settle or drop |
+//! | work failed, someone may lead on | marked vacant | the flight, to wake |
+//! | work failed, nobody can or may | taken out | the slot, to share the error |
 //! | forget | marked | |
+//! | close | stays | from now on, refusals |
 
 use alloc::vec::Vec;
 use core::mem;
+use core::num::NonZeroU64;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use hashbrown::HashTable;
 
+use crate::error::CallError;
 use crate::flight::Flight;
+use crate::inside;
 use crate::slot::{Id, Slot};
 use crate::stats::Stats;
 use crate::sync::{Arc, Mutex, seeded};
@@ -32,8 +38,40 @@ pub(crate) enum Entry<V> {
     Leader(Id),
     /// It follows.
     Follower(Id, Arc<Flight<V>>),
-    /// The flight has as many followers as it may have.
-    Refused,
+    /// It may neither lead nor follow.
+    Refused(Refusal),
+}
+
+/// Why a call may neither lead nor follow. As small as can be: a lone call carries the
+/// possibility about.
+#[derive(Clone, Copy)]
+pub(crate) enum Refusal {
+    Closed,
+    Reentrant,
+    TooManyFollowers,
+}
+
+impl From<Refusal> for CallError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Closed => Self::Closed,
+            Refusal::Reentrant => Self::Reentrant,
+            Refusal::TooManyFollowers => Self::TooManyFollowers,
+        }
+    }
+}
+
+/// What a call is held to when it comes.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    /// The group, as a number.
+    pub(crate) group: usize,
+    /// The lowest id that a flight of now may have.
+    pub(crate) floor: NonZeroU64,
+    /// Flights with an id below are too old to be joined.
+    pub(crate) horizon: NonZeroU64,
+    /// How many followers a flight may have.
+    pub(crate) most: u32,
 }
 
 /// What is left to do, without the lock, after someone has gone away.
@@ -44,6 +82,8 @@ pub(crate) enum Departure<K, V> {
     Vacant(Arc<Flight<V>>),
     /// The slot was taken out; if anybody still waits, tell them that the leader is lost.
     Ended(Slot<K, V>),
+    /// The slot was taken out; those who wait receive the error of the work that failed.
+    Failed(Slot<K, V>),
 }
 
 /// How many slots stand in front of a shard's table. A group that is used by a few calls
@@ -59,6 +99,7 @@ pub(crate) struct Table<K, V> {
     near: [Option<Slot<K, V>>; NEAR],
     far: HashTable<Slot<K, V>>,
     next: Id,
+    closed: bool,
     stats: Stats,
 }
 
@@ -73,11 +114,16 @@ impl<K, V> Shard<K, V> {
             near: [const { None }; NEAR],
             far: HashTable::new(),
             next: Id::FIRST,
+            closed: false,
             stats: Stats::default(),
         }))
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what a lone call costs is what is inlined here"
+    )]
+    #[inline(always)]
     pub(crate) fn with<R>(&self, inside: impl FnOnce(&mut Table<K, V>) -> R) -> R {
         self.0.with(inside)
     }
@@ -89,33 +135,54 @@ impl<K, V> Table<K, V> {
     pub(crate) fn follow(
         &mut self,
         hash: u64,
-        matches: impl Fn(&K) -> bool,
-        most: u32,
+        matches: impl Fn(&K) -> bool + Copy,
+        terms: &Terms,
     ) -> Option<Entry<V>> {
-        let (slot, stats) = self.find_open(hash, matches)?;
-        Some(Self::follow_slot(slot, stats, most))
+        if self.closed {
+            return Some(self.refuse(Refusal::Closed));
+        }
+        let horizon = terms.horizon;
+        let open = move |slot: &Slot<K, V>| !slot.is_retired(horizon) && slot.is_for(hash, matches);
+        let near = self.near.iter_mut().flatten().find(|slot| open(slot));
+        let slot = match near {
+            Some(slot) => slot,
+            None if self.far.is_empty() => return None,
+            None => find_far(&mut self.far, hash, open)?,
+        };
+        Some(Self::follow_slot(slot, &mut self.stats, terms))
     }
 
     #[cold]
-    fn follow_slot(slot: &mut Slot<K, V>, stats: &mut Stats, most: u32) -> Entry<V> {
+    fn refuse(&mut self, refusal: Refusal) -> Entry<V> {
+        self.stats.refused += 1;
+        Entry::Refused(refusal)
+    }
+
+    #[cold]
+    fn follow_slot(slot: &mut Slot<K, V>, stats: &mut Stats, terms: &Terms) -> Entry<V> {
         let id = slot.id();
+        if inside::contains(terms.group, slot.hash, id) {
+            stats.refused += 1;
+            return Entry::Refused(Refusal::Reentrant);
+        }
         let flight = slot.shared.get_or_insert_with(|| Arc::new(Flight::new()));
         if flight.claim() {
             stats.led += 1;
             Entry::Leader(id)
-        } else if flight.admit(most) {
+        } else if flight.admit(terms.most) {
             stats.followed += 1;
+            stats.most_followers = stats.most_followers.max(u64::from(flight.followers()));
             Entry::Follower(id, Arc::clone(flight))
         } else {
             stats.refused += 1;
-            Entry::Refused
+            Entry::Refused(Refusal::TooManyFollowers)
         }
     }
 
-    /// Starts a flight. The key must have no open one.
+    /// Starts a flight. The key must have no open one, and the group must be open.
     #[inline]
-    pub(crate) fn lead(&mut self, hash: u64, key: K) -> Id {
-        let id = self.next.advance();
+    pub(crate) fn lead(&mut self, hash: u64, key: K, terms: &Terms) -> Id {
+        let id = self.next.advance(terms.floor);
         self.stats.led += 1;
         let slot = Slot::new(hash, id, key);
         match self.near.iter_mut().find(|place| place.is_none()) {
@@ -156,6 +223,23 @@ impl<K, V> Table<K, V> {
                 Departure::Vacant(Arc::clone(flight))
             }
             _ => self.end(hash, id),
+        }
+    }
+
+    /// The work failed and its error is its caller's own. Those who can lead on do, unless
+    /// `most` works in a row have failed; where nobody can or may, the error is shared.
+    pub(crate) fn fail(&mut self, hash: u64, id: Id, most: u32) -> Departure<K, V> {
+        let Some((slot, _)) = self.find_id(hash, id) else {
+            return Departure::Quiet;
+        };
+        let shares = slot.shared.as_ref().is_some_and(|flight| {
+            flight.followers() > 0 && (!flight.has_claimants() || flight.fail(most))
+        });
+        if shares {
+            self.land(hash, id)
+                .map_or(Departure::Quiet, Departure::Failed)
+        } else {
+            self.abandon(hash, id)
         }
     }
 
@@ -208,20 +292,35 @@ impl<K, V> Table<K, V> {
             .map_or(Departure::Quiet, Departure::Ended)
     }
 
-    /// Closes the open flight of a key to newcomers, if `may` allows it.
+    /// Closes the flights of a key to newcomers, those that `may` allows. Says how many were
+    /// closed, and how many were not. (Beside the one flight that can be joined there may be
+    /// others that are too old to be, and whose works want to know.)
     pub(crate) fn forget(
         &mut self,
         hash: u64,
         matches: impl Fn(&K) -> bool,
-        may: impl FnOnce(&Slot<K, V>) -> bool,
-    ) -> Option<bool> {
-        let (slot, stats) = self.find_open(hash, matches)?;
-        let allowed = may(slot);
-        if allowed {
-            slot.forget();
-            stats.forgotten += 1;
+        may: impl Fn(&Slot<K, V>) -> bool,
+    ) -> (usize, usize) {
+        let (mut forgotten, mut kept) = (0, 0);
+        let far = self.far.iter_hash_mut(hash);
+        for slot in self.near.iter_mut().flatten().chain(far) {
+            if !slot.is_for(hash, &matches) {
+                continue;
+            }
+            if may(slot) {
+                slot.forget();
+                forgotten += 1;
+            } else {
+                kept += 1;
+            }
         }
-        Some(allowed)
+        self.stats.forgotten += forgotten as u64;
+        (forgotten, kept)
+    }
+
+    /// Refuses all calls from now on.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
     }
 
     /// Closes every flight to newcomers; says how many were open.
@@ -237,9 +336,27 @@ impl<K, V> Table<K, V> {
         count
     }
 
-    pub(crate) fn followers(&mut self, hash: u64, matches: impl Fn(&K) -> bool) -> Option<u32> {
-        self.find_open(hash, matches)
-            .map(|(slot, _)| slot.followers())
+    pub(crate) fn followers(
+        &self,
+        hash: u64,
+        matches: impl Fn(&K) -> bool,
+        horizon: NonZeroU64,
+    ) -> Option<u32> {
+        let near = self.near.iter().flatten();
+        near.chain(self.far.iter_hash(hash))
+            .find(|slot| !slot.is_retired(horizon) && slot.is_for(hash, &matches))
+            .map(Slot::followers)
+    }
+
+    /// Whether newcomers no longer join this flight.
+    pub(crate) fn is_closed_to_newcomers(
+        &mut self,
+        hash: u64,
+        id: Id,
+        horizon: NonZeroU64,
+    ) -> bool {
+        self.find_id(hash, id)
+            .is_none_or(|(slot, _)| slot.is_forgotten() || slot.is_retired(horizon))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -247,7 +364,12 @@ impl<K, V> Table<K, V> {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.stats
+        let slots = self.near.iter().flatten().chain(&self.far);
+        Stats {
+            in_flight: self.len() as u64,
+            in_flight_forgotten: slots.filter(|slot| slot.is_forgotten()).count() as u64,
+            ..self.stats
+        }
     }
 
     /// Describes every flight by `describe`, which runs under the lock.
@@ -262,29 +384,11 @@ impl<K, V> Table<K, V> {
     }
 
     #[inline]
-    fn find_open(
-        &mut self,
-        hash: u64,
-        matches: impl Fn(&K) -> bool,
-    ) -> Option<(&mut Slot<K, V>, &mut Stats)> {
-        self.find(hash, |slot| slot.is_open_for(hash, &matches))
-    }
-
-    #[inline]
     fn find_id(&mut self, hash: u64, id: Id) -> Option<(&mut Slot<K, V>, &mut Stats)> {
-        self.find(hash, |slot| slot.is(id))
-    }
-
-    #[inline]
-    fn find(
-        &mut self,
-        hash: u64,
-        is: impl Fn(&Slot<K, V>) -> bool,
-    ) -> Option<(&mut Slot<K, V>, &mut Stats)> {
+        let is = move |slot: &Slot<K, V>| slot.is(id);
         let slot = match self.near.iter_mut().flatten().find(|slot| is(slot)) {
             Some(slot) => slot,
-            None if self.far.is_empty() => return None,
-            None => self.far.find_mut(hash, is)?,
+            None => find_far(&mut self.far, hash, is)?,
         };
         Some((slot, &mut self.stats))
     }
@@ -313,6 +417,16 @@ impl<K, V> Table<K, V> {
         }
         Some(slot)
     }
+}
+
+/// Out of line, so that what stands around the near slots is small enough to be inlined.
+#[inline(never)]
+fn find_far<K, V>(
+    far: &mut HashTable<Slot<K, V>>,
+    hash: u64,
+    is: impl Fn(&Slot<K, V>) -> bool,
+) -> Option<&mut Slot<K, V>> {
+    far.find_mut(hash, is)
 }
 
 // The same under every feature set, whatever the lock says: the only caller's code that

@@ -14,13 +14,31 @@ impl Id {
     /// The lowest bit of a slot's tag says "forgotten", so ids count in twos.
     const STEP: u64 = 2;
 
+    /// Where a group has a clock, ids carry the tick at which the flight started above this
+    /// bit, so that a flight's age costs its slot nothing. Half a million flights in one
+    /// tick and shard borrow from the next, and look that much younger.
+    const TICK_BIT: u32 = 20;
+
     pub(crate) const FIRST: Self = Self(NonZeroU64::MIN.saturating_add(Self::STEP - 1));
 
-    /// Returns this id and steps to the next. At a flight a nanosecond, they last for 292 years.
-    pub(crate) fn advance(&mut self) -> Self {
-        let id = *self;
+    /// Returns the next id, and steps on. Ids only grow. Without a clock, when `floor` is the
+    /// least number, they last for 292 years at a flight a nanosecond.
+    #[inline]
+    pub(crate) fn advance(&mut self, floor: NonZeroU64) -> Self {
+        let id = Self(self.0.max(floor));
         self.0 = id.0.saturating_add(Self::STEP);
         id
+    }
+
+    /// The lowest id of a flight that starts at `tick`.
+    pub(crate) fn floor(tick: u64) -> NonZeroU64 {
+        let floor = tick.min(u64::MAX >> Self::TICK_BIT) << Self::TICK_BIT;
+        NonZeroU64::new(floor).unwrap_or(NonZeroU64::MIN)
+    }
+
+    /// The tick at which the flight started, if the group has a clock.
+    pub(crate) fn tick(self) -> u64 {
+        self.0.get() >> Self::TICK_BIT
     }
 }
 
@@ -76,9 +94,9 @@ impl<K, V> Slot<K, V> {
         self.shared.as_ref().map_or(0, |flight| flight.followers())
     }
 
-    /// Whether a call for the key that `matches` accepts may join this flight.
+    /// Whether this flight is for the key that `matches` accepts, and not forgotten.
     #[inline]
-    pub(crate) fn is_open_for(&self, hash: u64, matches: impl FnOnce(&K) -> bool) -> bool {
+    pub(crate) fn is_for(&self, hash: u64, matches: impl FnOnce(&K) -> bool) -> bool {
         self.hash == hash
             && !self.is_forgotten()
             && match &self.key {
@@ -86,6 +104,12 @@ impl<K, V> Slot<K, V> {
                 SlotKey::Shared(key) => matches(key),
                 SlotKey::Moving => false,
             }
+    }
+
+    /// Whether this flight started before the horizon: too old to be joined.
+    #[inline]
+    pub(crate) fn is_retired(&self, horizon: NonZeroU64) -> bool {
+        self.tag < horizon
     }
 
     /// Returns the key in a form that outlives the lock.
@@ -114,14 +138,35 @@ mod tests {
     #[test]
     fn a_forgotten_slot_keeps_its_id() {
         let mut next = Id::FIRST;
-        let (first, second) = (next.advance(), next.advance());
+        let (first, second) = (next.advance(NonZeroU64::MIN), next.advance(NonZeroU64::MIN));
         let mut slot: Slot<u64, ()> = Slot::new(1, second, 7);
         assert!(slot.is(second) && !slot.is(first) && !slot.is(next));
-        assert!(slot.is_open_for(1, |key| *key == 7));
+        assert!(slot.is_for(1, |key| *key == 7));
         slot.forget();
         assert!(slot.is(second) && slot.id() == second && slot.is_forgotten());
         assert!(!slot.is(next), "ids leave room for the bit");
-        assert!(!slot.is_open_for(1, |key| *key == 7));
+        assert!(!slot.is_for(1, |key| *key == 7));
+    }
+
+    #[test]
+    fn ids_carry_the_tick_and_never_go_back() {
+        let mut next = Id::FIRST;
+        let plain = next.advance(NonZeroU64::MIN);
+        assert_eq!(plain.tick(), 0);
+        let first = next.advance(Id::floor(5));
+        assert_eq!(first.tick(), 5);
+        let second = next.advance(Id::floor(5));
+        assert!(second.tick() == 5 && second != first);
+        let third = next.advance(Id::floor(3));
+        assert_eq!(third.tick(), 5, "a clock that goes back is not followed");
+        assert_eq!(
+            next.advance(Id::floor(u64::MAX)).tick(),
+            u64::MAX >> Id::TICK_BIT
+        );
+
+        let slot: Slot<u64, ()> = Slot::new(1, first, 7);
+        assert!(!slot.is_retired(Id::floor(5)));
+        assert!(slot.is_retired(Id::floor(6)));
     }
 
     #[test]
@@ -129,7 +174,7 @@ mod tests {
         let mut slot: Slot<u64, ()> = Slot::new(1, Id::FIRST, 7);
         let listed = slot.share_key().map(|key| *key);
         assert_eq!(listed, Some(7));
-        assert!(slot.is_open_for(1, |key| *key == 7));
+        assert!(slot.is_for(1, |key| *key == 7));
         assert!(slot.share_key().is_some());
     }
 }

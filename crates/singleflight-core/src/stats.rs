@@ -2,12 +2,14 @@
 
 use core::ops::AddAssign;
 
-/// What a group has done since it was made.
+/// What a group has done since it was made, and what it is doing.
 ///
 /// Each shard counts under its own lock, so the counts cost no atomic operation; a sum
 /// over the shards is taken shard by shard and is exact once the calls have ended.
-/// `led + followed + refused` equals the number of calls, and once nothing is in flight,
-/// `landed + panicked + abandoned` equals the number of leaders, `led + handed_over`.
+///
+/// `led + followed + refused` equals the number of calls (a batch counts each of its distinct
+/// keys), and once nothing is in flight, `landed + panicked + abandoned` equals the number of
+/// leaders, `led + handed_over`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -15,9 +17,9 @@ pub struct Stats {
     pub led: u64,
     /// Calls that joined a flight when they came, whatever became of them.
     pub followed: u64,
-    /// Calls that were refused ([`TooManyFollowers`](crate::CallError::TooManyFollowers)).
+    /// Calls that were refused: the group closed, the flight full, the call re-entrant.
     pub refused: u64,
-    /// Flights that landed with a value.
+    /// Flights that landed with what their work returned, errors included.
     pub landed: u64,
     /// Flights that ended with [`LeaderPanicked`](crate::CallError::LeaderPanicked).
     pub panicked: u64,
@@ -28,6 +30,12 @@ pub struct Stats {
     pub handed_over: u64,
     /// Flights that were forgotten.
     pub forgotten: u64,
+    /// The most followers that one flight has had at one time.
+    pub most_followers: u64,
+    /// Flights in the table now, the forgotten ones included.
+    pub in_flight: u64,
+    /// Of those, how many are forgotten.
+    pub in_flight_forgotten: u64,
 }
 
 impl AddAssign for Stats {
@@ -41,6 +49,9 @@ impl AddAssign for Stats {
             abandoned,
             handed_over,
             forgotten,
+            most_followers,
+            in_flight,
+            in_flight_forgotten,
         } = other;
         self.led += led;
         self.followed += followed;
@@ -50,5 +61,8 @@ impl AddAssign for Stats {
         self.abandoned += abandoned;
         self.handed_over += handed_over;
         self.forgotten += forgotten;
+        self.most_followers = self.most_followers.max(most_followers);
+        self.in_flight += in_flight;
+        self.in_flight_forgotten += in_flight_forgotten;
     }
 }

@@ -61,7 +61,11 @@ impl<T> Mutex<T> {
     }
 
     #[cfg(any(loom, all(feature = "std", not(feature = "critical-section"))))]
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what a lone call costs is what is inlined here"
+    )]
+    #[inline(always)]
     pub(crate) fn with<R>(&self, inside: impl FnOnce(&mut T) -> R) -> R {
         let mut guard = self
             .0
@@ -71,13 +75,21 @@ impl<T> Mutex<T> {
     }
 
     #[cfg(all(not(loom), feature = "critical-section"))]
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what a lone call costs is what is inlined here"
+    )]
+    #[inline(always)]
     pub(crate) fn with<R>(&self, inside: impl FnOnce(&mut T) -> R) -> R {
         critical_section::with(|token| inside(&mut self.0.borrow_ref_mut(token)))
     }
 
     #[cfg(all(not(loom), not(feature = "critical-section"), not(feature = "std")))]
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what a lone call costs is what is inlined here"
+    )]
+    #[inline(always)]
     pub(crate) fn with<R>(&self, inside: impl FnOnce(&mut T) -> R) -> R {
         inside(&mut self.0.lock())
     }

@@ -64,4 +64,22 @@ impl Signal {
             listener.wait();
         }
     }
+
+    /// Parks the thread until `look` sees something or the deadline comes.
+    #[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]
+    pub(crate) fn until_deadline<T>(
+        &self,
+        mut look: impl FnMut() -> Option<T>,
+        deadline: std::time::Instant,
+    ) -> Option<T> {
+        loop {
+            listener!(self.0 => listener);
+            if let Some(seen) = look() {
+                return Some(seen);
+            }
+            if listener.wait_deadline(deadline).is_none() {
+                return look();
+            }
+        }
+    }
 }

@@ -118,13 +118,14 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
     where
         Q: Key<K, M>,
     {
-        match self.join(key)? {
-            Joined::Leader(leader) => Ok(lead(leader)),
+        let leader = match self.join(key)? {
+            Joined::Leader(leader) => leader,
             Joined::Follower(follower) => match follower.wait_blocking()? {
-                Turn::Landed(outcome) => Ok(outcome),
-                Turn::Lead(leader) => Ok(lead(leader)),
+                Turn::Landed(outcome) => return Ok(outcome),
+                Turn::Lead(leader) => leader,
             },
-        }
+        };
+        Ok(lead(leader))
     }
 }
 

@@ -1,0 +1,103 @@
+//! Which works this thread is inside of, so that a call from inside the work of its own
+//! flight is refused instead of waiting for itself.
+//!
+//! A thread is inside a work while it calls it or polls its future. Works nest, so this is a
+//! stack; entering and leaving write it, and only a call that would wait reads it. Two calls
+//! for one key that are polled side by side in one task are never inside of each other.
+//!
+//! Without `std` there are no thread-locals, and nothing is noticed; nor under loom, whose
+//! threads share one of the system's.
+
+pub(crate) use imp::{contains, within};
+
+#[cfg(all(feature = "std", not(loom)))]
+mod imp {
+    use std::cell::{Cell, RefCell};
+    use std::vec::Vec;
+
+    use crate::slot::Id;
+
+    /// A flight, told apart in the whole process: its group's address, its hash, by which its
+    /// shard is known, and its id there.
+    type Place = (usize, u64, Option<Id>);
+
+    /// How deep works nest before the stack moves to the heap.
+    const SHALLOW: usize = 8;
+
+    std::thread_local! {
+        static DEPTH: Cell<usize> = const { Cell::new(0) };
+        static NEAR: [Cell<Place>; SHALLOW] = const { [const { Cell::new((0, 0, None)) }; SHALLOW] };
+        static FAR: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Leaves the work, even by a panic.
+    struct Leave(usize);
+
+    impl Drop for Leave {
+        #[inline]
+        fn drop(&mut self) {
+            DEPTH.set(self.0);
+        }
+    }
+
+    /// Runs or polls the work of a flight.
+    #[inline]
+    pub(crate) fn within<T>(
+        group: usize,
+        hash: u64,
+        id: Option<Id>,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        let place = (group, hash, id);
+        let depth = DEPTH.get();
+        if depth < SHALLOW {
+            NEAR.with(|near| near[depth].set(place));
+        } else {
+            enter_far(depth - SHALLOW, place);
+        }
+        DEPTH.set(depth + 1);
+        let _leave = Leave(depth);
+        work()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_far(index: usize, place: Place) {
+        // Nothing is noticed while the thread is being torn down.
+        let _torn_down = FAR.try_with(|far| {
+            let mut far = far.borrow_mut();
+            far.truncate(index);
+            far.push(place);
+        });
+    }
+
+    /// Whether this thread is inside the work of this flight.
+    #[cold]
+    pub(crate) fn contains(group: usize, hash: u64, id: Id) -> bool {
+        let (depth, place) = (DEPTH.get(), (group, hash, Some(id)));
+        let near = NEAR.with(|near| near.iter().take(depth).any(|cell| cell.get() == place));
+        near || (depth > SHALLOW
+            && FAR
+                .try_with(|far| {
+                    far.borrow()
+                        .iter()
+                        .take(depth - SHALLOW)
+                        .any(|far| *far == place)
+                })
+                .unwrap_or(false))
+    }
+}
+
+#[cfg(any(not(feature = "std"), loom))]
+mod imp {
+    use crate::slot::Id;
+
+    #[inline]
+    pub(crate) fn within<T>(_: usize, _: u64, _: Option<Id>, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+
+    pub(crate) const fn contains(_: usize, _: u64, _: Id) -> bool {
+        false
+    }
+}
