@@ -1,3 +1,137 @@
-//! Checks.
+//! The checks and chores of this workspace: `cargo xtask COMMAND`.
 
-fn main() {}
+mod ci;
+mod command;
+mod loom;
+mod metadata;
+mod project;
+mod section;
+mod stop;
+mod tidy;
+mod toolchain;
+
+use std::env;
+use std::process::ExitCode;
+
+use crate::project::Project;
+use crate::stop::Stop;
+
+/// One command. `help` is what stands in the list: what it takes, and what it does.
+struct Command {
+    name: &'static str,
+    takes: &'static str,
+    about: &'static str,
+    run: fn(&Project, &[String]) -> Result<(), Stop>,
+}
+
+const COMMANDS: [Command; 4] = [
+    Command {
+        name: "ci",
+        takes: "[STEP...]",
+        about: "run every check, or only the steps that are named",
+        run: ci::command,
+    },
+    Command {
+        name: "loom",
+        takes: "[--preemptions N] [MODEL...]",
+        about: "run the core's races through more interleavings (default 3)",
+        run: loom::command,
+    },
+    Command {
+        name: "tidy",
+        takes: "",
+        about: "check what no compiler checks: ladder, heads, names, licences, pages",
+        run: tidy::command,
+    },
+    Command {
+        name: "toolchain",
+        takes: "VERSION",
+        about: "unpack the Rust 1.85 or 1.96 that Debian packages, for the MSRV check",
+        run: toolchain::command,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => {
+            eprintln!("xtask: {stop}");
+            stop.exit_code()
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<(), Stop> {
+    let Some((name, rest)) = arguments.split_first() else {
+        print!("{}", help());
+        return Ok(());
+    };
+    if ["--help", "-h", "help"].contains(&name.as_str()) || asks_for_help(rest) {
+        print!("{}", help());
+        return Ok(());
+    }
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        let known: Vec<_> = COMMANDS.iter().map(|command| command.name).collect();
+        return Err(Stop::Unable(format!(
+            "unknown command `{name}`; there are {}",
+            known.join(", ")
+        )));
+    };
+    (command.run)(&Project::enter()?, rest)
+}
+
+fn asks_for_help(arguments: &[String]) -> bool {
+    arguments
+        .iter()
+        .any(|word| word == "--help" || word == "-h")
+}
+
+fn help() -> String {
+    let line = |typed: &str, about: &str| format!("  {typed:<34}  {about}\n");
+    let commands: String = COMMANDS
+        .iter()
+        .map(|command| {
+            let typed = format!("{} {}", command.name, command.takes);
+            line(&typed, command.about)
+        })
+        .collect();
+    let steps: String = ci::STEPS
+        .iter()
+        .map(|step| line(step.name, step.about))
+        .collect();
+    format!(
+        "usage: cargo xtask COMMAND\n\ncommands:\n{commands}\nsteps of ci:\n{steps}\n\
+         Exit code: 0 if all is well, 1 if a check failed, 2 if the command could not run.\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn an_unknown_command_is_named_beside_the_known_ones() {
+        let stop = dispatch(&words("cii")).expect_err("there is no such command");
+        assert_eq!(
+            stop.to_string(),
+            "unknown command `cii`; there are ci, loom, tidy, toolchain"
+        );
+    }
+
+    #[test]
+    fn help_names_every_command_and_step() {
+        let help = help();
+        for command in &COMMANDS {
+            assert!(help.contains(command.about), "{}", command.name);
+        }
+        for step in &ci::STEPS {
+            assert!(help.contains(step.about), "{}", step.name);
+        }
+        assert!(dispatch(&words("ci --help")).is_ok());
+    }
+}

@@ -1,0 +1,35 @@
+//! Steps that read the code: formatting, lints, documentation.
+
+use crate::ci::{FEATURE_SETS, core_with, run_all};
+use crate::loom;
+use crate::project::{Project, cargo};
+use crate::stop::Stop;
+
+pub(crate) fn fmt(_: &Project) -> Result<(), Stop> {
+    run_all([
+        cargo("fmt --all --check"),
+        cargo("fmt --check").in_directory("examples/no-std"),
+    ])
+}
+
+pub(crate) fn clippy(project: &Project) -> Result<(), Stop> {
+    let mut commands = vec![cargo("clippy --workspace --all-targets -- -D warnings")];
+    commands.extend(FEATURE_SETS.map(|features| {
+        let core = core_with(features);
+        cargo(&format!("clippy {core} --all-targets -- -D warnings"))
+    }));
+    let (core, target) = (core_with("loom"), project.target_for("loom")?);
+    let line = format!("clippy {core} --lib --test loom --target-dir {target} -- -D warnings");
+    commands.push(cargo(&line).env("RUSTFLAGS", loom::FLAGS));
+    run_all(commands)
+}
+
+pub(crate) fn rustdoc(_: &Project) -> Result<(), Stop> {
+    // With private items for the reader of the code; without them for the user, since only
+    // then a public page that links to a private item is a warning.
+    let lines = [
+        "doc --workspace --no-deps --document-private-items",
+        "doc --workspace --no-deps",
+    ];
+    run_all(lines.map(|line| cargo(line).env("RUSTDOCFLAGS", "-D warnings")))
+}

@@ -1,0 +1,37 @@
+//! Steps about what we depend on: what it may be, and which Rust it asks for.
+
+use crate::ci::{FEATURE_SETS, core_with, run_all};
+use crate::project::{Project, cargo};
+use crate::stop::Stop;
+use crate::toolchain::Toolchain;
+
+/// `rust-version` in Cargo.toml.
+const MSRV: &str = "1.85";
+
+/// The published front ends; the core comes with each of its feature sets.
+const FRONT_ENDS: &str = "-p singleflight-std -p singleflight-tokio -p singleflight-smol";
+
+pub(crate) fn deny(_: &Project) -> Result<(), Stop> {
+    if !cargo("deny --version").succeeds() {
+        let why = "cargo-deny is not installed (`cargo install cargo-deny --locked`)";
+        return Err(Stop::Unable(why.to_owned()));
+    }
+    cargo("fetch --locked").run()?;
+    // Advisories need a database from the network, which is not the same tomorrow.
+    cargo("deny --offline check bans licenses sources").run()
+}
+
+pub(crate) fn msrv(project: &Project) -> Result<(), Stop> {
+    let Some(toolchain) = Toolchain::find(project, MSRV) else {
+        return Err(Stop::Unable(format!(
+            "there is no Rust {MSRV} (on Debian: `cargo xtask toolchain {MSRV}`)"
+        )));
+    };
+    let target = project.target_for("msrv")?;
+    // Of tests and checks it is not asked: what they use may need a newer Rust.
+    let cores = FEATURE_SETS.map(core_with);
+    let packages = cores.iter().map(String::as_str).chain([FRONT_ENDS]);
+    run_all(packages.map(|packages| {
+        toolchain.cargo(&format!("check --locked {packages} --target-dir {target}"))
+    }))
+}

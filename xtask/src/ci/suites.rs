@@ -1,0 +1,19 @@
+//! Steps that run tests.
+
+use crate::ci::{FEATURE_SETS, core_with, run_all};
+use crate::project::{Project, cargo};
+use crate::stop::Stop;
+
+pub(crate) fn tests(_: &Project) -> Result<(), Stop> {
+    // `--tests` leaves out the benches, which have a step of their own.
+    let mut commands = vec![cargo("test --workspace --tests --no-fail-fast")];
+    commands.extend(FEATURE_SETS.map(|features| {
+        let core = core_with(features);
+        cargo(&format!("test {core} --tests --no-fail-fast"))
+    }));
+    run_all(commands)
+}
+
+pub(crate) fn doctests(_: &Project) -> Result<(), Stop> {
+    cargo("test --workspace --doc --no-fail-fast").run()
+}

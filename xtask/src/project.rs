@@ -1,0 +1,58 @@
+//! Where things are in this checkout.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::command::Command;
+use crate::metadata::Metadata;
+use crate::stop::Stop;
+
+/// This checkout. Commands run in its root, so that what they print can be typed there.
+pub(crate) struct Project {
+    root: PathBuf,
+}
+
+impl Project {
+    /// Finds the checkout and makes its root the current directory.
+    pub(crate) fn enter() -> Result<Self, Stop> {
+        // Cargo says at run time where this package is: a checkout may be moved after it
+        // was built.
+        let root = env::var_os("CARGO_MANIFEST_DIR")
+            .map(PathBuf::from)
+            .and_then(|package| package.parent().map(Path::to_path_buf))
+            .filter(|root| root.join(".cargo/config.toml").is_file())
+            .ok_or_else(|| Stop::Unable("start it as `cargo xtask` in its checkout".to_owned()))?;
+        env::set_current_dir(&root)
+            .map_err(|error| Stop::Unable(format!("{}: {error}", root.display())))?;
+        Ok(Self { root })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where `cargo xtask toolchain` unpacks the toolchain of this version.
+    pub(crate) fn toolchain(&self, version: &str) -> PathBuf {
+        self.root.join(".toolchains").join(version)
+    }
+
+    /// Names `path` as a person in the root would type it.
+    pub(crate) fn typed(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root)
+            .unwrap_or(path)
+            .display()
+            .to_string()
+    }
+
+    /// Returns a directory under cargo's own for builds whose flags would otherwise throw
+    /// away what the other steps have built.
+    pub(crate) fn target_for(&self, what: &str) -> Result<String, Stop> {
+        let target = Metadata::read(&["--no-deps"])?.target();
+        Ok(self.typed(&target.join(what)))
+    }
+}
+
+/// Starts a cargo command, given as it is typed.
+pub(crate) fn cargo(line: &str) -> Command {
+    Command::typed("cargo", line)
+}

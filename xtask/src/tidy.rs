@@ -1,0 +1,111 @@
+//! What no compiler checks: each check takes the tree and returns what it found.
+
+mod dependencies;
+mod ladder;
+mod licences;
+mod manifests;
+mod names;
+mod pages;
+mod paths;
+mod promises;
+mod sources;
+mod text;
+mod tokens;
+mod toml;
+mod tree;
+
+use std::fmt;
+
+use crate::project::Project;
+use crate::stop::Stop;
+use crate::tidy::tree::Tree;
+
+/// Something that is not as it should be.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Finding {
+    path: String,
+    /// Counted from 1; 0 if it is about the whole file.
+    line: usize,
+    what: String,
+}
+
+impl Finding {
+    pub(crate) fn new(path: &str, line: usize, what: impl Into<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            line,
+            what: what.into(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, line, what } = self;
+        match line {
+            0 => write!(f, "{path}: {what}"),
+            _ => write!(f, "{path}:{line}: {what}"),
+        }
+    }
+}
+
+/// A check, and what it holds.
+type Check = (&'static str, fn(&Tree) -> Vec<Finding>);
+
+const CHECKS: [Check; 7] = [
+    (
+        "the core's files use only what stands below them",
+        ladder::check,
+    ),
+    ("a file begins by saying what it is for", sources::heads),
+    ("no file stands above 400 lines of code", sources::sizes),
+    ("each mechanism is named in one place", names::check),
+    (
+        "no ignored tests, unfinished code, sleeps or machine's paths",
+        text::check,
+    ),
+    ("manifests inherit", manifests::check),
+    (
+        "pages tell of what is there, and are compiled",
+        pages::check,
+    ),
+];
+
+/// Runs every check: the command, and the step of `ci`.
+pub(crate) fn run(project: &Project) -> Result<(), Stop> {
+    let tree = Tree::load(project.root())
+        .map_err(|error| Stop::Failed(format!("cannot read the checkout: {error}")))?;
+    let mut count = 0;
+    for (what, check) in CHECKS {
+        count += report(what, &check(&tree));
+    }
+    count += report(
+        "every promise names scenarios and models that exist",
+        &promises::check(&tree),
+    );
+    count += report(
+        "every dependency's licence is allowed",
+        &dependencies::check(&tree)?,
+    );
+    match count {
+        0 => Ok(()),
+        1 => Err(Stop::Failed("1 finding".to_owned())),
+        _ => Err(Stop::Failed(format!("{count} findings"))),
+    }
+}
+
+pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
+    match arguments.first() {
+        None => run(project),
+        Some(word) => Err(Stop::Unable(format!("`tidy` takes nothing, not `{word}`"))),
+    }
+}
+
+fn report(what: &str, findings: &[Finding]) -> usize {
+    let sign = if findings.is_empty() { "ok" } else { "NO" };
+    println!("{sign}  {what}");
+    for finding in findings {
+        println!("    {finding}");
+    }
+    findings.len()
+}
