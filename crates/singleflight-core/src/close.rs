@@ -1,6 +1,9 @@
 //! How a group comes to its end: closed to new calls, then drained.
 
 use alloc::vec::Vec;
+use core::error::Error;
+use core::fmt;
+use core::time::Duration;
 
 use crate::group::Group;
 use crate::listing::FlightInfo;
@@ -49,21 +52,24 @@ impl<K, V, S> Group<K, V, S> {
     }
 
     /// As [`drained`](Self::drained), parking the calling thread; gives up when `deadline`
-    /// comes.
-    ///
-    /// # Errors
-    ///
-    /// What is still in flight at the deadline.
+    /// comes. Returns whether nothing is in flight.
     ///
     /// # Blocking
     ///
     /// Never call it on a thread that polls tasks.
     #[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]
-    pub fn drained_blocking(&self, deadline: std::time::Instant) -> Result<(), Vec<FlightInfo<K>>> {
+    pub fn drained_blocking(&self, deadline: std::time::Instant) -> bool {
         self.close();
-        match self.drained.until_deadline(|| self.is_drained(), deadline) {
-            Some(()) => Ok(()),
-            None => Err(self.flights()),
+        self.drained
+            .until_deadline(|| self.is_drained(), deadline)
+            .is_some()
+    }
+
+    /// Tells what is left in flight after waiting for it to end.
+    pub fn undrained(&self, waited: Duration) -> Undrained<K> {
+        Undrained {
+            flights: self.flights(),
+            waited,
         }
     }
 
@@ -71,3 +77,32 @@ impl<K, V, S> Group<K, V, S> {
         (self.in_flight() == 0).then_some(())
     }
 }
+
+/// What was still in flight when the time to drain a group was over.
+#[non_exhaustive]
+pub struct Undrained<K> {
+    /// The flights that were left, by key. Each has its exact age where the group has a clock
+    /// ([`Builder::clock`](crate::Builder::clock)).
+    pub flights: Vec<FlightInfo<K>>,
+    /// How long was waited. The group was closed all the while, so each of the flights is at
+    /// least as old.
+    pub waited: Duration,
+}
+
+impl<K> fmt::Display for Undrained<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, waited) = (self.flights.len(), self.waited);
+        write!(f, "{count} flights are left after {waited:?} of draining")
+    }
+}
+
+impl<K: fmt::Debug> fmt::Debug for Undrained<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Undrained")
+            .field("flights", &self.flights)
+            .field("waited", &self.waited)
+            .finish()
+    }
+}
+
+impl<K: fmt::Debug> Error for Undrained<K> {}

@@ -61,6 +61,9 @@ pub enum CallError {
     Closed,
     /// The call's deadline came before its value.
     TimedOut,
+    /// The call's task could not be started: there is no runtime here, or the system has no
+    /// thread left. Nothing was registered.
+    NotSpawned,
     /// The flight has as many followers as the group allows
     /// ([`Builder::max_followers`](crate::Builder::max_followers)). Nothing was
     /// registered; the flight goes on without this call.
@@ -92,6 +95,7 @@ impl fmt::Display for CallError {
             ),
             Self::Closed => f.write_str("the group is closed"),
             Self::TimedOut => f.write_str("the deadline of the call came before its value"),
+            Self::NotSpawned => f.write_str("the task of the call could not be started"),
             Self::TooManyFollowers => {
                 f.write_str("the flight has as many followers as the group allows")
             }
@@ -133,6 +137,7 @@ mod tests {
             CallError::Reentrant,
             CallError::Closed,
             CallError::TimedOut,
+            CallError::NotSpawned,
             CallError::TooManyFollowers,
         ] {
             assert!(error.source().is_none());

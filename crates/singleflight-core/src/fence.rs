@@ -14,7 +14,7 @@ use crate::slot::Id;
 /// value was in place before the removal. (memcache calls its form of this a lease.)
 ///
 /// Given to the work by [`Call::run_fenced`](crate::Call::run_fenced), or made by
-/// [`Leader::fence`].
+/// [`Leader::fence`](crate::Leader::fence).
 ///
 /// # Examples
 ///

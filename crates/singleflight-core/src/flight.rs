@@ -9,7 +9,7 @@
 //!
 //! Who may change what:
 //!
-//! - `vacant`, `followers`, `claimants`, `failures`: whoever holds the lock of the slot's shard, and
+//! - `vacant`, `followers`, `claimants`, `failures`, `leader_listens`: whoever holds the lock of the slot's shard, and
 //!   only while the slot is in the table. `vacant` may be read by anyone as a hint: what
 //!   it says is checked again under the lock before anybody acts on it.
 //! - `landing`: whoever took the slot out of the table, once. Removal is by identity and
@@ -43,6 +43,8 @@ pub(crate) struct Flight<V> {
     claimants: Guarded,
     /// How many works in a row have failed and kept their error.
     failures: Guarded,
+    /// Not 0 if the leader wants to be told when nobody waits any more.
+    leader_listens: Guarded,
 }
 
 impl<V> Flight<V> {
@@ -54,6 +56,7 @@ impl<V> Flight<V> {
             followers: Guarded::new(),
             claimants: Guarded::new(),
             failures: Guarded::new(),
+            leader_listens: Guarded::new(),
         }
     }
 
@@ -72,6 +75,21 @@ impl<V> Flight<V> {
         self.followers.set(followers + 1);
         self.claimants.set(self.claimants.get() + 1);
         true
+    }
+
+    /// Registers one more follower without work.
+    pub(crate) fn admit_watcher(&self) {
+        self.followers.set(self.followers.get().saturating_add(1));
+    }
+
+    /// Notes whether the leader of now wants to be told when nobody waits any more.
+    pub(crate) fn leader_listens(&self, listens: bool) {
+        self.leader_listens.set(u32::from(listens));
+    }
+
+    /// Whether the leader has just become one that nobody waits for, and wants to know.
+    pub(crate) fn has_deserted_leader(&self) -> bool {
+        self.followers.get() == 0 && self.leader_listens.get() != 0
     }
 
     /// Forgets a follower who goes away or becomes the leader.
@@ -111,11 +129,17 @@ impl<V> Flight<V> {
         let vacant = self.is_vacant();
         if vacant && !seeded("claim-leaves-vacant") {
             self.vacant.store(false, Ordering::Release);
+            self.leader_listens(false);
         }
         vacant
     }
 
     // ---- without the lock ----
+
+    /// Whether nobody waits; a hint. Pairs with the notification after the last one has left.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.followers.get() == 0
+    }
 
     pub(crate) fn is_vacant(&self) -> bool {
         self.vacant.load(Ordering::Acquire)

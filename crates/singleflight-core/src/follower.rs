@@ -85,13 +85,13 @@ struct Place<G: Handle> {
 
 /// What a follower sees when it looks.
 #[derive(Clone, Copy)]
-enum Sight {
+pub(crate) enum Sight {
     Landed,
     Claimed,
     /// The wait is inside the work that it waits for.
     Inside,
-    /// The deadline came first.
-    TimedOut,
+    /// The wait was given up.
+    GivenUp,
 }
 
 impl<G: Handle> Follower<G> {
@@ -196,7 +196,90 @@ impl<G: Handle> Follower<G> {
     }
 }
 
+impl<G: Handle> Follower<G> {
+    /// Registers a watcher of the same flight.
+    pub(crate) fn watcher(&self) -> Watcher<G>
+    where
+        G: Clone,
+    {
+        let place = self.seat.place();
+        let flight = Arc::clone(&place.flight);
+        // If the flight has left the table, its result is there or on its way.
+        place.group.watch(place.hash, place.id);
+        Watcher::new(place.group.clone(), place.hash, place.id, flight)
+    }
+
+    /// Waits as long as `wanted` says so, then gives up.
+    pub(crate) async fn wait_while(self, wanted: impl Fn() -> bool) -> Result<Turn<G>, CallError>
+    where
+        G::Value: Clone,
+    {
+        let place = self.seat.place();
+        let sight = place
+            .flight
+            .signal
+            .until(|| place.look_while(&wanted))
+            .await;
+        self.seat.conclude(sight)
+    }
+
+    /// As [`wait_while`](Self::wait_while), parking the thread.
+    #[cfg(all(feature = "std", not(target_family = "wasm")))]
+    pub(crate) fn wait_while_blocking(self, wanted: impl Fn() -> bool) -> Result<Turn<G>, CallError>
+    where
+        G::Value: Clone,
+    {
+        let place = self.seat.place();
+        let sight = place
+            .flight
+            .signal
+            .until_blocking(|| place.look_while(&wanted));
+        self.seat.conclude(sight)
+    }
+}
+
 impl<G: Handle> Watcher<G> {
+    /// A watcher that is registered already.
+    pub(crate) fn new(group: G, hash: u64, id: Id, flight: Arc<Flight<G::Value>>) -> Self {
+        let place = Place {
+            group,
+            flight,
+            hash,
+            id,
+            has_work: false,
+        };
+        Self {
+            seat: Seat { place: Some(place) },
+        }
+    }
+
+    /// The flight that it watches.
+    pub(crate) fn flight(&self) -> &Arc<Flight<G::Value>> {
+        &self.seat.place().flight
+    }
+
+    /// Waits, and takes nothing yet.
+    pub(crate) async fn seen(&self) -> Sight {
+        self.seat.until_seen().await
+    }
+
+    /// As [`seen`](Self::seen), parking the thread.
+    #[cfg(all(feature = "std", not(target_family = "wasm")))]
+    pub(crate) fn seen_blocking(&self) -> Sight {
+        self.seat.until_seen_blocking()
+    }
+
+    /// Takes what was seen.
+    pub(crate) fn conclude(self, sight: Sight) -> Result<Outcome<G::Value>, CallError>
+    where
+        G::Value: Clone,
+    {
+        match self.seat.conclude(sight)? {
+            Turn::Landed(outcome) => Ok(outcome),
+            Turn::Lead(_) => unreachable!("a watcher never claims"),
+        }
+    }
+
     /// Waits until the flight lands.
     ///
     /// # Errors
@@ -215,8 +298,8 @@ impl<G: Handle> Watcher<G> {
     where
         G::Value: Clone,
     {
-        let sight = self.seat.until_seen().await;
-        self.seat.conclude_watching(sight)
+        let sight = self.seen().await;
+        self.conclude(sight)
     }
 
     /// Parks the calling thread until the flight lands.
@@ -237,8 +320,8 @@ impl<G: Handle> Watcher<G> {
     where
         G::Value: Clone,
     {
-        let sight = self.seat.until_seen_blocking();
-        self.seat.conclude_watching(sight)
+        let sight = self.seen_blocking();
+        self.conclude(sight)
     }
 }
 
@@ -254,6 +337,17 @@ impl<G: Handle> Place<G> {
             Some(Sight::Inside)
         } else {
             None
+        }
+    }
+}
+
+impl<G: Handle> Place<G> {
+    /// Looks once, but first whether anyone still wants to know.
+    fn look_while(&self, wanted: &impl Fn() -> bool) -> Option<Sight> {
+        if wanted() {
+            self.look()
+        } else {
+            Some(Sight::GivenUp)
         }
     }
 }
@@ -281,7 +375,7 @@ impl<G: Handle> Seat<G> {
             .flight
             .signal
             .until_deadline(|| place.look(), deadline)
-            .unwrap_or(Sight::TimedOut)
+            .unwrap_or(Sight::GivenUp)
     }
 
     fn conclude(mut self, sight: Sight) -> Result<Turn<G>, CallError>
@@ -297,17 +391,7 @@ impl<G: Handle> Seat<G> {
                 Ok(Turn::Lead(Leader::new(group, hash, id)))
             }
             Sight::Inside => Err(CallError::Reentrant),
-            Sight::TimedOut => Err(CallError::TimedOut),
-        }
-    }
-
-    fn conclude_watching(self, sight: Sight) -> Result<Outcome<G::Value>, CallError>
-    where
-        G::Value: Clone,
-    {
-        match self.conclude(sight)? {
-            Turn::Landed(outcome) => Ok(outcome),
-            Turn::Lead(_) => unreachable!("a watcher never claims"),
+            Sight::GivenUp => Err(CallError::TimedOut),
         }
     }
 

@@ -33,6 +33,31 @@
 #[macro_export]
 macro_rules! front_end {
     ($(#[$attribute:meta])* pub struct Group;) => {
+        /// Reads the clock that front ends give to a group: milliseconds of the monotonic
+        /// clock since it was first read. For [`Builder::max_age`]($crate::Builder::max_age)
+        /// and [`Builder::clock`]($crate::Builder::clock).
+        ///
+        /// # Examples
+        ///
+        /// A flight that is a minute old is not joined any more:
+        ///
+        /// ```
+        #[doc = ::core::concat!("use ", ::core::env!("CARGO_CRATE_NAME"), "::{Builder, Group, milliseconds};")]
+        ///
+        /// let group: Group<String, u64> = Builder::new().max_age(60_000, milliseconds).build().into();
+        /// # assert_eq!(group.in_flight(), 0);
+        /// ```
+        pub fn milliseconds() -> u64 {
+            static FIRST: ::std::sync::LazyLock<::std::time::Instant> =
+                ::std::sync::LazyLock::new(::std::time::Instant::now);
+            ::core::primitive::u64::try_from(FIRST.elapsed().as_millis())
+                .unwrap_or(::core::primitive::u64::MAX)
+        }
+
+        /// The handle to a call that runs by itself. See `spawn`.
+        pub type Spawned<K, V, S = $crate::DefaultHashBuilder> =
+            $crate::Spawned<::std::sync::Arc<$crate::Group<K, V, S>>>;
+
         $(#[$attribute])*
         pub struct Group<K, V, S = $crate::DefaultHashBuilder>(
             ::std::sync::Arc<$crate::Group<K, V, S>>,

@@ -17,7 +17,7 @@ use crate::policy::PanicPolicy;
 use crate::shard::{Departure, Entry, Shard, Terms};
 use crate::slot::{Id, Slot};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::seeded;
+use crate::sync::{Arc, seeded};
 use crate::wait::Signal;
 
 /// The space in which calls with equal keys share one execution.
@@ -39,7 +39,7 @@ use crate::wait::Signal;
 /// or task. A work that is awaited through another task is not noticed, nor is anything
 /// without the feature `std`.
 ///
-/// It is `Sync` where `K: Send` and `V: Send + Sync`; keys and values that are not can be
+/// It is `Send` and `Sync` where `K: Send + Sync` and `V: Send + Sync`; keys and values that are not can be
 /// used on one thread.
 ///
 /// # Examples
@@ -256,7 +256,16 @@ impl<K, V, S> Group<K, V, S> {
                     Self::settle(slot, || LeaderPanicked::new(message).into());
                 }
             }
-            PanicPolicy::HandOver => self.abandon(hash, id),
+            PanicPolicy::HandOver => {
+                match self.shard(hash).with(|table| table.abandon(hash, id)) {
+                    // Those who are left cannot lead: they receive what there is to know.
+                    Departure::Ended(slot) => {
+                        self.ended();
+                        Self::settle(slot, || LeaderPanicked::new(message).into());
+                    }
+                    departure => self.depart(departure),
+                }
+            }
         }
     }
 
@@ -316,6 +325,16 @@ impl<K, V, S> Group<K, V, S> {
         self.shard(hash).with(|table| table.claim(hash, id))
     }
 
+    /// Registers a follower without work in a flight that may have ended.
+    pub(crate) fn watch(&self, hash: u64, id: Id) -> Option<Arc<Flight<V>>> {
+        self.shard(hash).with(|table| table.watch(hash, id))
+    }
+
+    /// The leader wants to be told when nobody waits any more.
+    pub(crate) fn listen(&self, hash: u64, id: Id) {
+        self.shard(hash).with(|table| table.listen(hash, id));
+    }
+
     /// A follower goes away without a result.
     pub(crate) fn leave(&self, hash: u64, id: Id, has_work: bool) {
         let departure = self
@@ -339,6 +358,7 @@ impl<K, V, S> Group<K, V, S> {
                     flight.signal.notify_all();
                 }
             }
+            Departure::Deserted(flight) => flight.signal.notify_all(),
             Departure::Ended(slot) | Departure::Failed(slot) => {
                 self.ended();
                 Self::settle(slot, || CallError::LeaderLost);

@@ -80,6 +80,18 @@ impl<G: Handle> Leader<G> {
         Fence::new(self.group.clone(), self.hash, self.id)
     }
 
+    /// Returns where its flight is found, unless that has ended.
+    pub(crate) fn post(&self) -> Option<(&G, u64, Id)> {
+        self.id.map(|id| (&self.group, self.hash, id))
+    }
+
+    /// Asks for a notification when nobody waits any more.
+    pub(crate) fn listen(&self) {
+        if let Some(id) = self.id {
+            self.group.listen(self.hash, id);
+        }
+    }
+
     /// Hands the flight over, as dropping the leader does.
     pub fn hand_over(self) {
         drop(self);
@@ -99,6 +111,24 @@ impl<G: Handle> Leader<G> {
     {
         let result = catch(|| self.within(work));
         self.conclude(result, |_| true)
+    }
+
+    /// As [`lead_blocking`](Self::lead_blocking), but hands the flight over instead of
+    /// landing it if `unwanted` says so when the work has returned.
+    #[cfg(all(feature = "std", not(target_family = "wasm")))]
+    pub(crate) fn lead_unless<F>(mut self, work: F, unwanted: impl FnOnce() -> bool)
+    where
+        F: FnOnce() -> G::Value,
+        G::Value: Clone,
+    {
+        match catch(|| self.within(work)) {
+            Ok(value) if unwanted() => {
+                drop(value);
+                self.hand_over();
+            }
+            Ok(value) => drop(self.complete(value)),
+            Err(payload) => self.panicked(payload),
+        }
     }
 
     /// Ends the flight as the work did. What `shares` refuses stays with its caller, and

@@ -84,6 +84,8 @@ pub(crate) enum Departure<K, V> {
     Ended(Slot<K, V>),
     /// The slot was taken out; those who wait receive the error of the work that failed.
     Failed(Slot<K, V>),
+    /// The last follower has left a leader who wants to know: wake it.
+    Deserted(Arc<Flight<V>>),
 }
 
 /// How many slots stand in front of a shard's table. A group that is used by a few calls
@@ -282,8 +284,27 @@ impl<K, V> Table<K, V> {
         step(flight);
         if flight.is_vacant() && !flight.has_claimants() && !seeded("vacant-entry-stays") {
             self.end(hash, id)
+        } else if flight.has_deserted_leader() && !seeded("silent-desertion") {
+            Departure::Deserted(Arc::clone(flight))
         } else {
             Departure::Quiet
+        }
+    }
+
+    /// Registers a follower without work. `None` if the flight has left the table.
+    pub(crate) fn watch(&mut self, hash: u64, id: Id) -> Option<Arc<Flight<V>>> {
+        let (slot, _) = self.find_id(hash, id)?;
+        let flight = slot.shared.get_or_insert_with(|| Arc::new(Flight::new()));
+        flight.admit_watcher();
+        Some(Arc::clone(flight))
+    }
+
+    /// The leader wants to be told when nobody waits any more.
+    pub(crate) fn listen(&mut self, hash: u64, id: Id) {
+        if let Some((slot, _)) = self.find_id(hash, id) {
+            if let Some(flight) = &slot.shared {
+                flight.leader_listens(true);
+            }
         }
     }
 

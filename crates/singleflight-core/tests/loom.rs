@@ -244,7 +244,7 @@ fn follower_dropped_while_being_woken() {
         let leaving = bench.follower();
         let staying = bench.follower();
         let waker = thread::spawn(move || drop(leader));
-        let leaver = thread::spawn(move || {
+        let going = thread::spawn(move || {
             // Polled once, so that it listens, then dropped.
             let mut wait = Box::pin(leaving.wait());
             let polled = block_on(poll_fn(|context| Poll::Ready(wait.as_mut().poll(context))));
@@ -253,7 +253,7 @@ fn follower_dropped_while_being_woken() {
         });
         let outcome = bench.finish(staying, 3);
         waker.join().unwrap();
-        leaver.join().unwrap();
+        going.join().unwrap();
 
         assert_eq!(
             (outcome.value, outcome.role, bench.runs()),

@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod deadline;
 mod group;
+mod spawn;
 
-pub use group::Group;
+pub use deadline::CallExt;
+pub use group::{Group, Spawned, milliseconds};
 pub use singleflight_core::{
-    Builder, CallError, DefaultHashBuilder, Joined, Key, Leader, LeaderPanicked, Outcome,
-    PanicPolicy, Role,
+    Builder, Call, CallError, DefaultHashBuilder, Fence, FlightInfo, Joined, Key, Leader,
+    LeaderPanicked, Outcome, PanicPolicy, Role, Stats, Undrained, Until,
 };

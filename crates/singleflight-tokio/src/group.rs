@@ -11,7 +11,7 @@ singleflight_core::front_end! {
     /// `flights`, `stats` and `join`.
     ///
     /// The work runs in the task that leads. It may borrow from it and need not be `Send`;
-    /// the call's future is `Send` if the key, the work and its future are, and `K: Send`,
+    /// the call's future is `Send` if the key, the work and its future are, and `K: Send + Sync`,
     /// `V: Send + Sync`.
     ///
     /// # When a runtime is shut down

@@ -1,0 +1,177 @@
+//! Calls that own a task: the work outlives its caller.
+
+use std::future::Future;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use singleflight_core::{Arrival, CallError, Key, Until};
+use smol::{Executor, LocalExecutor};
+
+use crate::group::{Group, Spawned};
+
+/// The core's group, as a task reaches it.
+type Shared<K, V, S> = Arc<singleflight_core::Group<K, V, S>>;
+
+impl<K, V, S> Group<K, V, S>
+where
+    K: Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+{
+    /// Runs `work` in a task of smol's global executor, unless somebody is running it: Go's
+    /// `DoChan`. The work goes on to its end even if every handle is dropped.
+    ///
+    /// The key is claimed or joined when this returns, and neither the work nor the claim
+    /// depends on any caller being polled.
+    ///
+    /// # Errors
+    ///
+    /// The refusals of [`join`](singleflight_core::Group::join).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group: singleflight_smol::Group<String, u32> = Default::default();
+    /// let handle = group.spawn("key", async || 42)?;
+    /// assert_eq!(smol::block_on(handle.outcome())?.value, 42);
+    /// # Ok::<_, singleflight_smol::CallError>(())
+    /// ```
+    pub fn spawn<Q, M, F, T>(&self, key: Q, work: F) -> Result<Spawned<K, V, S>, CallError>
+    where
+        Q: Key<K, M>,
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = V> + Send + 'static,
+    {
+        let (task, handle) = self.arrival(key)?.into_task(Until::Done, work);
+        smol::spawn(task).detach();
+        Ok(handle)
+    }
+
+    /// As [`spawn`](Self::spawn), but the work is cancelled when the last interested caller is
+    /// gone, of whatever entry point: its future is dropped. A caller who comes meanwhile runs
+    /// its own work, after that.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let group: singleflight_smol::Group<&str, u32> = Default::default();
+    /// let handle = group.spawn_until_unwanted("key", std::future::pending)?;
+    /// drop(handle);
+    /// while group.in_flight() > 0 {
+    ///     std::thread::yield_now();
+    /// }
+    /// # Ok::<_, singleflight_smol::CallError>(())
+    /// ```
+    pub fn spawn_until_unwanted<Q, M, F, T>(
+        &self,
+        key: Q,
+        work: F,
+    ) -> Result<Spawned<K, V, S>, CallError>
+    where
+        Q: Key<K, M>,
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = V> + Send + 'static,
+    {
+        let (task, handle) = self.arrival(key)?.into_task(Until::Unwanted, work);
+        smol::spawn(task).detach();
+        Ok(handle)
+    }
+}
+
+impl<K, V, S> Group<K, V, S>
+where
+    K: Eq,
+    V: Clone,
+    S: BuildHasher,
+{
+    /// As [`spawn`](Self::spawn), on an executor of the caller's choice. When the executor is
+    /// dropped with the task, the handle receives [`LeaderLost`](CallError::LeaderLost).
+    ///
+    /// # Errors
+    ///
+    /// The refusals of [`join`](singleflight_core::Group::join).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group, Until};
+    ///
+    /// let executor = smol::Executor::new();
+    /// let group: Group<u64, u32> = Group::new();
+    /// let handle = group.spawn_on(&executor, 7, Until::Done, async || 42)?;
+    /// drop(executor); // nobody ever ran it
+    /// let lost = smol::block_on(handle.outcome());
+    /// assert_eq!(lost.err(), Some(CallError::LeaderLost));
+    /// # Ok::<_, CallError>(())
+    /// ```
+    pub fn spawn_on<'a, Q, M, F, T>(
+        &self,
+        executor: &Executor<'a>,
+        key: Q,
+        until: Until,
+        work: F,
+    ) -> Result<Spawned<K, V, S>, CallError>
+    where
+        K: Send + Sync + 'a,
+        V: Send + Sync + 'a,
+        S: Send + Sync + 'a,
+        Q: Key<K, M>,
+        F: FnOnce() -> T + Send + 'a,
+        T: Future<Output = V> + Send + 'a,
+    {
+        let (task, handle) = self.arrival(key)?.into_task(until, work);
+        executor.spawn(task).detach();
+        Ok(handle)
+    }
+
+    /// As [`spawn_on`](Self::spawn_on), on the thread of `executor`; neither the work nor the
+    /// value need be `Send`.
+    ///
+    /// # Errors
+    ///
+    /// The refusals of [`join`](singleflight_core::Group::join).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use singleflight_smol::{Group, Until};
+    ///
+    /// let executor = smol::LocalExecutor::new();
+    /// let group: Group<u64, Rc<str>> = Group::new();
+    /// let handle = group.spawn_local(&executor, 7, Until::Done, async || "seven".into())?;
+    /// let outcome = smol::block_on(executor.run(handle.outcome()))?;
+    /// assert_eq!(&*outcome.value, "seven");
+    /// # Ok::<_, singleflight_smol::CallError>(())
+    /// ```
+    pub fn spawn_local<'a, Q, M, F, T>(
+        &self,
+        executor: &LocalExecutor<'a>,
+        key: Q,
+        until: Until,
+        work: F,
+    ) -> Result<Spawned<K, V, S>, CallError>
+    where
+        K: 'a,
+        V: 'a,
+        S: 'a,
+        Q: Key<K, M>,
+        F: FnOnce() -> T + 'a,
+        T: Future<Output = V> + 'a,
+    {
+        let (task, handle) = self.arrival(key)?.into_task(until, work);
+        executor.spawn(task).detach();
+        Ok(handle)
+    }
+
+    fn arrival<Q, M>(&self, key: Q) -> Result<Arrival<Shared<K, V, S>>, CallError>
+    where
+        Q: Key<K, M>,
+    {
+        singleflight_core::Group::arrive(Arc::clone(self.shared()), key)
+    }
+}
