@@ -22,7 +22,7 @@ use crate::group::Handle;
 use crate::join::Joined;
 use crate::leader::Leader;
 use crate::outcome::Outcome;
-use crate::policy::catch;
+use crate::work::poll_work;
 
 pin_project! {
     #[project = Stage]
@@ -122,8 +122,10 @@ where
         loop {
             let (leader, work) = match state.as_mut().project() {
                 Stage::Leading { future, leader } => {
-                    let polled = poll_work(make, future, leader, &*this.shares, context);
-                    return polled.map(|outcome| (this.answer)(Ok(outcome)));
+                    let (leads, shares) = (&*leader, &*this.shares);
+                    let make = make.map(|work: F| || work(leads));
+                    let result = ready!(poll_work(make, future, || leads.inside(), context));
+                    return Poll::Ready((this.answer)(Ok(leader.conclude(result, shares))));
                 }
                 Stage::New { .. } => {
                     let Taken::New { join, work } = state.as_mut().project_replace(State::Ended)
@@ -205,47 +207,6 @@ where
         this.call.set(None);
         Poll::Ready(Err(CallError::TimedOut))
     }
-}
-
-/// Makes the work's future if that is still to be done, polls it, and ends the flight once
-/// the future is gone (P1). What panics on the way, in any of the three, is the work's panic.
-#[inline]
-fn poll_work<G, F, T>(
-    make: Option<F>,
-    mut future: Pin<&mut Option<T>>,
-    leader: &mut Leader<G>,
-    shares: impl FnOnce(&G::Value) -> bool,
-    context: &mut Context<'_>,
-) -> Poll<Outcome<G::Value>>
-where
-    G: Handle,
-    G::Value: Clone,
-    F: FnOnce(&Leader<G>) -> T,
-    T: Future<Output = G::Value>,
-{
-    let poll = || {
-        if let Some(make) = make {
-            future.set(Some(make(leader)));
-        }
-        let work = future.as_mut().as_pin_mut();
-        let value = ready!(
-            work.expect("a call is not polled after it has ended")
-                .poll(context)
-        );
-        future.set(None);
-        Poll::Ready(value)
-    };
-    let polled = catch(|| leader.within(poll));
-    let result = match polled {
-        Ok(Poll::Pending) => return Poll::Pending,
-        Ok(Poll::Ready(value)) => Ok(value),
-        Err(payload) => {
-            // The first panic is the one that is told; one on the way out is swallowed.
-            let _second = catch(|| future.set(None));
-            Err(payload)
-        }
-    };
-    Poll::Ready(leader.conclude(result, shares))
 }
 
 impl<G: Handle> Leader<G> {

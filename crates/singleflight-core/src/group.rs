@@ -163,6 +163,14 @@ impl<K, V, S> Group<K, V, S> {
 }
 
 impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
+    /// Hashes a key that is one.
+    pub(crate) fn hash_key(&self, key: &K) -> u64
+    where
+        K: core::hash::Hash,
+    {
+        self.hasher.hash_one(key)
+    }
+
     #[inline]
     pub(crate) fn hash<Q: Key<K, M>, M>(&self, key: &Q) -> u64 {
         let mut state = self.hasher.build_hasher();

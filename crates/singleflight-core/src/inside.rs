@@ -8,7 +8,7 @@
 //! Without `std` there are no thread-locals, and nothing is noticed; nor under loom, whose
 //! threads share one of the system's.
 
-pub(crate) use imp::{contains, within};
+pub(crate) use imp::{Inside, contains, enter};
 
 #[cfg(all(feature = "std", not(loom)))]
 mod imp {
@@ -30,24 +30,29 @@ mod imp {
         static FAR: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
     }
 
-    /// Leaves the work, even by a panic.
-    struct Leave(usize);
+    /// Says that this thread is inside a work, until it is dropped, in the reverse order of
+    /// entering.
+    #[must_use = "dropping it leaves the work"]
+    pub(crate) struct Inside(usize);
 
-    impl Drop for Leave {
+    impl Inside {
+        /// Leaves the other one when this one is left. The other was entered later.
+        pub(crate) fn takes_along(&self, later: Self) {
+            debug_assert!(later.0 > self.0, "works are left in reverse");
+            core::mem::forget(later);
+        }
+    }
+
+    impl Drop for Inside {
         #[inline]
         fn drop(&mut self) {
             DEPTH.set(self.0);
         }
     }
 
-    /// Runs or polls the work of a flight.
+    /// Enters the work of a flight.
     #[inline]
-    pub(crate) fn within<T>(
-        group: usize,
-        hash: u64,
-        id: Option<Id>,
-        work: impl FnOnce() -> T,
-    ) -> T {
+    pub(crate) fn enter(group: usize, hash: u64, id: Option<Id>) -> Inside {
         let place = (group, hash, id);
         let depth = DEPTH.get();
         if depth < SHALLOW {
@@ -56,8 +61,7 @@ mod imp {
             enter_far(depth - SHALLOW, place);
         }
         DEPTH.set(depth + 1);
-        let _leave = Leave(depth);
-        work()
+        Inside(depth)
     }
 
     #[cold]
@@ -92,9 +96,20 @@ mod imp {
 mod imp {
     use crate::slot::Id;
 
+    #[must_use = "dropping it leaves the work"]
+    pub(crate) struct Inside;
+
+    impl Inside {
+        #[expect(
+            clippy::unused_self,
+            reason = "the twin of the noticing version has the same signature"
+        )]
+        pub(crate) fn takes_along(&self, _: Self) {}
+    }
+
     #[inline]
-    pub(crate) fn within<T>(_: usize, _: u64, _: Option<Id>, work: impl FnOnce() -> T) -> T {
-        work()
+    pub(crate) fn enter(_: usize, _: u64, _: Option<Id>) -> Inside {
+        Inside
     }
 
     pub(crate) const fn contains(_: usize, _: u64, _: Id) -> bool {

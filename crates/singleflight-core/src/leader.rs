@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::fence::Fence;
 use crate::group::Handle;
-use crate::inside;
+use crate::inside::{self, Inside};
 use crate::outcome::{Outcome, Role};
 use crate::policy::{Payload, catch};
 use crate::slot::Id;
@@ -104,13 +104,33 @@ impl<G: Handle> Leader<G> {
     /// A panic in the work goes on unchanged; the followers are told or the flight is handed
     /// over, as the group's [`PanicPolicy`](crate::PanicPolicy) has it.
     #[inline]
-    pub fn lead_blocking<F>(mut self, work: F) -> Outcome<G::Value>
+    pub fn lead_blocking<F>(self, work: F) -> Outcome<G::Value>
     where
         F: FnOnce() -> G::Value,
         G::Value: Clone,
     {
-        let result = catch(|| self.within(work));
-        self.conclude(result, |_| true)
+        self.lead_blocking_if(work, |_| true)
+    }
+
+    /// As [`lead_blocking`](Self::lead_blocking), but lands the flight only with a value that
+    /// `shares` accepts; another stays with its caller and the flight is handed over. Where
+    /// nobody who waits can or may lead on, it is shared all the same.
+    ///
+    /// # Panics
+    ///
+    /// As [`lead_blocking`](Self::lead_blocking).
+    #[inline]
+    pub fn lead_blocking_if<F>(
+        mut self,
+        work: F,
+        shares: impl FnOnce(&G::Value) -> bool,
+    ) -> Outcome<G::Value>
+    where
+        F: FnOnce() -> G::Value,
+        G::Value: Clone,
+    {
+        let result = self.run(work);
+        self.conclude(result, shares)
     }
 
     /// As [`lead_blocking`](Self::lead_blocking), but hands the flight over instead of
@@ -121,7 +141,7 @@ impl<G: Handle> Leader<G> {
         F: FnOnce() -> G::Value,
         G::Value: Clone,
     {
-        match catch(|| self.within(work)) {
+        match self.run(work) {
             Ok(value) if unwanted() => {
                 drop(value);
                 self.hand_over();
@@ -177,17 +197,32 @@ impl<G: Handle> Leader<G> {
         }
     }
 
-    /// Runs or polls the work, so that calls from inside it are known for what they are.
+    /// Enters the work, so that calls from inside it are known for what they are.
     #[inline]
-    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
-        inside::within(self.group.address(), self.hash, self.id, work)
+    pub(crate) fn inside(&self) -> Inside {
+        inside::enter(self.group.address(), self.hash, self.id)
+    }
+
+    /// Runs the work on this thread.
+    #[inline]
+    fn run<T>(&self, work: impl FnOnce() -> T) -> Result<T, Payload> {
+        catch(|| {
+            let _inside = self.inside();
+            work()
+        })
+    }
+
+    /// Ends the flight of a work that has panicked, as the group's policy has it.
+    #[cold]
+    pub(crate) fn tell_panic(&mut self, payload: &Payload) {
+        if let Some(id) = self.id.take() {
+            self.group.land_panicked(self.hash, id, payload.message());
+        }
     }
 
     #[cold]
     pub(crate) fn panicked(&mut self, payload: Payload) -> ! {
-        if let Some(id) = self.id.take() {
-            self.group.land_panicked(self.hash, id, payload.message());
-        }
+        self.tell_panic(&payload);
         payload.resume()
     }
 
@@ -196,27 +231,6 @@ impl<G: Handle> Leader<G> {
         if let Some(id) = self.id.take() {
             self.group.abandon(self.hash, id);
         }
-    }
-}
-
-impl<G, T, E> Leader<G>
-where
-    G: Handle<Value = Result<T, E>>,
-    T: Clone,
-    E: Clone,
-{
-    /// Runs `work` on the calling thread; lands the flight with an `Ok`, keeps an `Err` for
-    /// its caller and hands the flight over.
-    ///
-    /// # Panics
-    ///
-    /// As [`lead_blocking`](Self::lead_blocking).
-    pub fn try_lead_blocking<F>(mut self, work: F) -> Outcome<Result<T, E>>
-    where
-        F: FnOnce() -> Result<T, E>,
-    {
-        let result = catch(|| self.within(work));
-        self.conclude(result, Result::is_ok)
     }
 }
 

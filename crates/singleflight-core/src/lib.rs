@@ -5,6 +5,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod answers;
+mod batch;
 mod builder;
 mod call;
 mod calling;
@@ -32,7 +34,9 @@ mod spawned;
 mod stats;
 mod sync;
 mod wait;
+mod work;
 
+pub use answers::Answers;
 pub use builder::Builder;
 pub use call::Call;
 pub use close::Undrained;

@@ -2,10 +2,10 @@
 
 use std::hash::BuildHasher;
 
-use singleflight_core::{CallError, Joined, Key, Leader, Outcome, Turn};
+use singleflight_core::{CallError, Key, Outcome};
 
 /// The core's group, as a thread's leader or follower reaches it.
-type Shared<K, V, S> = singleflight_core::Group<K, V, S>;
+pub(crate) type Shared<K, V, S> = singleflight_core::Group<K, V, S>;
 
 singleflight_core::front_end! {
     /// A group for blocking threads.
@@ -13,7 +13,7 @@ singleflight_core::front_end! {
     /// A cheaply cloned handle: clones share their flights. It dereferences to the core's
     /// [`Group`](singleflight_core::Group), which has `forget`, `in_flight`, `followers`,
     /// `flights`, `stats` and `join`; the methods here replace the core's async ones of the
-    /// same names.
+    /// same names. `spawn` runs a call on a thread of its own, `drain` ends the group.
     ///
     /// # Blocking
     ///
@@ -105,27 +105,7 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
     where
         Q: Key<K, M>,
     {
-        self.lead_or_wait(key, |leader| leader.lead_blocking(work))
-    }
-
-    /// Joins; leads by `lead` if that is this call's part, now or after a hand-over.
-    #[inline]
-    fn lead_or_wait<'a, Q, M>(
-        &'a self,
-        key: Q,
-        lead: impl FnOnce(Leader<&'a Shared<K, V, S>>) -> Outcome<V>,
-    ) -> Result<Outcome<V>, CallError>
-    where
-        Q: Key<K, M>,
-    {
-        let leader = match self.join(key)? {
-            Joined::Leader(leader) => leader,
-            Joined::Follower(follower) => match follower.wait_blocking()? {
-                Turn::Landed(outcome) => return Ok(outcome),
-                Turn::Lead(leader) => leader,
-            },
-        };
-        Ok(lead(leader))
+        self.call(key).run(work)
     }
 }
 
@@ -165,7 +145,9 @@ where
     where
         Q: Key<K, M>,
     {
-        self.lead_or_wait(key, |leader| leader.try_lead_blocking(work))
+        self.call(key)
+            .keep_errors()
+            .run(work)
             .map_or_else(|error| error.raise(), Outcome::into_value)
     }
 }

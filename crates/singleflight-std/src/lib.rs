@@ -1,9 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
+mod call;
+mod drain;
 mod group;
+mod spawn;
 
-pub use group::Group;
+pub use call::{Call, Fence};
+pub use group::{Group, Spawned, milliseconds};
 pub use singleflight_core::{
-    Builder, CallError, DefaultHashBuilder, Joined, Key, Leader, LeaderPanicked, Outcome,
-    PanicPolicy, Role,
+    Answers, Builder, CallError, DefaultHashBuilder, FlightInfo, Interest, Joined, Key, Leader,
+    LeaderPanicked, Outcome, PanicPolicy, Role, Stats, Undrained, Until,
 };
+pub use spawn::Job;

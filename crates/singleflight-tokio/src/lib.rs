@@ -7,6 +7,6 @@ mod spawn;
 pub use deadline::CallExt;
 pub use group::{Group, Spawned, milliseconds};
 pub use singleflight_core::{
-    Builder, Call, CallError, DefaultHashBuilder, Fence, FlightInfo, Joined, Key, Leader,
+    Answers, Builder, Call, CallError, DefaultHashBuilder, Fence, FlightInfo, Joined, Key, Leader,
     LeaderPanicked, Outcome, PanicPolicy, Role, Stats, Undrained, Until,
 };

@@ -1,0 +1,355 @@
+//! One call for many keys.
+//!
+//! | a key's place | meaning | goes on |
+//! |---|---|---|
+//! | `Leading` | claimed, and to be given to the work | answered or absent, when the work ends |
+//! | `Waiting` | somebody else is loading it | answered; or `Leading`, when it is handed over |
+//! | `Answered` | has its value or its error | |
+//! | `Absent` | the work did not return it; the flight was handed over | |
+//!
+//! A batch lands everything that it has claimed before it waits for anything, so two batches
+//! that overlap in opposite orders cannot wait for each other.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::future::{Future, poll_fn};
+use core::hash::{BuildHasher, Hash};
+use core::mem;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+
+use hashbrown::HashTable;
+
+use crate::answers::Answers;
+use crate::error::CallError;
+use crate::follower::{Follower, Turn};
+use crate::group::Group;
+use crate::inside::Inside;
+use crate::join::Joined;
+use crate::leader::Leader;
+use crate::outcome::Outcome;
+use crate::policy::Payload;
+use crate::work::poll_work;
+
+/// What a batch's work has loaded.
+enum Loaded<R, V> {
+    /// A value for each of these keys.
+    Each(R),
+    /// This, for every key that it was given.
+    Every(V),
+}
+
+/// Where a key of the batch stands. `W` is a follower's wait.
+enum Place<'a, K, V, S, W> {
+    Leading(Leader<&'a Group<K, V, S>>),
+    Waiting(Pin<Box<W>>),
+    Answered(Result<Outcome<V>, CallError>),
+    Absent,
+}
+
+impl<K, V, S> Group<K, V, S>
+where
+    K: Clone + Eq + Hash,
+    V: Clone,
+    S: BuildHasher,
+{
+    /// Returns the values for many keys: gives those that nobody is loading to `work` in one
+    /// call, and waits for those who load the rest. Go-singleflightx calls it `DoX`.
+    ///
+    /// The work is given distinct keys, and returns values by key. A key that it was given and
+    /// does not return is absent from the answers, and handed over to whoever waits for it and
+    /// has work; keys that it was not given are dropped. Keys that are handed over to the batch
+    /// while it waits are given to the work again, together.
+    ///
+    /// Two batches that overlap cannot wait for each other: what a batch has claimed lands
+    /// before it waits.
+    ///
+    /// Costs what a call costs for each key, a clone of each claimed key, and for each key
+    /// that somebody else loads one allocation and, at each wake, one look.
+    ///
+    /// # Panics
+    ///
+    /// A panic in the work goes on unchanged; those who wait for the keys that the work was
+    /// given are told, or handed over to, as the group's policy has it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the work, hands over the keys that it was given and leaves
+    /// the flights that it waited for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<&str, usize> = Group::new();
+    /// let lengths = group
+    ///     .run_many(["a", "bc", "a"], async |keys| {
+    ///         assert_eq!(keys, ["a", "bc"]);
+    ///         keys.into_iter().map(|key| (key, key.len()))
+    ///     })
+    ///     .await;
+    /// assert_eq!(lengths.get(&"bc").unwrap().unwrap().value, 2);
+    /// # });
+    /// ```
+    pub async fn run_many<I, F, T, R>(&self, keys: I, mut work: F) -> Answers<K, V>
+    where
+        I: IntoIterator<Item = K>,
+        F: FnMut(Vec<K>) -> T,
+        T: Future<Output = R>,
+        R: IntoIterator<Item = (K, V)>,
+    {
+        let load = |keys| {
+            let loading = work(keys);
+            async { Loaded::Each(loading.await) }
+        };
+        self.fly_many(keys, load).await
+    }
+
+    async fn fly_many<I, F, T, R>(&self, keys: I, mut load: F) -> Answers<K, V>
+    where
+        I: IntoIterator<Item = K>,
+        F: FnMut(Vec<K>) -> T,
+        T: Future<Output = Loaded<R, V>>,
+        R: IntoIterator<Item = (K, V)>,
+    {
+        let mut batch = Batch::new(self, keys, Follower::wait);
+        loop {
+            let claimed = batch.claimed();
+            if !claimed.is_empty() {
+                let keys = batch.keys(&claimed);
+                let result = {
+                    let mut make = Some(|| load(keys));
+                    let mut loading = pin!(None);
+                    poll_fn(|context| {
+                        let enter = || batch.inside(&claimed);
+                        poll_work(make.take(), loading.as_mut(), enter, context)
+                    })
+                    .await
+                };
+                batch.land(&claimed, result);
+            }
+            if poll_fn(|context| batch.poll_waiting(context)).await {
+                return batch.into_answers();
+            }
+        }
+    }
+}
+
+impl<K, T, E, S> Group<K, Result<T, E>, S>
+where
+    K: Clone + Eq + Hash,
+    T: Clone,
+    E: Clone,
+    S: BuildHasher,
+{
+    /// As [`run_many`](Self::run_many) for a work that may fail as a whole: its error is then
+    /// shared by every key that it was given.
+    ///
+    /// # Panics
+    ///
+    /// As [`run_many`](Self::run_many).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run_many`](Self::run_many).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, Result<u64, &str>> = Group::new();
+    /// let failed = |_: Vec<u64>| std::future::ready(Err::<Vec<_>, _>("no route"));
+    /// let answers = group.try_run_many([1, 2], failed).await;
+    /// for (_, answer) in answers {
+    ///     assert_eq!(answer?.value, Err("no route"));
+    /// }
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn try_run_many<I, F, L, R>(&self, keys: I, mut work: F) -> Answers<K, Result<T, E>>
+    where
+        I: IntoIterator<Item = K>,
+        F: FnMut(Vec<K>) -> L,
+        L: Future<Output = Result<R, E>>,
+        R: IntoIterator<Item = (K, T)>,
+    {
+        let load = |keys| {
+            let loading = work(keys);
+            async {
+                match loading.await {
+                    Ok(pairs) => {
+                        Loaded::Each(pairs.into_iter().map(|(key, value)| (key, Ok(value))))
+                    }
+                    Err(error) => Loaded::Every(Err(error)),
+                }
+            }
+        };
+        self.fly_many(keys, load).await
+    }
+}
+
+/// A batch under way.
+struct Batch<'a, K, V, S, W> {
+    group: &'a Group<K, V, S>,
+    /// The distinct keys, in the order in which they were named.
+    places: Vec<(K, Place<'a, K, V, S, W>)>,
+    /// Finds a key's index in `places`.
+    index: HashTable<usize>,
+}
+
+impl<'a, K, V, S, W> Batch<'a, K, V, S, W>
+where
+    K: Clone + Eq + Hash,
+    V: Clone,
+    S: BuildHasher,
+    W: Future<Output = Result<Turn<&'a Group<K, V, S>>, CallError>>,
+{
+    /// Claims or joins every key. `wait` makes a follower's wait.
+    fn new(
+        group: &'a Group<K, V, S>,
+        keys: impl IntoIterator<Item = K>,
+        wait: impl Fn(Follower<&'a Group<K, V, S>>) -> W,
+    ) -> Self {
+        let keys = keys.into_iter();
+        let expected = keys.size_hint().0;
+        let mut batch = Self {
+            group,
+            places: Vec::with_capacity(expected),
+            index: HashTable::with_capacity(expected),
+        };
+        for key in keys {
+            if batch.find(&key).is_some() {
+                continue;
+            }
+            let place = match group.join(key.clone()) {
+                Ok(Joined::Leader(leader)) => Place::Leading(leader),
+                Ok(Joined::Follower(follower)) => Place::Waiting(Box::pin(wait(follower))),
+                Err(error) => Place::Answered(Err(error)),
+            };
+            let (at, hash) = (batch.places.len(), group.hash_key(&key));
+            batch.places.push((key, place));
+            let places = &batch.places;
+            batch
+                .index
+                .insert_unique(hash, at, |at| group.hash_key(&places[*at].0));
+        }
+        batch
+    }
+
+    fn find(&self, key: &K) -> Option<usize> {
+        let hash = self.group.hash_key(key);
+        let is = |at: &usize| self.places[*at].0 == *key;
+        self.index.find(hash, is).copied()
+    }
+
+    /// The places whose keys are to be given to the work.
+    fn claimed(&self) -> Vec<usize> {
+        let leads = |at: &usize| matches!(self.places[*at].1, Place::Leading(_));
+        (0..self.places.len()).filter(leads).collect()
+    }
+
+    fn keys(&self, claimed: &[usize]) -> Vec<K> {
+        claimed
+            .iter()
+            .map(|at| self.places[*at].0.clone())
+            .collect()
+    }
+
+    /// Enters the work of every claimed key at once.
+    fn inside(&self, claimed: &[usize]) -> Inside {
+        let mut first = None;
+        for at in claimed {
+            if let Place::Leading(leader) = &self.places[*at].1 {
+                let inside = leader.inside();
+                match &first {
+                    None => first = Some(inside),
+                    Some(first) => first.takes_along(inside),
+                }
+            }
+        }
+        first.expect("a work is called with at least one key")
+    }
+
+    /// Lands what the work has loaded. The work's future is gone (P1).
+    fn land<R>(&mut self, claimed: &[usize], result: Result<Loaded<R, V>, Payload>)
+    where
+        R: IntoIterator<Item = (K, V)>,
+    {
+        match result {
+            Ok(Loaded::Each(pairs)) => {
+                for (key, value) in pairs {
+                    // What was not asked for, or comes twice, is dropped.
+                    if let Some(at) = self.find(&key) {
+                        self.answer(at, value);
+                    }
+                }
+            }
+            Ok(Loaded::Every(value)) => {
+                for at in claimed {
+                    self.answer(*at, value.clone());
+                }
+            }
+            Err(payload) => {
+                for at in claimed {
+                    if let Place::Leading(leader) = &mut self.places[*at].1 {
+                        leader.tell_panic(&payload);
+                    }
+                }
+                payload.resume();
+            }
+        }
+        for at in claimed {
+            // Whoever waits for a key that was not returned may try its own work.
+            let place = &mut self.places[*at].1;
+            if matches!(place, Place::Leading(_)) {
+                *place = Place::Absent;
+            }
+        }
+    }
+
+    fn answer(&mut self, at: usize, value: V) {
+        let place = &mut self.places[at].1;
+        if matches!(place, Place::Leading(_)) {
+            if let Place::Leading(leader) = mem::replace(place, Place::Absent) {
+                *place = Place::Answered(Ok(leader.complete(value)));
+            }
+        }
+    }
+
+    /// Ready when nothing is waited for any more (`true`), or when a flight was handed over
+    /// to the batch (`false`). Whatever can be had in one look is taken together.
+    fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        let (mut waits, mut leads) = (false, false);
+        for (_, place) in &mut self.places {
+            let Place::Waiting(wait) = place else {
+                continue;
+            };
+            match wait.as_mut().poll(context) {
+                Poll::Pending => waits = true,
+                Poll::Ready(Ok(Turn::Lead(leader))) => {
+                    leads = true;
+                    *place = Place::Leading(leader);
+                }
+                Poll::Ready(Ok(Turn::Landed(outcome))) => *place = Place::Answered(Ok(outcome)),
+                Poll::Ready(Err(error)) => *place = Place::Answered(Err(error)),
+            }
+        }
+        match (leads, waits) {
+            (true, _) => Poll::Ready(false),
+            (false, true) => Poll::Pending,
+            (false, false) => Poll::Ready(true),
+        }
+    }
+
+    fn into_answers(self) -> Answers<K, V> {
+        let answered = |(key, place)| match place {
+            Place::Answered(answer) => Some((key, answer)),
+            _ => None,
+        };
+        Answers(self.places.into_iter().filter_map(answered).collect())
+    }
+}
