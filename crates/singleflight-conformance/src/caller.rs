@@ -1,16 +1,18 @@
 //! A call of a scenario: planned, started, and waited for.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
-use futures_lite::future::{FutureExt as _, or};
-use singleflight_core::{CallError, Role};
+use futures_lite::future::{FutureExt as _, block_on, or};
+use singleflight_core::{CallError, Outcome, Role, Spawned, Until};
 
-use crate::front_end::{Answer, Call, Entry, FrontEnd};
+use crate::front_end::{Answer, Call, Complete, Entry, FrontEnd, Shared};
 use crate::gate::{DEADLINE, Gate, until};
 use crate::stage::Stage;
-use crate::work::{Ending, Work};
+use crate::work::{Ending, Nested, NestedCall, Value, Work};
 
 /// A call to be started.
 pub(crate) struct Plan<'a, F> {
@@ -19,6 +21,7 @@ pub(crate) struct Plan<'a, F> {
     pub(crate) key: &'static str,
     pub(crate) ending: Ending,
     pub(crate) may_overlap: bool,
+    pub(crate) nested: Option<Nested>,
 }
 
 /// A call under way.
@@ -65,9 +68,15 @@ impl<F: FrontEnd> Plan<'_, F> {
         }
     }
 
-    /// Starts the call; it may lead or follow.
-    pub(crate) fn start(self) -> Caller {
-        let (begun, may_end, cancel) = (Gate::new(), Gate::new(), Gate::new());
+    /// Makes a call from inside the work, once that may end. Its answer is in the tally.
+    pub(crate) fn calls(self, nested: impl Fn() -> NestedCall + Send + Sync + 'static) -> Self {
+        let nested = Some(Nested(Box::new(nested)));
+        Self { nested, ..self }
+    }
+
+    /// Makes the call, and the gates by which it is held.
+    pub(crate) fn into_call(self) -> (Call, Gate, Gate) {
+        let (begun, may_end) = (Gate::new(), Gate::new());
         let call = Call {
             entry: self.entry,
             key: self.key,
@@ -79,33 +88,17 @@ impl<F: FrontEnd> Plan<'_, F> {
                 may_end: may_end.clone(),
                 ending: self.ending,
                 may_overlap: self.may_overlap,
+                nested: self.nested,
             },
         };
-        let group = F::Group::from(Arc::clone(&self.stage.group));
-        let (sender, ended) = channel();
-        let cancelled = cancel.clone();
-        F::spawn(Box::pin(async move {
-            let end = or(
-                async {
-                    cancelled.passed().await;
-                    End::Cancelled
-                },
-                async {
-                    match AssertUnwindSafe(F::call(&group, call)).catch_unwind().await {
-                        Ok(answer) => End::Answered(answer),
-                        Err(payload) => End::Panicked(message(&*payload)),
-                    }
-                },
-            )
-            .await;
-            tell(&sender, end);
-        }));
-        Caller {
-            begun,
-            may_end,
-            cancel,
-            ended,
-        }
+        (call, begun, may_end)
+    }
+
+    /// Starts the call; it may lead or follow.
+    pub(crate) fn start(self) -> Caller {
+        let group = self.stage.front_end();
+        let (call, begun, may_end) = self.into_call();
+        launch::<F>(begun, may_end, async move { F::call(&group, call).await })
     }
 
     /// Starts the call and waits until its work has begun.
@@ -203,6 +196,86 @@ pub(crate) fn failure(answer: &Answer) -> &'static str {
 pub(crate) fn led(answer: &Answer) -> bool {
     answer.role == Some(Role::Leader)
 }
+/// Runs a call by itself, so that it can be waited for and cancelled.
+fn launch<F: FrontEnd>(
+    begun: Gate,
+    may_end: Gate,
+    call: impl Future<Output = Answer> + Send + 'static,
+) -> Caller {
+    let cancel = Gate::new();
+    let (sender, ended) = channel();
+    let cancelled = cancel.clone();
+    F::spawn(Box::pin(async move {
+        let end = or(
+            async {
+                cancelled.passed().await;
+                End::Cancelled
+            },
+            async {
+                match AssertUnwindSafe(call).catch_unwind().await {
+                    Ok(answer) => End::Answered(answer),
+                    Err(payload) => End::Panicked(message(&*payload)),
+                }
+            },
+        )
+        .await;
+        tell(&sender, end);
+    }));
+    Caller {
+        begun,
+        may_end,
+        cancel,
+        ended,
+    }
+}
+
+impl<F: Complete> Plan<'_, F> {
+    /// Starts the call with a timeout.
+    pub(crate) fn start_timeout(self, timeout: Duration) -> Caller {
+        let group = self.stage.front_end();
+        let (call, begun, may_end) = self.into_call();
+        launch::<F>(begun, may_end, async move {
+            F::call_timeout(&group, timeout, call).await
+        })
+    }
+
+    /// Spawns the call.
+    pub(crate) fn spawn(self, until: Until) -> SpawnedCall {
+        let group = self.stage.front_end();
+        let (call, begun, may_end) = self.into_call();
+        SpawnedCall {
+            handle: F::spawn_call(&group, call.key, until, call.work).expect("it is spawned"),
+            begun,
+            may_end,
+        }
+    }
+}
+
+/// A spawned call, and the gates by which it is held.
+pub(crate) struct SpawnedCall {
+    pub(crate) handle: Spawned<Shared>,
+    pub(crate) begun: Gate,
+    pub(crate) may_end: Gate,
+}
+
+impl SpawnedCall {
+    /// Waits until its work has begun.
+    pub(crate) fn has_begun(&self) {
+        self.begun.expect("a spawned work beginning");
+    }
+
+    /// Lets the work end and waits for the outcome.
+    pub(crate) fn outcome(self) -> Result<Outcome<Value>, CallError> {
+        self.may_end.open();
+        block_on(self.handle.outcome())
+    }
+
+    /// As [`outcome`](Self::outcome), of which the number of the value.
+    pub(crate) fn number(self) -> u32 {
+        number(&Answer::outcome(self.outcome()))
+    }
+}
+
 /// The scenario may have failed and gone; then nobody needs to know.
 fn tell(sender: &Sender<End>, end: End) {
     let _gone = sender.send(end);

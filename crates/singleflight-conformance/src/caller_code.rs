@@ -1,12 +1,14 @@
 //! P8: no caller's code under a lock. P9: an async call is lazy.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 
-use crate::front_end::{Call, Entry, FrontEnd};
-use crate::gate::Gate;
+use singleflight_core::CallError;
+
+use crate::caller::Plan;
+use crate::front_end::{Entry, FrontEnd};
 use crate::stage::{KEY, Stage};
-use crate::work::{Ending, Work};
+use crate::work::{NestedCall, Token};
 
 /// While a work runs, everything that the group offers can be asked of it: no lock is held.
 /// (Each work lists the flights when it is dropped, besides.)
@@ -25,24 +27,10 @@ pub fn the_work_may_use_its_own_group<F: FrontEnd>() {
 /// Making a call's future does nothing.
 pub fn a_call_that_is_not_polled_registers_nothing<F: FrontEnd>() {
     let stage = Stage::<F>::new();
-    let group = F::Group::from(Arc::clone(&stage.group));
+    let group = stage.front_end();
     for entry in Entry::ALL {
-        let future = F::call(
-            &group,
-            Call {
-                entry,
-                key: KEY,
-                work: Work {
-                    group: Arc::clone(&stage.group),
-                    key: KEY,
-                    tally: Arc::clone(&stage.tally),
-                    begun: Gate::new(),
-                    may_end: Gate::new(),
-                    ending: Ending::Value(1),
-                    may_overlap: false,
-                },
-            },
-        );
+        let (call, _, _) = stage.call(1).by(entry).into_call();
+        let future = F::call(&group, call);
         assert_eq!(stage.group.in_flight(), 0);
         drop(future);
     }
@@ -77,4 +65,63 @@ pub fn a_listing_names_what_is_in_flight<F: FrontEnd>() {
     );
     assert_eq!(old.number(), 3);
     stage.close();
+}
+
+/// A call that would wait for the work that it is made from is an error at once.
+pub fn a_call_from_inside_its_own_work_is_refused<F: FrontEnd>() {
+    for entry in Entry::ALL {
+        let stage = Stage::<F>::new();
+        let plan = stage.call(2).by(Entry::RunOutcome);
+        let caller = stage.call(1).by(entry).calls(nested(plan)).lead();
+        assert_eq!(caller.number(), 1);
+        let answers = stage.tally.take_nested();
+        let errors: Vec<_> = answers
+            .iter()
+            .map(|answer| answer.value.as_ref().err())
+            .collect();
+        assert_eq!(errors, [Some(&CallError::Reentrant)]);
+        assert_eq!((stage.runs(), stage.group.stats().refused), (1, 1));
+        drop(answers);
+        stage.close();
+    }
+}
+
+/// Through another key, too: A calls B, B calls A.
+pub fn a_circle_of_calls_is_refused_where_it_closes<F: FrontEnd>() {
+    let stage = Stage::<F>::new();
+    let closes = stage.call(3);
+    let between = stage
+        .call(2)
+        .key("other")
+        .may_overlap()
+        .calls(nested(closes));
+    let caller = stage.call(1).may_overlap().calls(nested(between)).lead();
+    assert_eq!(caller.number(), 1);
+    let answers = stage.tally.take_nested();
+    let values: Vec<_> = answers
+        .iter()
+        .map(|answer| match &answer.value {
+            Ok(value) => Ok(value.as_ref().map(Token::number)),
+            Err(error) => Err(error),
+        })
+        .collect();
+    assert_eq!(values, [Err(&CallError::Reentrant), Ok(Ok(2))]);
+    drop(answers);
+    stage.close();
+}
+
+/// The call of a plan, to be made from inside a work. Its own work may end at once.
+fn nested<F: FrontEnd>(plan: Plan<'_, F>) -> impl Fn() -> NestedCall + Send + Sync + use<F> {
+    let group = Mutex::new(Some(plan.stage.front_end()));
+    let (call, _, may_end) = plan.into_call();
+    may_end.open();
+    let call = Mutex::new(Some(call));
+    move || {
+        let group = group.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let call = call.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Box::pin(async move {
+            let (group, call) = group.zip(call).expect("a nested call is made once");
+            F::call(&group, call).await
+        })
+    }
 }

@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use singleflight_core::{CallError, Outcome, Role};
+use singleflight_core::{Answers, CallError, Outcome, Role, Spawned, Until};
 
-use crate::work::{Value, Work};
+use crate::work::{BatchWork, Value, Work};
 
 /// The group that scenarios share between front ends.
 pub type Shared = Arc<singleflight_core::Group<String, Value>>;
@@ -40,6 +41,42 @@ pub trait FrontEnd: Sized + 'static {
 
     /// Makes `call` by the entry point that it names.
     fn call(group: &Self::Group, call: Call) -> impl Future<Output = Answer> + Send;
+}
+
+/// What a front end offers beside the calls: calls that run by themselves, batches, deadlines.
+pub trait Complete: FrontEnd {
+    /// Spawns a call.
+    ///
+    /// # Errors
+    ///
+    /// What refuses it.
+    fn spawn_call(
+        group: &Self::Group,
+        key: &'static str,
+        until: Until,
+        work: Work,
+    ) -> Result<Spawned<Shared>, CallError>;
+
+    /// Runs a batch.
+    fn batch(
+        group: &Self::Group,
+        keys: Vec<String>,
+        work: BatchWork,
+    ) -> impl Future<Output = Answers<String, Value>> + Send;
+
+    /// Runs a batch whose work fails as a whole.
+    fn failing_batch(
+        group: &Self::Group,
+        keys: Vec<String>,
+        error: &'static str,
+    ) -> impl Future<Output = Answers<String, Value>> + Send;
+
+    /// Makes a call that gives up after `timeout`.
+    fn call_timeout(
+        group: &Self::Group,
+        timeout: Duration,
+        call: Call,
+    ) -> impl Future<Output = Answer> + Send;
 }
 
 /// The entry points that every front end has.
@@ -147,4 +184,49 @@ macro_rules! call_blocking {
             }
         }
     }};
+}
+
+/// Implements [`Complete`] for a group whose entry points are async, given how it spawns.
+#[macro_export]
+macro_rules! complete_async {
+    ($front_end:ty, |$group:ident, $key:ident, $until:ident, $task:ident| $spawn:expr) => {
+        impl $crate::Complete for $front_end {
+            fn spawn_call(
+                $group: &Self::Group,
+                $key: &'static str,
+                $until: $crate::Until,
+                work: $crate::Work,
+            ) -> Result<$crate::Spawned<$crate::Shared>, $crate::CallError> {
+                let $task = move || async move { work.run().await };
+                $spawn
+            }
+
+            async fn batch(
+                group: &Self::Group,
+                keys: Vec<String>,
+                work: $crate::BatchWork,
+            ) -> $crate::Answers<String, $crate::Value> {
+                let work = &work;
+                group.run_many(keys, |keys| work.run(keys)).await
+            }
+
+            async fn failing_batch(
+                group: &Self::Group,
+                keys: Vec<String>,
+                error: &'static str,
+            ) -> $crate::Answers<String, $crate::Value> {
+                let fails = |_| async move { Err::<Vec<_>, _>(error) };
+                group.try_run_many(keys, fails).await
+            }
+
+            async fn call_timeout(
+                group: &Self::Group,
+                timeout: ::std::time::Duration,
+                call: $crate::Call,
+            ) -> $crate::Answer {
+                let $crate::Call { key, work, .. } = call;
+                $crate::Answer::outcome(group.run_timeout(key, timeout, || work.run()).await)
+            }
+        }
+    };
 }

@@ -15,18 +15,24 @@
 //! | [`errors`] | P5 |
 //! | [`clean_up`] | P6 |
 //! | [`cost`] | P7 |
-//! | [`caller_code`] | P8, P9 |
+//! | [`caller_code`] | P8, P9, and calls from inside the work |
+//! | [`spawned`] | P1, P4 for calls that own a task |
+//! | [`batches`] | P1, P4, P5 for calls of many keys |
+//! | [`limits`] | deadlines, ages, failures, fences, closing |
 
 #![allow(clippy::missing_panics_doc, reason = "a scenario fails by panicking")]
 
+pub mod batches;
 pub mod caller_code;
 pub mod clean_up;
 pub mod cost;
 pub mod errors;
 pub mod fresh;
 pub mod hand_over;
+pub mod limits;
 pub mod one_at_a_time;
 pub mod panics;
+pub mod spawned;
 
 mod caller;
 mod front_end;
@@ -35,10 +41,11 @@ mod losable;
 mod stage;
 mod work;
 
-pub use front_end::{Answer, Call, Entry, FrontEnd, Shared, Task};
+pub use front_end::{Answer, Call, Complete, Entry, FrontEnd, Shared, Task};
 pub use gate::{DEADLINE, Gate, until};
+pub use singleflight_core::{Answers, CallError, Interest, Spawned, Until};
 pub use stage::play;
-pub use work::{Token, Value, Work};
+pub use work::{BatchWork, Token, Value, Work};
 
 /// Makes a `#[test]` of every scenario, for one [`FrontEnd`].
 #[macro_export]
@@ -96,6 +103,8 @@ macro_rules! conformance {
                 the_work_may_use_its_own_group,
                 a_call_that_is_not_polled_registers_nothing,
                 a_listing_names_what_is_in_flight,
+                a_call_from_inside_its_own_work_is_refused,
+                a_circle_of_calls_is_refused_where_it_closes,
             }
         }
     };
@@ -109,5 +118,45 @@ macro_rules! conformance {
                 );
             })*
         })*
+    };
+}
+
+/// Makes a `#[test]` of every further scenario, for one [`Complete`] front end.
+#[macro_export]
+macro_rules! conformance_complete {
+    ($front_end:ident) => {
+        $crate::conformance! { @tests $front_end;
+            spawned {
+                a_spawned_call_claims_its_key_at_once,
+                a_spawned_work_outlives_its_handle,
+                spawned_calls_share_flights_with_every_entry_point,
+                a_spawned_follower_leads_on_by_itself,
+                a_panic_in_a_spawned_work_reaches_its_handle,
+                an_unwanted_work_is_cancelled,
+                a_work_that_anybody_wants_is_not_cancelled,
+                a_spawned_follower_leaves_with_its_handle,
+                a_late_caller_gets_a_successor,
+                a_spawned_works_error_reaches_its_handle,
+            }
+            batches {
+                a_batch_loads_what_nobody_is_loading,
+                a_key_that_a_batch_does_not_return_is_handed_over,
+                a_panic_in_a_batch_settles_every_key,
+                an_error_in_a_batch_settles_every_key,
+                keys_handed_over_to_a_batch_are_loaded_by_it,
+                overlapping_batches_do_not_wait_for_each_other,
+                batches_share_flights_with_every_entry_point,
+            }
+            limits {
+                a_deadline_ends_the_wait_and_not_the_flight,
+                a_leaders_deadline_hands_over,
+                failures_in_a_row_are_bounded,
+                an_error_is_shared_with_those_who_cannot_lead,
+                an_old_flight_has_exactly_one_successor,
+                a_fence_tells_that_a_flight_was_forgotten,
+                a_closed_group_refuses_and_drains,
+                a_closed_group_still_hands_over,
+            }
+        }
     };
 }

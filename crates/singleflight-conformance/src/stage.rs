@@ -43,7 +43,13 @@ impl<F: FrontEnd> Stage<F> {
             key: KEY,
             ending: Ending::Value(number),
             may_overlap: false,
+            nested: None,
         }
+    }
+
+    /// Makes a front end's group over the shared one.
+    pub(crate) fn front_end(&self) -> F::Group {
+        F::Group::from(Arc::clone(&self.group))
     }
 
     /// Starts a call and waits until it leads and its work has begun.

@@ -1,12 +1,16 @@
 //! The work that scenarios run: it says when it begins, does as it is told, and notices
 //! when a promise is broken.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_lite::future::block_on;
+use singleflight_core::Interest;
 
-use crate::front_end::Shared;
+use crate::front_end::{Answer, Shared};
 use crate::gate::Gate;
 
 /// What works return: a value that counts its clones and drops, or an error.
@@ -20,6 +24,10 @@ pub(crate) struct Tally {
     pub(crate) runs: AtomicUsize,
     /// The first broken promise that a work noticed.
     broken: Mutex<Option<String>>,
+    /// What calls from inside works were answered.
+    nested: Mutex<Vec<Answer>>,
+    /// What batches' works were given, call by call.
+    batches: Mutex<Vec<Vec<String>>>,
     /// Tokens alive now, and clones made so far.
     pub(crate) alive: AtomicUsize,
     pub(crate) clones: AtomicUsize,
@@ -32,6 +40,21 @@ impl Tally {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get_or_insert(broken);
+    }
+
+    fn note(&self, answer: Answer) {
+        let mut nested = self.nested.lock().unwrap_or_else(PoisonError::into_inner);
+        nested.push(answer);
+    }
+
+    pub(crate) fn take_nested(&self) -> Vec<Answer> {
+        let mut nested = self.nested.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut nested)
+    }
+
+    pub(crate) fn batches(&self) -> Vec<Vec<String>> {
+        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        batches.clone()
     }
 
     pub(crate) fn broken(&self) -> Option<String> {
@@ -101,6 +124,20 @@ pub struct Work {
     pub(crate) ending: Ending,
     /// Whether another execution of the key may run beside this one.
     pub(crate) may_overlap: bool,
+    /// A call to be made from inside this work, once it may end.
+    pub(crate) nested: Option<Nested>,
+}
+
+/// Makes a call from inside a work.
+pub(crate) struct Nested(pub(crate) Box<dyn Fn() -> NestedCall + Send + Sync>);
+
+/// A call made from inside a work.
+pub(crate) type NestedCall = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+impl fmt::Debug for Nested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nested")
+    }
 }
 
 /// One running execution. It is over when this is dropped, and by then nobody else may have
@@ -154,6 +191,14 @@ impl Work {
         let _execution = Execution::begin(self);
         self.begun.open();
         self.may_end.passed().await;
+        if let Some(Nested(call)) = &self.nested {
+            let answer = call().await;
+            self.tally.note(answer);
+        }
+        self.end()
+    }
+
+    fn end(&self) -> Value {
         match self.ending {
             Ending::Value(number) => Ok(Token::new(number, &self.tally)),
             Ending::Error(error) => Err(error),
@@ -172,5 +217,83 @@ impl Work {
     /// If it was told to.
     pub fn run_blocking(&self) -> Value {
         block_on(self.run())
+    }
+
+    /// Runs the work on a thread, for as long as anybody is interested.
+    ///
+    /// # Errors
+    ///
+    /// If it was told to, or when the interest has ended.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to.
+    pub fn run_while<V>(&self, interest: &Interest<V>) -> Value {
+        let _execution = Execution::begin(self);
+        self.begun.open();
+        while !self.may_end.is_open() {
+            if interest.has_ended() {
+                return Err("nobody is interested");
+            }
+            std::thread::yield_now();
+        }
+        self.end()
+    }
+}
+
+/// The work of a batch.
+#[derive(Clone, Debug)]
+pub struct BatchWork {
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) begun: Gate,
+    pub(crate) may_end: Gate,
+    pub(crate) returns: Returns,
+}
+
+/// What a batch's work returns.
+#[derive(Clone, Debug)]
+pub(crate) enum Returns {
+    /// A token of this number for each key.
+    All(u32),
+    /// The same, but not for this key; and one for a key that was not asked for.
+    AllBut(&'static str, u32),
+    /// It panics.
+    Panic(&'static str),
+}
+
+impl BatchWork {
+    /// Loads the keys in a task.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to.
+    pub async fn run(&self, keys: Vec<String>) -> Vec<(String, Value)> {
+        self.tally
+            .batches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(keys.clone());
+        self.begun.open();
+        self.may_end.passed().await;
+        let token = |key, number| (key, Ok(Token::new(number, &self.tally)));
+        match self.returns {
+            Returns::All(number) => keys.into_iter().map(|key| token(key, number)).collect(),
+            Returns::AllBut(missing, number) => keys
+                .into_iter()
+                .filter(|key| key != missing)
+                .chain(["not asked for".to_owned()])
+                .map(|key| token(key, number))
+                .collect(),
+            Returns::Panic(message) => panic!("{message}"),
+        }
+    }
+
+    /// Loads the keys on a thread.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to.
+    pub fn run_blocking(&self, keys: Vec<String>) -> Vec<(String, Value)> {
+        block_on(self.run(keys))
     }
 }

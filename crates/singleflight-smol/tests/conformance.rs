@@ -3,7 +3,10 @@
 use std::sync::LazyLock;
 use std::thread;
 
-use singleflight_conformance::{Answer, Call, FrontEnd, Task, Value, call_async, conformance};
+use singleflight_conformance::{
+    Answer, Call, FrontEnd, Task, Until, Value, call_async, complete_async, conformance,
+    conformance_complete,
+};
 use smol::Executor;
 
 struct Global;
@@ -20,10 +23,16 @@ impl FrontEnd for Global {
     }
 }
 
+complete_async!(Global, |group, key, until, task| match until {
+    Until::Done => group.spawn(key, task),
+    Until::Unwanted => group.spawn_until_unwanted(key, task),
+});
+
 mod global {
-    use super::{Global, conformance};
+    use super::{Global, conformance, conformance_complete};
 
     conformance!(Global);
+    conformance_complete!(Global);
 }
 
 /// An executor of its own, driven by two threads.
@@ -49,8 +58,13 @@ impl FrontEnd for TwoThreads {
     }
 }
 
+complete_async!(TwoThreads, |group, key, until, task| {
+    group.spawn_on(&EXECUTOR, key, until, task)
+});
+
 mod two_threads {
-    use super::{TwoThreads, conformance};
+    use super::{TwoThreads, conformance, conformance_complete};
 
     conformance!(TwoThreads);
+    conformance_complete!(TwoThreads);
 }

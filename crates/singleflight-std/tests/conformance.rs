@@ -1,9 +1,13 @@
 //! The front end for threads keeps every promise.
 
 use std::thread;
+use std::time::Duration;
 
 use futures_lite::future::block_on;
-use singleflight_conformance::{Answer, Call, FrontEnd, Task, Value, call_blocking, conformance};
+use singleflight_conformance::{
+    Answer, Answers, BatchWork, Call, CallError, Complete, FrontEnd, Shared, Spawned, Task, Until,
+    Value, Work, call_blocking, conformance, conformance_complete,
+};
 
 struct Threads;
 
@@ -21,4 +25,42 @@ impl FrontEnd for Threads {
     }
 }
 
+impl Complete for Threads {
+    fn spawn_call(
+        group: &Self::Group,
+        key: &'static str,
+        until: Until,
+        work: Work,
+    ) -> Result<Spawned<Shared>, CallError> {
+        match until {
+            Until::Done => group.spawn(key, move || work.run_blocking()),
+            Until::Unwanted => {
+                group.spawn_until_unwanted(key, move |interest| work.run_while(interest))
+            }
+        }
+    }
+
+    async fn batch(
+        group: &Self::Group,
+        keys: Vec<String>,
+        work: BatchWork,
+    ) -> Answers<String, Value> {
+        group.run_many(keys, |keys| work.run_blocking(keys))
+    }
+
+    async fn failing_batch(
+        group: &Self::Group,
+        keys: Vec<String>,
+        error: &'static str,
+    ) -> Answers<String, Value> {
+        group.try_run_many(keys, |_| Err::<Vec<_>, _>(error))
+    }
+
+    async fn call_timeout(group: &Self::Group, timeout: Duration, call: Call) -> Answer {
+        let Call { key, work, .. } = call;
+        Answer::outcome(group.run_timeout(key, timeout, || work.run_blocking()))
+    }
+}
+
 conformance!(Threads);
+conformance_complete!(Threads);

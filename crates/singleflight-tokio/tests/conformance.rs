@@ -4,12 +4,16 @@
 use std::sync::LazyLock;
 use std::thread;
 
-use singleflight_conformance::{Answer, Call, FrontEnd, Task, Value, call_async, conformance};
+use singleflight_conformance::{
+    Answer, Call, FrontEnd, Task, Value, call_async, complete_async, conformance,
+    conformance_complete,
+};
 use tokio::runtime::{Builder, Runtime};
 
 static THREADS: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()
         .worker_threads(2)
+        .enable_time()
         .build()
         .expect("a runtime starts")
 });
@@ -28,15 +32,21 @@ impl FrontEnd for MultiThread {
     }
 }
 
+complete_async!(MultiThread, |group, key, until, task| {
+    group.spawn_on(THREADS.handle(), key, until, task)
+});
+
 mod multi_thread {
-    use super::{MultiThread, conformance};
+    use super::{MultiThread, conformance, conformance_complete};
 
     conformance!(MultiThread);
+    conformance_complete!(MultiThread);
 }
 
 /// One runtime that never ends, driven by a thread that waits in it.
 static CURRENT_THREAD: LazyLock<tokio::runtime::Handle> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread()
+        .enable_time()
         .build()
         .expect("a runtime starts");
     let handle = runtime.handle().clone();
@@ -58,8 +68,13 @@ impl FrontEnd for CurrentThread {
     }
 }
 
+complete_async!(CurrentThread, |group, key, until, task| {
+    group.spawn_on(&CURRENT_THREAD, key, until, task)
+});
+
 mod current_thread {
-    use super::{CurrentThread, conformance};
+    use super::{CurrentThread, conformance, conformance_complete};
 
     conformance!(CurrentThread);
+    conformance_complete!(CurrentThread);
 }

@@ -1,0 +1,215 @@
+//! One call for many keys.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use futures_lite::future::{FutureExt as _, block_on};
+use singleflight_core::{Answers, CallError};
+
+use crate::caller::{Caller, led, message};
+use crate::front_end::{Complete, Shared};
+use crate::gate::{DEADLINE, Gate, until};
+use crate::stage::Stage;
+use crate::work::{BatchWork, Returns, Token, Value};
+
+/// A batch under way.
+struct Running {
+    begun: Gate,
+    may_end: Gate,
+    ended: Receiver<Result<Answers<String, Value>, String>>,
+}
+
+impl Running {
+    fn has_begun(&self) {
+        self.begun.expect("a batch's work beginning");
+    }
+
+    fn end(self) -> Result<Answers<String, Value>, String> {
+        self.may_end.open();
+        self.ended
+            .recv_timeout(DEADLINE)
+            .expect("hang: a batch did not end")
+    }
+
+    /// The keys and numbers of the answers.
+    fn numbers(self) -> Vec<(String, u32)> {
+        let answers = self.end().expect("the batch does not panic");
+        let numbers = answers.iter().map(|(key, answer)| {
+            let outcome = answer.expect("the key has a value");
+            (key.clone(), outcome.value.as_ref().map_or(0, Token::number))
+        });
+        numbers.collect()
+    }
+}
+
+impl<F: Complete> Stage<F> {
+    fn batch(&self, keys: &[&str], returns: Returns) -> Running {
+        let (begun, may_end) = (Gate::new(), Gate::new());
+        let work = BatchWork {
+            tally: Arc::clone(&self.tally),
+            begun: begun.clone(),
+            may_end: may_end.clone(),
+            returns,
+        };
+        let keys = keys.iter().map(ToString::to_string).collect();
+        let group = self.front_end();
+        let (sender, ended) = channel();
+        F::spawn(Box::pin(async move {
+            let batch = std::panic::AssertUnwindSafe(F::batch(&group, keys, work));
+            let end = batch
+                .catch_unwind()
+                .await
+                .map_err(|payload| message(&*payload));
+            drop(group);
+            let _gone = sender.send(end);
+        }));
+        Running {
+            begun,
+            may_end,
+            ended,
+        }
+    }
+}
+
+fn pair(key: &str, number: u32) -> (String, u32) {
+    (key.to_owned(), number)
+}
+
+/// The work is given the distinct keys that nobody is loading; the others are awaited.
+pub fn a_batch_loads_what_nobody_is_loading<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let leader = stage.call(1).key("a").may_overlap().lead();
+    let batch = stage.batch(&["b", "a", "b", "c"], Returns::All(2));
+    batch.has_begun();
+    assert_eq!(stage.tally.batches(), [["b", "c"]]);
+    let follower = stage.call(3).key("b").follow();
+    assert_eq!(leader.number(), 1);
+    assert_eq!(batch.numbers(), [pair("b", 2), pair("a", 1), pair("c", 2)]);
+    assert_eq!(follower.number(), 2);
+    let stats = stage.group.stats();
+    assert_eq!(
+        (stats.led, stats.followed),
+        (3, 2),
+        "each distinct key counts"
+    );
+    stage.close();
+}
+
+/// A key that the work did not return is absent, and whoever waits for it tries its own work;
+/// a key that was not asked for is dropped.
+pub fn a_key_that_a_batch_does_not_return_is_handed_over<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let batch = stage.batch(&["a", "b"], Returns::AllBut("b", 1));
+    batch.has_begun();
+    let returned = stage.call(2).key("a").follow();
+    let missing = stage.call(3).key("b").follow();
+    assert_eq!(batch.numbers(), [pair("a", 1)]);
+    assert_eq!(returned.number(), 1);
+    let answer = missing.answer();
+    assert!(led(&answer));
+    drop(answer);
+    stage.close();
+}
+
+/// A panic settles every key of the batch, not only the first.
+pub fn a_panic_in_a_batch_settles_every_key<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let batch = stage.batch(&["a", "b"], Returns::Panic("boom"));
+    batch.has_begun();
+    let followers = ["a", "b"].map(|key| stage.call(2).key(key).follow());
+    assert_eq!(batch.end().err().as_deref(), Some("boom"));
+    for follower in followers {
+        assert!(matches!(follower.refusal(), CallError::LeaderPanicked(_)));
+    }
+    assert_eq!(stage.group.stats().panicked, 2);
+    stage.close();
+}
+
+/// An error of the work as a whole is shared by every key that it was given.
+pub fn an_error_in_a_batch_settles_every_key<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let group = stage.front_end();
+    let keys = ["a", "b"].map(ToOwned::to_owned).to_vec();
+    let answers = block_on(F::failing_batch(&group, keys, "no route"));
+    drop(group);
+    for (_, answer) in answers {
+        let outcome = answer.expect("the error is a value");
+        assert_eq!(outcome.value.err(), Some("no route"));
+    }
+    assert_eq!(stage.group.stats().landed, 2);
+    stage.close();
+}
+
+/// What is handed over to a batch while it waits is given to its work again.
+pub fn keys_handed_over_to_a_batch_are_loaded_by_it<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let lost = ["a", "b"].map(|key| join(&stage.group, key));
+    let batch = stage.batch(&["a", "b"], Returns::All(1));
+    batch.may_end.open();
+    until("the batch waiting", || {
+        ["a", "b"].iter().all(|key| stage.waiting(key) == 1)
+    });
+    drop(lost);
+    assert_eq!(batch.numbers(), [pair("a", 1), pair("b", 1)]);
+    let mut loaded = stage.tally.batches().concat();
+    loaded.sort();
+    assert_eq!(loaded, ["a", "b"]);
+    stage.close();
+}
+
+/// Two batches that overlap in opposite orders do not wait for each other.
+pub fn overlapping_batches_do_not_wait_for_each_other<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let first = stage.batch(&["a", "b"], Returns::All(1));
+    first.has_begun();
+    let second = stage.batch(&["c", "b", "a"], Returns::All(2));
+    second.has_begun();
+    let third = stage.batch(&["a", "c"], Returns::All(3));
+    until("the third batch waiting", || stage.waiting("c") == 1);
+    assert_eq!(first.numbers(), [pair("a", 1), pair("b", 1)]);
+    assert_eq!(second.numbers(), [pair("c", 2), pair("b", 1), pair("a", 1)]);
+    assert_eq!(third.numbers(), [pair("a", 1), pair("c", 2)]);
+    stage.close();
+
+    // Unordered, and many times.
+    let stage = Stage::<F>::new();
+    for _ in 0..20 {
+        let batches = [["a", "b"], ["b", "a"], ["b", "c"], ["c", "a"]];
+        let running = batches.map(|keys| {
+            let batch = stage.batch(&keys, Returns::All(1));
+            batch.may_end.open();
+            batch
+        });
+        for batch in running {
+            assert_eq!(batch.numbers().len(), 2);
+        }
+    }
+    stage.close();
+}
+
+/// Batches share flights with calls and handles, on threads and in tasks.
+pub fn batches_share_flights_with_every_entry_point<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let batch = stage.batch(&["a", "b"], Returns::All(1));
+    batch.has_begun();
+    let callers = ["a", "b"].map(|key| stage.call(2).key(key).follow());
+    let thread = thread::spawn({
+        let joined = join(&stage.group, "a");
+        move || match joined {
+            singleflight_core::Joined::Follower(follower) => follower.wait_blocking().is_ok(),
+            singleflight_core::Joined::Leader(_) => false,
+        }
+    });
+    until("three callers waiting", || {
+        stage.waiting("a") == 2 && stage.waiting("b") == 1
+    });
+    assert_eq!(batch.numbers().len(), 2);
+    assert_eq!(callers.map(Caller::number), [1, 1]);
+    assert!(thread.join().expect("the thread was served"));
+    stage.close();
+}
+
+fn join(group: &Shared, key: &str) -> singleflight_core::Joined<Shared> {
+    singleflight_core::Group::join_owned(Arc::clone(group), key).expect("nothing is refused")
+}

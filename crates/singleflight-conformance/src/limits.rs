@@ -1,0 +1,183 @@
+//! Deadlines, ages, failures, fences, and the end of a group.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use futures_lite::future::block_on;
+use singleflight_core::{Builder, CallError};
+
+use crate::caller::{End, failure, led, number};
+use crate::front_end::{Complete, Entry};
+use crate::gate::until;
+use crate::stage::{KEY, Stage};
+
+/// A deadline that has surely come by the time that it is looked at. It never decides who is
+/// faster: what it bounds cannot end by itself.
+const SHORT: Duration = Duration::from_millis(1);
+
+/// A deadline that never comes.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// A waiter's deadline leaves the wait, not the flight.
+pub fn a_deadline_ends_the_wait_and_not_the_flight<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let leader = stage.leader(1);
+    let patient = stage.call(2).start_timeout(LONG);
+    until("the patient one waiting", || stage.waiting(KEY) == 1);
+    let hurried = stage.call(3).start_timeout(SHORT);
+    assert_eq!(hurried.refusal(), CallError::TimedOut);
+    let answer = leader.answer();
+    assert_eq!(answer.followers, Some(1));
+    assert_eq!(patient.number(), 1);
+    drop(answer);
+    stage.close();
+}
+
+/// A leader whose deadline comes hands over, where its work can be cancelled. On threads the
+/// deadline bounds waiting only.
+pub fn a_leaders_deadline_hands_over<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let leader = stage.call(1).start_timeout(SHORT);
+    leader.has_begun();
+    if F::CANCELS {
+        // Whether it comes before the deadline or after: it runs its own work.
+        let next = stage.call(2).start();
+        assert_eq!(next.number(), 2);
+        assert!(matches!(leader.end(), End::Answered(answer)
+            if answer.value.as_ref().err() == Some(&CallError::TimedOut)));
+    } else {
+        assert_eq!(leader.number(), 1, "work that runs is not cut off");
+    }
+    until("the flight ending", || stage.group.in_flight() == 0);
+    stage.close();
+}
+
+/// After so many failures in a row the error is shared.
+pub fn failures_in_a_row_are_bounded<F: Complete>() {
+    let stage = Stage::<F>::with(Builder::new().max_failures(2));
+    let failing = |number| stage.call(number).by(Entry::TryRun).fails("no route");
+    let first = failing(1).lead();
+    let others = [
+        failing(2).follow(),
+        failing(3).follow(),
+        failing(4).follow(),
+    ];
+    assert_eq!(failure(&first.answer()), "no route");
+    for other in others {
+        assert_eq!(failure(&other.answer()), "no route");
+    }
+    assert_eq!(stage.runs(), 2, "the second failure was everyone's");
+    stage.close();
+}
+
+/// An error that nobody else could do anything about is shared.
+pub fn an_error_is_shared_with_those_who_cannot_lead<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let leader = stage.call(1).by(Entry::TryRun).fails("no route").lead();
+    let watcher = stage.follower_handle().without_work();
+    assert_eq!(failure(&leader.answer()), "no route");
+    let outcome = block_on(watcher.wait()).expect("the error is a value");
+    assert_eq!(outcome.value.err(), Some("no route"));
+    stage.close();
+}
+
+static NOW: AtomicU64 = AtomicU64::new(1_000_000);
+static CLOCK: Mutex<()> = Mutex::new(());
+
+fn now() -> u64 {
+    NOW.load(Ordering::SeqCst)
+}
+
+/// A flight that is too old is joined no more: exactly one newcomer leads a successor, and
+/// those who wait for the old one still receive its value.
+pub fn an_old_flight_has_exactly_one_successor<F: Complete>() {
+    // One scenario at a time moves the clock.
+    let _clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    let stage = Stage::<F>::with(Builder::new().max_age(10, now));
+    let old = stage.call(1).may_overlap().lead();
+    let patient = stage.follower(2);
+    NOW.fetch_add(10, Ordering::SeqCst);
+    let still = stage.follower(3);
+    NOW.fetch_add(1, Ordering::SeqCst);
+    assert_eq!(stage.group.followers(KEY), None, "it can be joined no more");
+
+    let successor = stage.call(4).may_overlap().lead();
+    let joined = stage.follower(5);
+    assert_eq!(stage.group.in_flight(), 2);
+    let mut ages: Vec<_> = stage
+        .group
+        .flights()
+        .iter()
+        .map(singleflight_core::FlightInfo::age)
+        .collect();
+    ages.sort_unstable();
+    assert_eq!(ages, [Some(0), Some(11)]);
+
+    assert_eq!((successor.number(), joined.number()), (4, 4));
+    assert_eq!((old.number(), patient.number(), still.number()), (1, 1, 1));
+    assert_eq!(stage.runs(), 2);
+    stage.close();
+}
+
+/// A fence tells a work that its flight was forgotten, or has got too old.
+pub fn a_fence_tells_that_a_flight_was_forgotten<F: Complete>() {
+    let _clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    let stage = Stage::<F>::with(Builder::new().max_age(10, now));
+    let old = stage.leader_handle();
+    let fence = old.fence();
+    assert!(!fence.is_forgotten());
+    NOW.fetch_add(11, Ordering::SeqCst);
+    assert!(fence.is_forgotten(), "a successor may have been started");
+
+    let new = stage.call(2).may_overlap().lead();
+    assert!(stage.group.forget(KEY));
+    assert!(fence.is_forgotten());
+    assert_eq!(new.number(), 2);
+    drop(old);
+    assert!(fence.is_forgotten(), "it has ended");
+    drop(fence);
+    stage.close();
+}
+
+/// A closed group refuses new calls of every entry point, and lets the others finish.
+pub fn a_closed_group_refuses_and_drains<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let leader = stage.leader(1);
+    let follower = stage.follower(2);
+    let early = Instant::now();
+    assert!(
+        !stage.group.drained_blocking(early),
+        "it is closed, and not empty"
+    );
+    assert!(stage.group.is_closed());
+    assert_eq!(stage.call(3).start().refusal(), CallError::Closed);
+    let message = stage.call(4).by(Entry::Run).key("other").start().panic();
+    assert!(message.contains("closed"), "{message}");
+
+    let draining = thread::spawn({
+        let group = std::sync::Arc::clone(&stage.group);
+        move || block_on(group.drained())
+    });
+    let answer = leader.answer();
+    assert!(led(&answer));
+    assert_eq!((number(&answer), follower.number()), (1, 1));
+    draining.join().expect("the group is drained");
+    assert!(stage.group.drained_blocking(early));
+    assert_eq!(stage.group.stats().refused, 2);
+    drop(answer);
+    stage.close();
+}
+
+/// A group that is closed while a leader is lost still hands over, and drains when all is done.
+pub fn a_closed_group_still_hands_over<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let lost = stage.losable();
+    let follower = stage.follower(2);
+    stage.group.close();
+    lost.lose();
+    assert_eq!(follower.number(), 2);
+    block_on(stage.group.drained());
+    stage.close();
+}
