@@ -29,6 +29,7 @@ use crate::join::Joined;
 use crate::leader::Leader;
 use crate::outcome::Outcome;
 use crate::policy::Payload;
+use crate::sync::seeded;
 use crate::work::poll_work;
 
 /// What a batch's work has loaded.
@@ -116,6 +117,9 @@ where
     {
         let mut batch = Batch::new(self, keys, Follower::wait);
         loop {
+            if seeded("batch-waits-first") {
+                poll_fn(|context| batch.poll_waiting(context)).await;
+            }
             let claimed = batch.claimed();
             if !claimed.is_empty() {
                 let keys = batch.keys(&claimed);

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::group::Handle;
 use crate::slot::Id;
+use crate::sync::seeded;
 
 /// Tells a work whether its flight was forgotten, so that a slow loader does not leave an old
 /// value over an invalidation.
@@ -65,8 +66,10 @@ impl<G: Handle> Fence<G> {
     ///
     /// Takes the shard's lock.
     pub fn is_forgotten(&self) -> bool {
-        self.id
-            .is_none_or(|id| self.group.is_closed_to_newcomers(self.hash, id))
+        !seeded("forget-unnoticed")
+            && self
+                .id
+                .is_none_or(|id| self.group.is_closed_to_newcomers(self.hash, id))
     }
 }
 
