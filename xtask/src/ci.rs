@@ -86,12 +86,13 @@ pub(crate) const STEPS: [Step; 12] = [
 
 /// The feature sets of the core that are checked one by one. A build of the workspace
 /// unifies features, so it says nothing about the core without `std`.
-const FEATURE_SETS: [&str; 5] = [
+const FEATURE_SETS: [&str; 6] = [
     "",
     "std",
     "critical-section",
     "critical-section,std",
     "portable-atomic",
+    "tracing",
 ];
 
 /// Returns the options that build the core alone with these features.

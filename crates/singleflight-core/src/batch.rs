@@ -24,9 +24,8 @@ use crate::answers::Answers;
 use crate::error::CallError;
 use crate::follower::{Follower, Turn};
 use crate::group::Group;
-use crate::inside::Inside;
 use crate::join::Joined;
-use crate::leader::Leader;
+use crate::leader::{Leader, Running};
 use crate::outcome::Outcome;
 use crate::policy::Payload;
 use crate::sync::seeded;
@@ -127,7 +126,7 @@ where
                     let mut make = Some(|| load(keys));
                     let mut loading = pin!(None);
                     poll_fn(|context| {
-                        let enter = || batch.inside(&claimed);
+                        let enter = || batch.enter(&claimed);
                         poll_work(make.take(), loading.as_mut(), enter, context)
                     })
                     .await
@@ -264,18 +263,17 @@ where
     }
 
     /// Enters the work of every claimed key at once.
-    fn inside(&self, claimed: &[usize]) -> Inside {
-        let mut first = None;
+    fn enter(&self, claimed: &[usize]) -> Option<Running<'_>> {
+        let mut first: Option<Running<'_>> = None;
         for at in claimed {
             if let Place::Leading(leader) = &self.places[*at].1 {
-                let inside = leader.inside();
                 match &first {
-                    None => first = Some(inside),
-                    Some(first) => first.takes_along(inside),
+                    None => first = Some(leader.enter()),
+                    Some(first) => first.inside.takes_along(leader.inside()),
                 }
             }
         }
-        first.expect("a work is called with at least one key")
+        first
     }
 
     /// Lands what the work has loaded. The work's future is gone (P1).

@@ -124,7 +124,7 @@ where
                 Stage::Leading { future, leader } => {
                     let (leads, shares) = (&*leader, &*this.shares);
                     let make = make.map(|work: F| || work(leads));
-                    let result = ready!(poll_work(make, future, || leads.inside(), context));
+                    let result = ready!(poll_work(make, future, || leads.enter(), context));
                     return Poll::Ready((this.answer)(Ok(leader.conclude(result, shares))));
                 }
                 Stage::New { .. } => {

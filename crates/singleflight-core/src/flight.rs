@@ -21,6 +21,7 @@ use crate::error::CallError;
 use crate::outcome::{Outcome, Role};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Guarded, WriteOnce, seeded};
+use crate::trace::Link;
 use crate::wait::Signal;
 
 /// What a flight ended with.
@@ -28,6 +29,8 @@ struct Landing<V> {
     result: Result<V, CallError>,
     /// How many followers there were when the slot left the table.
     followers: usize,
+    /// The execution that made the value.
+    link: Link,
 }
 
 /// What followers of one flight share.
@@ -151,12 +154,16 @@ impl<V> Flight<V> {
 
     /// Hands the result to everyone who waits. Only for whoever took the slot out of the
     /// table (P2: it leaves the table before the result is handed out).
-    pub(crate) fn land(&self, result: Result<V, CallError>) {
+    pub(crate) fn land(&self, result: Result<V, CallError>, link: Link) {
         let followers = self.followers.get() as usize;
         if seeded("notify-before-landing") {
             self.signal.notify_all();
         }
-        self.landing.set(Landing { result, followers });
+        self.landing.set(Landing {
+            result,
+            followers,
+            link,
+        });
         if !seeded("notify-before-landing") {
             self.signal.notify_all();
         }
@@ -175,7 +182,14 @@ impl<V> Flight<V> {
             Ok(flight) => flight.landing.into_inner(),
             Err(flight) => flight.landing.with(Landing::clone),
         };
-        let Landing { result, followers } = landing.expect("only a landed flight is shared out");
+        let Landing {
+            result,
+            followers,
+            link,
+        } = landing.expect("only a landed flight is shared out");
+        if role == Role::Follower {
+            link.follow();
+        }
         result.map(|value| Outcome::new(value, role, followers))
     }
 }
@@ -185,6 +199,7 @@ impl<V: Clone> Clone for Landing<V> {
         Self {
             result: self.result.clone(),
             followers: self.followers,
+            link: self.link.clone(),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::shard::{Departure, Entry, Shard, Terms};
 use crate::slot::{Id, Slot};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, seeded};
+use crate::trace::{FlightSpan, Link};
 use crate::wait::Signal;
 
 /// The space in which calls with equal keys share one execution.
@@ -221,7 +222,7 @@ impl<K, V, S> Group<K, V, S> {
         reason = "what a lone call costs is what is inlined here"
     )]
     #[inline(always)]
-    pub(crate) fn land(&self, hash: u64, id: Id, value: V) -> Outcome<V>
+    pub(crate) fn land(&self, hash: u64, id: Id, value: V, span: &FlightSpan) -> Outcome<V>
     where
         V: Clone,
     {
@@ -231,7 +232,7 @@ impl<K, V, S> Group<K, V, S> {
         match slot {
             Some(Slot {
                 shared: Some(_), ..
-            }) => Self::land_shared(slot, value),
+            }) => Self::land_shared(slot, value, span),
             // P7: nobody came. The value is not touched, the key is dropped here.
             _ => Outcome::new(value, Role::Leader, 0),
         }
@@ -239,14 +240,15 @@ impl<K, V, S> Group<K, V, S> {
 
     #[cold]
     #[inline(never)]
-    fn land_shared(mut slot: Option<Slot<K, V>>, value: V) -> Outcome<V>
+    fn land_shared(mut slot: Option<Slot<K, V>>, value: V, span: &FlightSpan) -> Outcome<V>
     where
         V: Clone,
     {
         let flight = slot.as_mut().and_then(|slot| slot.shared.take());
         match flight {
             Some(flight) if flight.followers() > 0 => {
-                flight.land(Ok(value));
+                span.landed(flight.followers() as usize);
+                flight.land(Ok(value), span.link());
                 Flight::share(flight, Role::Leader).expect("this flight landed with a value")
             }
             _ => Outcome::new(value, Role::Leader, 0),
@@ -255,13 +257,13 @@ impl<K, V, S> Group<K, V, S> {
 
     /// Ends a flight whose work panicked, as the group's policy has it.
     #[cold]
-    pub(crate) fn land_panicked(&self, hash: u64, id: Id, message: &str) {
+    pub(crate) fn land_panicked(&self, hash: u64, id: Id, message: &str, span: &FlightSpan) {
         match self.panic_policy {
             PanicPolicy::Share => {
                 let slot = self.shard(hash).with(|table| table.land_panicked(hash, id));
                 self.ended();
                 if let Some(slot) = slot {
-                    Self::settle(slot, || LeaderPanicked::new(message).into());
+                    Self::settle(slot, || LeaderPanicked::new(message).into(), span.link());
                 }
             }
             PanicPolicy::HandOver => {
@@ -269,7 +271,7 @@ impl<K, V, S> Group<K, V, S> {
                     // Those who are left cannot lead: they receive what there is to know.
                     Departure::Ended(slot) => {
                         self.ended();
-                        Self::settle(slot, || LeaderPanicked::new(message).into());
+                        Self::settle(slot, || LeaderPanicked::new(message).into(), span.link());
                     }
                     departure => self.depart(departure),
                 }
@@ -279,7 +281,7 @@ impl<K, V, S> Group<K, V, S> {
 
     /// The work failed and its error is its caller's own, unless nobody else can or may try.
     #[cold]
-    pub(crate) fn keep(&self, hash: u64, id: Id, value: V) -> Outcome<V>
+    pub(crate) fn keep(&self, hash: u64, id: Id, value: V, span: &FlightSpan) -> Outcome<V>
     where
         V: Clone,
     {
@@ -287,7 +289,7 @@ impl<K, V, S> Group<K, V, S> {
         match self.shard(hash).with(|table| table.fail(hash, id, most)) {
             Departure::Failed(slot) => {
                 self.ended();
-                Self::land_shared(Some(slot), value)
+                Self::land_shared(Some(slot), value, span)
             }
             departure => {
                 self.depart(departure);
@@ -369,7 +371,7 @@ impl<K, V, S> Group<K, V, S> {
             Departure::Deserted(flight) => flight.signal.notify_all(),
             Departure::Ended(slot) | Departure::Failed(slot) => {
                 self.ended();
-                Self::settle(slot, || CallError::LeaderLost);
+                Self::settle(slot, || CallError::LeaderLost, Link::NONE);
             }
         }
     }
@@ -379,10 +381,10 @@ impl<K, V, S> Group<K, V, S> {
         clippy::needless_pass_by_value,
         reason = "the slot ends here, and its key is dropped without the lock"
     )]
-    fn settle(slot: Slot<K, V>, error: impl FnOnce() -> CallError) {
+    fn settle(slot: Slot<K, V>, error: impl FnOnce() -> CallError, link: Link) {
         if let Some(flight) = &slot.shared {
             if flight.followers() > 0 && !seeded("end-without-settling") {
-                flight.land(Err(error()));
+                flight.land(Err(error()), link);
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::inside::{self, Inside};
 use crate::outcome::{Outcome, Role};
 use crate::policy::{Payload, catch};
 use crate::slot::Id;
+use crate::trace::{Entered, FlightSpan};
 
 /// The right, and the duty, to run the work of one flight.
 ///
@@ -43,6 +44,13 @@ pub struct Leader<G: Handle> {
     hash: u64,
     /// Empty once the flight has ended or was handed over.
     id: Option<Id>,
+    span: FlightSpan,
+}
+
+/// A thread is inside the work until this is dropped.
+pub(crate) struct Running<'a> {
+    pub(crate) inside: Inside,
+    _entered: Entered<'a>,
 }
 
 impl<G: Handle> Leader<G> {
@@ -52,6 +60,7 @@ impl<G: Handle> Leader<G> {
             group,
             hash,
             id: Some(id),
+            span: FlightSpan::new(),
         }
     }
 
@@ -181,7 +190,7 @@ impl<G: Handle> Leader<G> {
         G::Value: Clone,
     {
         match self.id.take() {
-            Some(id) => self.group.land(self.hash, id, value),
+            Some(id) => self.group.land(self.hash, id, value, &self.span),
             None => Outcome::new(value, Role::Leader, 0),
         }
     }
@@ -192,22 +201,31 @@ impl<G: Handle> Leader<G> {
         G::Value: Clone,
     {
         match self.id.take() {
-            Some(id) => self.group.keep(self.hash, id, value),
+            Some(id) => self.group.keep(self.hash, id, value, &self.span),
             None => Outcome::new(value, Role::Leader, 0),
         }
     }
 
-    /// Enters the work, so that calls from inside it are known for what they are.
+    /// Notes that this thread is inside the work, and nothing else.
     #[inline]
     pub(crate) fn inside(&self) -> Inside {
         inside::enter(self.group.address(), self.hash, self.id)
+    }
+
+    /// Enters the work, so that calls from inside it are known for what they are.
+    #[inline]
+    pub(crate) fn enter(&self) -> Running<'_> {
+        Running {
+            inside: self.inside(),
+            _entered: self.span.enter(),
+        }
     }
 
     /// Runs the work on this thread.
     #[inline]
     fn run<T>(&self, work: impl FnOnce() -> T) -> Result<T, Payload> {
         catch(|| {
-            let _inside = self.inside();
+            let _running = self.enter();
             work()
         })
     }
@@ -216,7 +234,8 @@ impl<G: Handle> Leader<G> {
     #[cold]
     pub(crate) fn tell_panic(&mut self, payload: &Payload) {
         if let Some(id) = self.id.take() {
-            self.group.land_panicked(self.hash, id, payload.message());
+            self.group
+                .land_panicked(self.hash, id, payload.message(), &self.span);
         }
     }
 

@@ -33,6 +33,7 @@ mod slot;
 mod spawned;
 mod stats;
 mod sync;
+mod trace;
 mod wait;
 mod work;
 

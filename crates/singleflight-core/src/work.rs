@@ -5,7 +5,6 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
-use crate::inside::Inside;
 use crate::policy::{Payload, catch};
 
 /// Makes the work's future if that is still to be done, polls it, and drops it when it is
@@ -14,14 +13,14 @@ use crate::policy::{Payload, catch};
 /// What panics on the way, in any of the three, is the work's panic. `enter` says whose work
 /// this thread is inside of meanwhile.
 #[inline]
-pub(crate) fn poll_work<T: Future>(
+pub(crate) fn poll_work<T: Future, R>(
     make: Option<impl FnOnce() -> T>,
     mut future: Pin<&mut Option<T>>,
-    enter: impl FnOnce() -> Inside,
+    enter: impl FnOnce() -> R,
     context: &mut Context<'_>,
 ) -> Poll<Result<T::Output, Payload>> {
     let polled = catch(|| {
-        let _inside = enter();
+        let _running = enter();
         if let Some(make) = make {
             future.set(Some(make()));
         }

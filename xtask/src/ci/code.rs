@@ -18,6 +18,9 @@ pub(crate) fn clippy(project: &Project) -> Result<(), Stop> {
         let core = core_with(features);
         cargo(&format!("clippy {core} --all-targets -- -D warnings"))
     }));
+    commands.push(cargo(
+        "clippy -p singleflight-tokio --features tracing --all-targets -- -D warnings",
+    ));
     let (core, target) = (core_with("loom"), project.target_for("loom")?);
     let line = format!("clippy {core} --lib --test loom --target-dir {target} -- -D warnings");
     commands.push(cargo(&line).env("RUSTFLAGS", loom::FLAGS));

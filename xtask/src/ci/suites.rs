@@ -11,6 +11,10 @@ pub(crate) fn tests(_: &Project) -> Result<(), Stop> {
         let core = core_with(features);
         cargo(&format!("test {core} --tests --no-fail-fast"))
     }));
+    // What is recorded is off by default; the same test expects nothing then.
+    commands.push(cargo(
+        "test -p singleflight-tokio --features tracing --test tracing",
+    ));
     run_all(commands)
 }
 
