@@ -4,6 +4,8 @@
 //! The leader's span goes to the followers with the result, so neither the slot nor a lone
 //! call carries anything for it.
 
+use core::panic::{RefUnwindSafe, UnwindSafe};
+
 pub(crate) use imp::{Entered, FlightSpan, Link};
 
 #[cfg(feature = "tracing")]
@@ -102,3 +104,9 @@ mod imp {
         pub(crate) const fn follow(self) {}
     }
 }
+
+// The same with the feature and without it: a subscriber sees a span, and no caller's value.
+impl UnwindSafe for FlightSpan {}
+impl RefUnwindSafe for FlightSpan {}
+impl UnwindSafe for Link {}
+impl RefUnwindSafe for Link {}
