@@ -7,6 +7,7 @@ mod auto_traits;
 mod caller_code;
 mod futures;
 mod keys;
+mod options;
 mod policies;
 mod sharing;
 mod tables;

@@ -1,0 +1,268 @@
+//! Deadlines, kept errors, interest and batches, in an order that is written down.
+
+use std::cell::Cell;
+use std::future::{pending, poll_fn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+#[cfg(feature = "std")]
+use singleflight_core::Joined;
+use singleflight_core::{Builder, CallError, Group, Role, Until};
+
+use crate::task::Task;
+
+/// A deadline that comes when the test says so.
+#[derive(Clone, Default)]
+struct Expiry(Rc<Cell<bool>>);
+
+impl Expiry {
+    fn come(&self) {
+        self.0.set(true);
+    }
+
+    async fn wait(self) {
+        poll_fn(|_| {
+            if self.0.get() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+}
+
+#[test]
+fn a_leader_that_times_out_hands_over_and_a_follower_leaves() {
+    let group: Group<u64, u64> = Group::new();
+    let (first, second) = (Expiry::default(), Expiry::default());
+    let mut leader = Task::new(group.call(1).give_up_on(first.clone().wait()).run(pending));
+    leader.waits();
+    let mut hurried = Task::new(group.call(1).give_up_on(second.clone().wait()).run(pending));
+    hurried.waits();
+    let mut patient = Task::new(group.run_outcome(1, async || 8));
+    patient.waits();
+
+    second.come();
+    assert_eq!(hurried.ends().err(), Some(CallError::TimedOut));
+    assert_eq!(group.followers(1), Some(1));
+    first.come();
+    assert_eq!(leader.ends().err(), Some(CallError::TimedOut));
+    assert_eq!(patient.wakes(), 1);
+    let outcome = patient.ends().expect("it leads on");
+    assert_eq!((outcome.value, outcome.role), (8, Role::Leader));
+    assert_eq!(group.in_flight(), 0);
+}
+
+#[test]
+fn a_value_that_is_there_wins_over_its_deadline() {
+    let group: Group<u64, u64> = Group::new();
+    let expired = Expiry::default();
+    expired.come();
+    let call = group.call(1).give_up_on(expired.wait()).run(async || 7);
+    assert_eq!(Task::new(call).ends().map(|outcome| outcome.value), Ok(7));
+}
+
+#[test]
+fn options_combine() {
+    let group: Group<u64, Result<u64, &str>> = Builder::new().max_failures(3).build();
+    let failing = || {
+        let call = group.call(1).keep_errors().give_up_on(pending());
+        Task::new(call.run_fenced(async |fence| {
+            assert!(!fence.is_forgotten());
+            poll_fn(move |_| Poll::Ready(())).await;
+            Err("no route")
+        }))
+    };
+    let blocker = group.join(1).expect("nothing is refused");
+    let mut callers = [failing(), failing(), failing(), failing(), failing()];
+    for caller in &mut callers {
+        caller.waits();
+    }
+    drop(blocker);
+    let outcomes = callers.map(|caller| caller.ends().expect("the error is a value"));
+    let leaders = outcomes
+        .iter()
+        .filter(|outcome| outcome.is_leader())
+        .count();
+    assert_eq!(
+        leaders, 3,
+        "the third failure in a row was shared with the other two"
+    );
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| outcome.value == Err("no route"))
+    );
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// Two calls of one key that are polled side by side in one task are no circle.
+#[test]
+fn calls_side_by_side_in_one_task_are_no_false_alarm() {
+    let group: Group<u64, u64> = Group::new();
+    let mut released = false;
+    let mut both = Task::new(async {
+        let mut leader = Box::pin(group.run(1, || {
+            poll_fn(|_| {
+                if std::mem::replace(&mut released, true) {
+                    Poll::Ready(7)
+                } else {
+                    Poll::Pending
+                }
+            })
+        }));
+        let mut follower = Box::pin(group.run(1, async || unreachable!("it follows")));
+        let (mut first, mut second) = (None, None);
+        poll_fn(|context| {
+            if first.is_none() {
+                if let Poll::Ready(value) = leader.as_mut().poll(context) {
+                    first = Some(value);
+                }
+            }
+            if second.is_none() {
+                if let Poll::Ready(value) = follower.as_mut().poll(context) {
+                    second = Some(value);
+                }
+            }
+            match first.zip(second) {
+                Some(values) => Poll::Ready(values),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    });
+    both.waits();
+    assert_eq!(both.ends(), (7, 7));
+}
+
+/// A follower that is awaited inside the work that it waits for would wait for ever.
+#[cfg(feature = "std")]
+#[test]
+fn a_follower_that_is_moved_into_its_own_work_is_refused() {
+    let group: Group<u64, u64> = Group::new();
+    let Ok(Joined::Leader(leader)) = group.join(1) else {
+        panic!("the first call leads");
+    };
+    let Ok(Joined::Follower(follower)) = group.join(1) else {
+        panic!("the second call follows");
+    };
+    let outcome = Task::new(leader.lead(async || match follower.wait().await {
+        Err(CallError::Reentrant) => 7,
+        other => panic!("it waits for itself: {other:?}"),
+    }))
+    .ends();
+    assert_eq!((outcome.value, outcome.followers), (7, 0));
+}
+
+/// Works may nest as deep as they like; the circle is found wherever it closes.
+#[cfg(feature = "std")]
+#[test]
+fn a_circle_is_found_at_any_depth() {
+    fn descend(group: &Group<u64, u64>, key: u64, bottom: u64, back: u64) -> u64 {
+        let Ok(Joined::Leader(leader)) = group.join(key) else {
+            panic!("{key} leads");
+        };
+        leader
+            .lead_blocking(|| {
+                if key < bottom {
+                    return descend(group, key + 1, bottom, back);
+                }
+                assert_eq!(group.join(back).err(), Some(CallError::Reentrant), "{back}");
+                key
+            })
+            .value
+    }
+
+    let group: Group<u64, u64> = Group::new();
+    for back in [0, 7, 8, 9, 20] {
+        assert_eq!(descend(&group, 0, 20, back), 20);
+    }
+    // Outside again, nothing is remembered.
+    assert!(matches!(group.join(0), Ok(Joined::Leader(_))));
+}
+
+#[test]
+fn a_task_that_nobody_wants_drops_its_work() {
+    let group: Arc<Group<u64, u64>> = Arc::default();
+    let arrival = Group::arrive(Arc::clone(&group), 1).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(Until::Unwanted, pending);
+    let mut task = Task::new(task);
+    task.waits();
+    let mut follower = Task::new(group.run(1, async || 8));
+    follower.waits();
+    drop(handle);
+    task.waits();
+    drop(follower);
+    assert!(task.wakes() >= 1, "the last one to leave wakes it");
+    task.ends();
+    assert_eq!((group.in_flight(), group.stats().abandoned), (0, 1));
+}
+
+#[test]
+fn a_task_that_is_dropped_tells_its_handle() {
+    let group: Arc<Group<u64, u64>> = Arc::default();
+    for polls in 0..2 {
+        let arrival = Group::arrive(Arc::clone(&group), 1).expect("nothing is refused");
+        let (task, handle) = arrival.into_task(Until::Done, pending);
+        let mut task = Task::new(task);
+        (0..polls).for_each(|_| task.waits());
+        drop(task);
+        let lost = Task::new(handle.outcome()).ends();
+        assert_eq!(lost.err(), Some(CallError::LeaderLost));
+    }
+    assert_eq!(group.in_flight(), 0);
+}
+
+#[test]
+fn a_batch_that_is_dropped_hands_over_what_it_has_claimed() {
+    let group: Group<u64, u64> = Group::new();
+    let mut batch = Task::new(group.run_many([1, 2], |_: Vec<u64>| pending::<Vec<_>>()));
+    batch.waits();
+    let mut follower = Task::new(group.run(1, async || 8));
+    follower.waits();
+    assert_eq!(group.in_flight(), 2);
+    drop(batch);
+    assert_eq!(follower.ends(), 8);
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// Whatever is handed over to a batch in one look goes to its work in one call.
+#[test]
+fn keys_handed_over_together_are_loaded_together() {
+    let group: Group<u64, u64> = Group::new();
+    let lost = [group.join(1), group.join(2)];
+    let calls = Cell::new(0);
+    let mut batch = Task::new(group.run_many([1, 2, 3], |keys: Vec<u64>| {
+        calls.set(calls.get() + 1);
+        let pairs: Vec<_> = keys.into_iter().map(|key| (key, key * 10)).collect();
+        std::future::ready(pairs)
+    }));
+    batch.waits();
+    assert_eq!(calls.get(), 1, "for the key that nobody was loading");
+    drop(lost);
+    let answers = batch.ends();
+    assert_eq!(calls.get(), 2, "for the two that were handed over");
+    let values: Vec<_> = answers.into_values().collect();
+    assert_eq!(values, [(1, 10), (2, 20), (3, 30)]);
+}
+
+/// A batch calls for one of its own keys from inside its work.
+#[cfg(feature = "std")]
+#[test]
+fn a_call_from_inside_a_batch_for_one_of_its_keys_is_refused() {
+    let group: Group<u64, u64> = Group::new();
+    let answers = Task::new(group.run_many([1, 2, 3], |keys: Vec<u64>| {
+        let group = &group;
+        async move {
+            for key in &keys {
+                let nested = group.run_outcome(*key, async || unreachable!("it is refused"));
+                assert_eq!(nested.await.err(), Some(CallError::Reentrant));
+            }
+            keys.into_iter().map(|key| (key, key))
+        }
+    }))
+    .ends();
+    assert_eq!(answers.len(), 3);
+}
