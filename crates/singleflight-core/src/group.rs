@@ -240,18 +240,39 @@ impl<K, V, S> Group<K, V, S> {
 
     #[cold]
     #[inline(never)]
-    fn land_shared(mut slot: Option<Slot<K, V>>, value: V, span: &FlightSpan) -> Outcome<V>
+    fn land_shared(slot: Option<Slot<K, V>>, value: V, span: &FlightSpan) -> Outcome<V>
     where
         V: Clone,
     {
-        let flight = slot.as_mut().and_then(|slot| slot.shared.take());
-        match flight {
+        match Self::give(slot, value, span) {
+            Ok(flight) => {
+                Flight::share(flight, Role::Leader).expect("this flight landed with a value")
+            }
+            Err(value) => Outcome::new(value, Role::Leader, 0),
+        }
+    }
+
+    /// Lands a flight whose leader wants no share of the value.
+    pub(crate) fn land_away(&self, hash: u64, id: Id, value: V, span: &FlightSpan) {
+        let slot = self.shard(hash).with(|table| table.land(hash, id));
+        self.ended();
+        // Who waits takes the value; if nobody does, it is dropped here.
+        drop(Self::give(slot, value, span));
+    }
+
+    /// Gives the value to those who wait, or back.
+    fn give(
+        mut slot: Option<Slot<K, V>>,
+        value: V,
+        span: &FlightSpan,
+    ) -> Result<Arc<Flight<V>>, V> {
+        match slot.as_mut().and_then(|slot| slot.shared.take()) {
             Some(flight) if flight.followers() > 0 => {
                 span.landed(flight.followers() as usize);
                 flight.land(Ok(value), span.link());
-                Flight::share(flight, Role::Leader).expect("this flight landed with a value")
+                Ok(flight)
             }
-            _ => Outcome::new(value, Role::Leader, 0),
+            _ => Err(value),
         }
     }
 

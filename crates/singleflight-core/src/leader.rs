@@ -142,21 +142,16 @@ impl<G: Handle> Leader<G> {
         self.conclude(result, shares)
     }
 
-    /// As [`lead_blocking`](Self::lead_blocking), but hands the flight over instead of
-    /// landing it if `unwanted` says so when the work has returned.
-    #[cfg(all(feature = "std", not(target_family = "wasm")))]
-    pub(crate) fn lead_unless<F>(mut self, work: F, unwanted: impl FnOnce() -> bool)
-    where
-        F: FnOnce() -> G::Value,
-        G::Value: Clone,
-    {
-        match self.run(work) {
-            Ok(value) if unwanted() => {
-                drop(value);
-                self.hand_over();
+    /// Ends the flight of a leader that nobody is: whoever waits receives the value, or is
+    /// told of the panic.
+    pub(crate) fn settle(mut self, result: Result<G::Value, Payload>) {
+        match result {
+            Ok(value) => {
+                if let Some(id) = self.id.take() {
+                    self.group.land_away(self.hash, id, value, &self.span);
+                }
             }
-            Ok(value) => drop(self.complete(value)),
-            Err(payload) => self.panicked(payload),
+            Err(payload) => self.tell_panic(&payload),
         }
     }
 
@@ -223,7 +218,7 @@ impl<G: Handle> Leader<G> {
 
     /// Runs the work on this thread.
     #[inline]
-    fn run<T>(&self, work: impl FnOnce() -> T) -> Result<T, Payload> {
+    pub(crate) fn run<T>(&self, work: impl FnOnce() -> T) -> Result<T, Payload> {
         catch(|| {
             let _running = self.enter();
             work()

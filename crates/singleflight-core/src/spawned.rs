@@ -27,6 +27,7 @@ use crate::outcome::{Outcome, Role};
 use crate::policy::catch;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::work::poll_work;
 
 /// How long a spawned call's work runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -194,24 +195,29 @@ where
             if until == Until::Unwanted {
                 leader.listen();
             }
-            let mut deserted =
-                pin!(flight.signal.until(|| {
+            let result = {
+                let mut deserted = pin!(flight.signal.until(|| {
                     (until == Until::Unwanted && flight.is_deserted()).then_some(())
                 }));
-            let mut work = pin!(Some(leader.lead(work)));
-            poll_fn(|context| {
-                if deserted.as_mut().poll(context).is_ready() {
-                    // The work goes first, then the leader with it.
-                    let _panic = catch(|| work.set(None));
-                    return Poll::Ready(());
-                }
-                // The panic has been told to everyone who waits; the task outlives it.
-                match catch(|| work.as_mut().as_pin_mut().map(|work| work.poll(context))) {
-                    Ok(Some(Poll::Pending)) => Poll::Pending,
-                    Ok(_) | Err(_) => Poll::Ready(()),
-                }
-            })
-            .await;
+                let (mut make, mut future) = (Some(work), pin!(None));
+                poll_fn(|context| {
+                    if deserted.as_mut().poll(context).is_ready() {
+                        // A panic on the way out concerns nobody any more.
+                        let _panic = catch(|| future.set(None));
+                        return Poll::Ready(None);
+                    }
+                    let enter = || leader.enter();
+                    poll_work(make.take(), future.as_mut(), enter, context).map(Some)
+                })
+                .await
+            };
+            // The last to take a share takes the value itself: it should not be this task.
+            drop(flight);
+            match result {
+                Some(result) => leader.settle(result),
+                // The work is gone; whoever came meanwhile leads on.
+                None => leader.hand_over(),
+            }
         };
         (task, handle)
     }
@@ -249,13 +255,14 @@ where
                 flight: (until == Until::Unwanted).then_some(flight),
                 ended: AtomicBool::new(false),
             };
-            // The panic has been told to everyone who waits; the thread outlives it.
-            let _panic = catch(|| {
-                leader.lead_unless(
-                    || work(&interest),
-                    || interest.ended.load(Ordering::Relaxed),
-                );
-            });
+            let result = leader.run(|| work(&interest));
+            let ended = interest.ended.load(Ordering::Relaxed);
+            drop(interest);
+            match result {
+                // What was made for nobody goes to nobody; whoever came meanwhile leads on.
+                Ok(_) if ended => leader.hand_over(),
+                result => leader.settle(result),
+            }
         };
         (run, handle)
     }
