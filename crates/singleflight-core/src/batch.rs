@@ -24,6 +24,7 @@ use crate::answers::Answers;
 use crate::error::CallError;
 use crate::follower::{Follower, Turn};
 use crate::group::Group;
+use crate::inside;
 use crate::join::Joined;
 use crate::leader::{Leader, Running};
 use crate::outcome::Outcome;
@@ -32,9 +33,9 @@ use crate::sync::seeded;
 use crate::work::poll_work;
 
 /// What a batch's work has loaded.
-enum Loaded<R, V> {
+enum Loaded<K, V> {
     /// A value for each of these keys.
-    Each(R),
+    Each(Vec<(K, V)>),
     /// This, for every key that it was given.
     Every(V),
 }
@@ -64,8 +65,9 @@ where
     /// Two batches that overlap cannot wait for each other: what a batch has claimed lands
     /// before it waits.
     ///
-    /// Costs what a call costs for each key, a clone of each claimed key, and for each key
-    /// that somebody else loads one allocation and, at each wake, one look.
+    /// Costs what a call costs for each key, two clones of each claimed key, and for each key
+    /// that somebody else loads one allocation and, at each wake, one look: waiting for very
+    /// many keys that land one by one is quadratic.
     ///
     /// # Panics
     ///
@@ -102,17 +104,17 @@ where
     {
         let load = |keys| {
             let loading = work(keys);
-            async { Loaded::Each(loading.await) }
+            // Collected here: an iterator that the work returns is part of the work.
+            async { Loaded::Each(loading.await.into_iter().collect()) }
         };
         self.fly_many(keys, load).await
     }
 
-    async fn fly_many<I, F, T, R>(&self, keys: I, mut load: F) -> Answers<K, V>
+    async fn fly_many<I, F, T>(&self, keys: I, mut load: F) -> Answers<K, V>
     where
         I: IntoIterator<Item = K>,
         F: FnMut(Vec<K>) -> T,
-        T: Future<Output = Loaded<R, V>>,
-        R: IntoIterator<Item = (K, V)>,
+        T: Future<Output = Loaded<K, V>>,
     {
         let mut batch = Batch::new(self, keys, Follower::wait);
         loop {
@@ -148,7 +150,8 @@ where
     S: BuildHasher,
 {
     /// As [`run_many`](Self::run_many) for a work that may fail as a whole: its error is then
-    /// shared by every key that it was given.
+    /// shared by every key that it was given, whatever
+    /// [`max_failures`](crate::Builder::max_failures) says.
     ///
     /// # Panics
     ///
@@ -185,13 +188,25 @@ where
             async {
                 match loading.await {
                     Ok(pairs) => {
-                        Loaded::Each(pairs.into_iter().map(|(key, value)| (key, Ok(value))))
+                        let pairs = pairs.into_iter().map(|(key, value)| (key, Ok(value)));
+                        Loaded::Each(pairs.collect())
                     }
                     Err(error) => Loaded::Every(Err(error)),
                 }
             }
         };
         self.fly_many(keys, load).await
+    }
+}
+
+/// A thread is inside the work of a batch until this is dropped.
+struct Entered<'a>(Option<Running<'a>>);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        // Left first.
+        self.0 = None;
+        inside::leave_far();
     }
 }
 
@@ -217,28 +232,29 @@ where
         keys: impl IntoIterator<Item = K>,
         wait: impl Fn(Follower<&'a Group<K, V, S>>) -> W,
     ) -> Self {
-        let keys = keys.into_iter();
-        let expected = keys.size_hint().0;
         let mut batch = Self {
             group,
-            places: Vec::with_capacity(expected),
-            index: HashTable::with_capacity(expected),
+            places: Vec::new(),
+            index: HashTable::new(),
         };
+        // First the keys, then the claims: the keys' iterator is the caller's, and may take
+        // its time or make calls of its own.
         for key in keys {
-            if batch.find(&key).is_some() {
-                continue;
+            if batch.find(&key).is_none() {
+                let (at, hash) = (batch.places.len(), group.hash_key(&key));
+                batch.places.push((key, Place::Absent));
+                let places = &batch.places;
+                batch
+                    .index
+                    .insert_unique(hash, at, |at| group.hash_key(&places[*at].0));
             }
-            let place = match group.join(key.clone()) {
+        }
+        for (key, place) in &mut batch.places {
+            *place = match group.join(&*key) {
                 Ok(Joined::Leader(leader)) => Place::Leading(leader),
                 Ok(Joined::Follower(follower)) => Place::Waiting(Box::pin(wait(follower))),
                 Err(error) => Place::Answered(Err(error)),
             };
-            let (at, hash) = (batch.places.len(), group.hash_key(&key));
-            batch.places.push((key, place));
-            let places = &batch.places;
-            batch
-                .index
-                .insert_unique(hash, at, |at| group.hash_key(&places[*at].0));
         }
         batch
     }
@@ -263,7 +279,7 @@ where
     }
 
     /// Enters the work of every claimed key at once.
-    fn enter(&self, claimed: &[usize]) -> Option<Running<'_>> {
+    fn enter(&self, claimed: &[usize]) -> Entered<'_> {
         let mut first: Option<Running<'_>> = None;
         for at in claimed {
             if let Place::Leading(leader) = &self.places[*at].1 {
@@ -273,14 +289,11 @@ where
                 }
             }
         }
-        first
+        Entered(first)
     }
 
     /// Lands what the work has loaded. The work's future is gone (P1).
-    fn land<R>(&mut self, claimed: &[usize], result: Result<Loaded<R, V>, Payload>)
-    where
-        R: IntoIterator<Item = (K, V)>,
-    {
+    fn land(&mut self, claimed: &[usize], result: Result<Loaded<K, V>, Payload>) {
         match result {
             Ok(Loaded::Each(pairs)) => {
                 for (key, value) in pairs {

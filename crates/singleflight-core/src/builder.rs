@@ -103,8 +103,10 @@ impl<S> Builder<S> {
     /// Gives the group a clock, so that [`Group::flights`](crate::Group::flights) tells ages.
     /// It is read once in each call.
     ///
-    /// `now` returns ticks that do not go back, of a millisecond or coarser, up to 2^44 of
-    /// them. Front ends have one: `milliseconds`.
+    /// `now` returns ticks that do not go back: of a millisecond at the finest, since only
+    /// 2^43 of them are told apart (278 years of milliseconds), and fine enough that fewer than
+    /// 500,000 flights start in one tick and shard, since more look younger than they are and
+    /// outlive their age limit. Front ends have one: `milliseconds`.
     pub fn clock(mut self, now: fn() -> u64) -> Self {
         self.clock = Some(now);
         self

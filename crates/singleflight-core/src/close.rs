@@ -66,10 +66,14 @@ impl<K, V, S> Group<K, V, S> {
     }
 
     /// Tells what is left in flight after waiting for it to end.
-    pub fn undrained(&self, waited: Duration) -> Undrained<K> {
-        Undrained {
-            flights: self.flights(),
-            waited,
+    ///
+    /// # Errors
+    ///
+    /// What is left, if anything is.
+    pub fn undrained(&self, waited: Duration) -> Result<(), Undrained<K>> {
+        match self.flights() {
+            flights if flights.is_empty() => Ok(()),
+            flights => Err(Undrained { flights, waited }),
         }
     }
 

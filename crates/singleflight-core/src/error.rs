@@ -62,7 +62,7 @@ pub enum CallError {
     /// The call's deadline came before its value.
     TimedOut,
     /// The call's task could not be started: there is no runtime here, or the system has no
-    /// thread left. Nothing was registered.
+    /// thread left. Nothing stays registered.
     NotSpawned,
     /// The flight has as many followers as the group allows
     /// ([`Builder::max_followers`](crate::Builder::max_followers)). Nothing was

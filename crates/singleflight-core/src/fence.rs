@@ -12,7 +12,9 @@ use crate::sync::seeded;
 /// The order matters, on both sides. The loader stores first, *then* asks, and removes what it
 /// has stored if it was forgotten. The invalidator forgets first, then removes. Whichever way
 /// the two interleave, no old value is left: if the loader asked before the `forget`, its
-/// value was in place before the removal. (memcache calls its form of this a lease.)
+/// value was in place before the removal. (memcache calls its form of this a lease.) An async
+/// loader that is dropped between storing and asking leaves that undone: store and ask without
+/// an `await` between them, or in a spawned call.
 ///
 /// Given to the work by [`Call::run_fenced`](crate::Call::run_fenced), or made by
 /// [`Leader::fence`](crate::Leader::fence).

@@ -9,7 +9,7 @@
 //!
 //! Who may change what:
 //!
-//! - `vacant`, `followers`, `claimants`, `failures`, `leader_listens`: whoever holds the lock of the slot's shard, and
+//! - `vacant`, `followers`, `handles`, `claimants`, `failures`, `leader_listens`: whoever holds the lock of the slot's shard, and
 //!   only while the slot is in the table. `vacant` may be read by anyone as a hint: what
 //!   it says is checked again under the lock before anybody acts on it.
 //! - `landing`: whoever took the slot out of the table, once. Removal is by identity and
@@ -33,6 +33,17 @@ struct Landing<V> {
     link: Link,
 }
 
+/// Who waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Party {
+    /// A call with work of its own.
+    Claimant,
+    /// A call without.
+    Watcher,
+    /// The handle of a spawned call, whose task is the caller.
+    Handle,
+}
+
 /// What followers of one flight share.
 pub(crate) struct Flight<V> {
     landing: WriteOnce<Landing<V>>,
@@ -40,8 +51,10 @@ pub(crate) struct Flight<V> {
     pub(crate) signal: Signal,
     /// Nobody leads. Written under the shard's lock.
     vacant: AtomicBool,
-    /// How many wait, those without work included.
+    /// How many wait, those without work and handles included.
     followers: Guarded,
+    /// How many of those who wait are handles of spawned calls.
+    handles: Guarded,
     /// How many of those who wait have work of their own.
     claimants: Guarded,
     /// How many works in a row have failed and kept their error.
@@ -57,6 +70,7 @@ impl<V> Flight<V> {
             signal: Signal::new(),
             vacant: AtomicBool::new(false),
             followers: Guarded::new(),
+            handles: Guarded::new(),
             claimants: Guarded::new(),
             failures: Guarded::new(),
             leader_listens: Guarded::new(),
@@ -65,24 +79,30 @@ impl<V> Flight<V> {
 
     // ---- under the lock of the slot's shard ----
 
+    /// How many calls wait. A spawned call is one, its handle none.
     pub(crate) fn followers(&self) -> u32 {
-        self.followers.get()
+        self.followers.get() - self.handles.get()
+    }
+
+    /// Whether anybody is to be told how the flight ends.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.followers.get() > 0
     }
 
     /// Registers one more follower with work, unless there are `most` already.
     pub(crate) fn admit(&self, most: u32) -> bool {
-        let followers = self.followers.get();
-        if followers >= most {
+        if self.followers() >= most {
             return false;
         }
-        self.followers.set(followers + 1);
+        self.followers.set(self.followers.get() + 1);
         self.claimants.set(self.claimants.get() + 1);
         true
     }
 
-    /// Registers one more follower without work.
-    pub(crate) fn admit_watcher(&self) {
-        self.followers.set(self.followers.get().saturating_add(1));
+    /// Registers the handle of a spawned call.
+    pub(crate) fn admit_handle(&self) {
+        self.followers.set(self.followers.get() + 1);
+        self.handles.set(self.handles.get() + 1);
     }
 
     /// Notes whether the leader of now wants to be told when nobody waits any more.
@@ -96,10 +116,12 @@ impl<V> Flight<V> {
     }
 
     /// Forgets a follower who goes away or becomes the leader.
-    pub(crate) fn dismiss(&self, has_work: bool) {
+    pub(crate) fn dismiss(&self, party: Party) {
         self.followers.set(self.followers.get() - 1);
-        if has_work {
-            self.disarm();
+        match party {
+            Party::Claimant => self.disarm(),
+            Party::Watcher => {}
+            Party::Handle => self.handles.set(self.handles.get() - 1),
         }
     }
 
@@ -155,7 +177,7 @@ impl<V> Flight<V> {
     /// Hands the result to everyone who waits. Only for whoever took the slot out of the
     /// table (P2: it leaves the table before the result is handed out).
     pub(crate) fn land(&self, result: Result<V, CallError>, link: Link) {
-        let followers = self.followers.get() as usize;
+        let followers = self.followers() as usize;
         if seeded("notify-before-landing") {
             self.signal.notify_all();
         }

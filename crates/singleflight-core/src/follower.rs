@@ -5,7 +5,7 @@ use core::fmt;
 use std::time::Instant;
 
 use crate::error::CallError;
-use crate::flight::Flight;
+use crate::flight::{Flight, Party};
 use crate::group::Handle;
 use crate::inside;
 use crate::leader::Leader;
@@ -80,7 +80,7 @@ struct Place<G: Handle> {
     flight: Arc<Flight<G::Value>>,
     hash: u64,
     id: Id,
-    has_work: bool,
+    party: Party,
 }
 
 /// What a follower sees when it looks.
@@ -101,7 +101,7 @@ impl<G: Handle> Follower<G> {
             flight,
             hash,
             id,
-            has_work: true,
+            party: Party::Claimant,
         };
         Self {
             seat: Seat { place: Some(place) },
@@ -185,7 +185,7 @@ impl<G: Handle> Follower<G> {
     /// If the leader is lost already and no other follower has work, the flight ends now.
     pub fn without_work(mut self) -> Watcher<G> {
         let place = self.seat.place.take().map(|mut place| {
-            place.has_work = false;
+            place.party = Party::Watcher;
             place
         });
         let seat = Seat { place };
@@ -209,44 +209,39 @@ impl<G: Handle> Follower<G> {
         Watcher::new(place.group.clone(), place.hash, place.id, flight)
     }
 
-    /// Waits as long as `wanted` says so, then gives up.
-    pub(crate) async fn wait_while(self, wanted: impl Fn() -> bool) -> Result<Turn<G>, CallError>
-    where
-        G::Value: Clone,
-    {
+    /// Waits for its turn to lead, as long as `wanted` says so. It takes no share of a value:
+    /// that is for somebody else.
+    pub(crate) async fn lead_while(self, wanted: impl Fn() -> bool) -> Option<Leader<G>> {
         let place = self.seat.place();
         let sight = place
             .flight
             .signal
             .until(|| place.look_while(&wanted))
             .await;
-        self.seat.conclude(sight)
+        self.seat.into_leader(sight)
     }
 
-    /// As [`wait_while`](Self::wait_while), parking the thread.
+    /// As [`lead_while`](Self::lead_while), parking the thread.
     #[cfg(all(feature = "std", not(target_family = "wasm")))]
-    pub(crate) fn wait_while_blocking(self, wanted: impl Fn() -> bool) -> Result<Turn<G>, CallError>
-    where
-        G::Value: Clone,
-    {
+    pub(crate) fn lead_while_blocking(self, wanted: impl Fn() -> bool) -> Option<Leader<G>> {
         let place = self.seat.place();
         let sight = place
             .flight
             .signal
             .until_blocking(|| place.look_while(&wanted));
-        self.seat.conclude(sight)
+        self.seat.into_leader(sight)
     }
 }
 
 impl<G: Handle> Watcher<G> {
-    /// A watcher that is registered already.
+    /// The watcher that a spawned call's handle is. It is registered already.
     pub(crate) fn new(group: G, hash: u64, id: Id, flight: Arc<Flight<G::Value>>) -> Self {
         let place = Place {
             group,
             flight,
             hash,
             id,
-            has_work: false,
+            party: Party::Handle,
         };
         Self {
             seat: Seat { place: Some(place) },
@@ -331,7 +326,10 @@ impl<G: Handle> Place<G> {
     fn look(&self) -> Option<Sight> {
         if self.flight.has_landed() {
             Some(Sight::Landed)
-        } else if self.has_work && self.flight.is_vacant() && self.group.claim(self.hash, self.id) {
+        } else if self.party == Party::Claimant
+            && self.flight.is_vacant()
+            && self.group.claim(self.hash, self.id)
+        {
             Some(Sight::Claimed)
         } else if inside::contains(self.group.address(), self.hash, self.id) {
             Some(Sight::Inside)
@@ -378,17 +376,26 @@ impl<G: Handle> Seat<G> {
             .unwrap_or(Sight::GivenUp)
     }
 
-    fn conclude(mut self, sight: Sight) -> Result<Turn<G>, CallError>
+    /// Becomes the leader if the flight was claimed; else leaves it.
+    fn into_leader(mut self, sight: Sight) -> Option<Leader<G>> {
+        match sight {
+            Sight::Claimed => {
+                let place = self.place.take()?;
+                Some(Leader::new(place.group, place.hash, place.id))
+            }
+            _ => None,
+        }
+    }
+
+    fn conclude(self, sight: Sight) -> Result<Turn<G>, CallError>
     where
         G::Value: Clone,
     {
         match sight {
             Sight::Landed => self.share().map(Turn::Landed),
             Sight::Claimed => {
-                let Place {
-                    group, hash, id, ..
-                } = self.place.take().expect("a follower concludes once");
-                Ok(Turn::Lead(Leader::new(group, hash, id)))
+                let leader = self.into_leader(sight);
+                Ok(Turn::Lead(leader.expect("it was claimed")))
             }
             Sight::Inside => Err(CallError::Reentrant),
             Sight::GivenUp => Err(CallError::TimedOut),
@@ -407,7 +414,7 @@ impl<G: Handle> Seat<G> {
 impl<G: Handle> Drop for Seat<G> {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            place.group.leave(place.hash, place.id, place.has_work);
+            place.group.leave(place.hash, place.id, place.party);
         }
     }
 }

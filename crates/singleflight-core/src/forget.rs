@@ -40,10 +40,10 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     /// # drop(old);
     /// ```
     pub fn forget<Q: Key<K, M>, M>(&self, key: Q) -> bool {
-        let hash = self.hash(&key);
+        let (hash, horizon) = (self.hash(&key), self.horizon());
         let (forgotten, _) = self
             .shard(hash)
-            .with(|table| table.forget(hash, |known| key.matches(known), |_| true));
+            .with(|table| table.forget(hash, |known| key.matches(known), |_| true, horizon));
         forgotten > 0
     }
 
@@ -65,12 +65,13 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     /// # drop(leader);
     /// ```
     pub fn forget_unshared<Q: Key<K, M>, M>(&self, key: Q) -> bool {
-        let hash = self.hash(&key);
+        let (hash, horizon) = (self.hash(&key), self.horizon());
         let (_, kept) = self.shard(hash).with(|table| {
             table.forget(
                 hash,
                 |known| key.matches(known),
                 |slot| slot.followers() == 0,
+                horizon,
             )
         });
         kept == 0

@@ -9,7 +9,7 @@ use core::ops::Deref;
 
 use crate::builder::Builder;
 use crate::error::{CallError, LeaderPanicked};
-use crate::flight::Flight;
+use crate::flight::{Flight, Party};
 use crate::hasher::DefaultHashBuilder;
 use crate::key::Key;
 use crate::outcome::{Outcome, Role};
@@ -36,9 +36,10 @@ use crate::wait::Signal;
 ///
 /// A call that would wait for the work that it is made from ends at once with
 /// [`Reentrant`](CallError::Reentrant) instead of waiting for itself: for the same key, or
-/// through others (A calls B, B calls A), where the works are called or polled in one thread
-/// or task. A work that is awaited through another task is not noticed, nor is anything
-/// without the feature `std`.
+/// through others (A calls B, B calls A), where one work is called or polled inside the other.
+/// Works that wait for each other across tasks, or side by side in one, are not noticed, nor is
+/// anything without the feature `std`. A work that itself drives an executor counts as being
+/// around all that the executor polls: calls of other tasks for its key are refused there.
 ///
 /// It is `Send` and `Sync` where `K: Send + Sync` and `V: Send + Sync`; keys and values that are not can be
 /// used on one thread.
@@ -70,6 +71,15 @@ pub struct Group<K, V, S = DefaultHashBuilder> {
     pub(crate) closing: AtomicBool,
     /// Where those sleep who wait for the last flight to end.
     pub(crate) drained: Signal,
+}
+
+/// Where a call will wait.
+#[derive(Clone, Copy)]
+pub(crate) enum Origin {
+    /// Where it was made.
+    Here,
+    /// In a task or on a thread of its own.
+    Elsewhere,
 }
 
 /// The lowest bit of a hash that chooses the shard. Well above the bits by which hashbrown
@@ -116,13 +126,17 @@ impl<K, V, S> Group<K, V, S> {
 
     /// What a call of now is held to.
     #[inline]
-    fn terms(&self) -> Terms {
+    fn terms(&self, origin: Origin) -> Terms {
         let (floor, horizon) = match self.clock {
             None => (NonZeroU64::MIN, NonZeroU64::MIN),
             Some(now) => self.moment(now),
         };
         Terms {
-            group: self.address(),
+            group: match origin {
+                Origin::Here => self.address(),
+                // No group is there, so no work can be inside of one of its flights.
+                Origin::Elsewhere => 0,
+            },
             floor,
             horizon,
             most: self.max_followers,
@@ -182,21 +196,26 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     /// Joins the flight of `key`, or starts one.
     ///
     /// A key that is not owned yet is made outside the lock: look, let go, make it, look
-    /// again. What is not needed is dropped outside the lock.
+    /// again. A key that was not needed is returned: its `Drop` may panic, and by then the
+    /// entry must be in the hands of somebody who gives it up.
     #[expect(
         clippy::inline_always,
         reason = "what a lone call costs is what is inlined here"
     )]
     #[inline(always)]
-    pub(crate) fn enter<Q: Key<K, M>, M>(&self, key: Q) -> (u64, Entry<V>) {
+    pub(crate) fn enter<Q: Key<K, M>, M>(
+        &self,
+        key: Q,
+        origin: Origin,
+    ) -> (u64, Entry<V>, Option<K>) {
         let hash = self.hash(&key);
         let shard = self.shard(hash);
-        let terms = self.terms();
+        let terms = self.terms(origin);
         if !Q::OWNED {
             let followed =
                 shard.with(|table| table.follow(hash, |known| key.matches(known), &terms));
             if let Some(entry) = followed {
-                return (hash, entry);
+                return (hash, entry, None);
             }
         }
         let mut key = Some(key.into_key());
@@ -210,7 +229,7 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
                 },
             }
         });
-        (hash, entry)
+        (hash, entry, key)
     }
 }
 
@@ -228,23 +247,24 @@ impl<K, V, S> Group<K, V, S> {
     {
         // P2: leaves the table before the result is handed out.
         let slot = self.shard(hash).with(|table| table.land(hash, id));
-        self.ended();
-        match slot {
-            Some(Slot {
-                shared: Some(_), ..
-            }) => Self::land_shared(slot, value, span),
-            // P7: nobody came. The value is not touched, the key is dropped here.
-            _ => Outcome::new(value, Role::Leader, 0),
+        if let Some(Slot {
+            shared: Some(_), ..
+        }) = slot
+        {
+            return self.land_shared(slot, value, span);
         }
+        // P7: nobody came. The value is not touched, the key is dropped here.
+        self.ended();
+        Outcome::new(value, Role::Leader, 0)
     }
 
     #[cold]
     #[inline(never)]
-    fn land_shared(slot: Option<Slot<K, V>>, value: V, span: &FlightSpan) -> Outcome<V>
+    fn land_shared(&self, mut slot: Option<Slot<K, V>>, value: V, span: &FlightSpan) -> Outcome<V>
     where
         V: Clone,
     {
-        match Self::give(slot, value, span) {
+        match self.give(&mut slot, value, span) {
             Ok(flight) => {
                 Flight::share(flight, Role::Leader).expect("this flight landed with a value")
             }
@@ -254,46 +274,48 @@ impl<K, V, S> Group<K, V, S> {
 
     /// Lands a flight whose leader wants no share of the value.
     pub(crate) fn land_away(&self, hash: u64, id: Id, value: V, span: &FlightSpan) {
-        let slot = self.shard(hash).with(|table| table.land(hash, id));
-        self.ended();
+        let mut slot = self.shard(hash).with(|table| table.land(hash, id));
         // Who waits takes the value; if nobody does, it is dropped here.
-        drop(Self::give(slot, value, span));
+        drop(self.give(&mut slot, value, span));
     }
 
-    /// Gives the value to those who wait, or back.
+    /// Gives the value to those who wait, or back. Followers come first: what runs after them
+    /// is other people's code, and may panic.
     fn give(
-        mut slot: Option<Slot<K, V>>,
+        &self,
+        slot: &mut Option<Slot<K, V>>,
         value: V,
         span: &FlightSpan,
     ) -> Result<Arc<Flight<V>>, V> {
         match slot.as_mut().and_then(|slot| slot.shared.take()) {
-            Some(flight) if flight.followers() > 0 => {
-                span.landed(flight.followers() as usize);
+            Some(flight) if flight.is_awaited() => {
                 flight.land(Ok(value), span.link());
+                self.ended();
+                span.landed(flight.followers() as usize);
                 Ok(flight)
             }
-            _ => Err(value),
+            _ => {
+                self.ended();
+                Err(value)
+            }
         }
     }
 
     /// Ends a flight whose work panicked, as the group's policy has it.
     #[cold]
     pub(crate) fn land_panicked(&self, hash: u64, id: Id, message: &str, span: &FlightSpan) {
+        let error = || LeaderPanicked::new(message).into();
         match self.panic_policy {
             PanicPolicy::Share => {
                 let slot = self.shard(hash).with(|table| table.land_panicked(hash, id));
-                self.ended();
                 if let Some(slot) = slot {
-                    Self::settle(slot, || LeaderPanicked::new(message).into(), span.link());
+                    self.settle(slot, error, span.link());
                 }
             }
             PanicPolicy::HandOver => {
                 match self.shard(hash).with(|table| table.abandon(hash, id)) {
                     // Those who are left cannot lead: they receive what there is to know.
-                    Departure::Ended(slot) => {
-                        self.ended();
-                        Self::settle(slot, || LeaderPanicked::new(message).into(), span.link());
-                    }
+                    Departure::Ended(slot) => self.settle(slot, error, span.link()),
                     departure => self.depart(departure),
                 }
             }
@@ -308,10 +330,7 @@ impl<K, V, S> Group<K, V, S> {
     {
         let most = self.max_failures;
         match self.shard(hash).with(|table| table.fail(hash, id, most)) {
-            Departure::Failed(slot) => {
-                self.ended();
-                Self::land_shared(Some(slot), value, span)
-            }
+            Departure::Failed(slot) => self.land_shared(Some(slot), value, span),
             departure => {
                 self.depart(departure);
                 Outcome::new(value, Role::Leader, 0)
@@ -356,7 +375,7 @@ impl<K, V, S> Group<K, V, S> {
         self.shard(hash).with(|table| table.claim(hash, id))
     }
 
-    /// Registers a follower without work in a flight that may have ended.
+    /// Registers the handle of a spawned call in a flight that may have ended.
     pub(crate) fn watch(&self, hash: u64, id: Id) -> Option<Arc<Flight<V>>> {
         self.shard(hash).with(|table| table.watch(hash, id))
     }
@@ -367,10 +386,8 @@ impl<K, V, S> Group<K, V, S> {
     }
 
     /// A follower goes away without a result.
-    pub(crate) fn leave(&self, hash: u64, id: Id, has_work: bool) {
-        let departure = self
-            .shard(hash)
-            .with(|table| table.leave(hash, id, has_work));
+    pub(crate) fn leave(&self, hash: u64, id: Id, party: Party) {
+        let departure = self.shard(hash).with(|table| table.leave(hash, id, party));
         self.depart(departure);
     }
 
@@ -391,8 +408,7 @@ impl<K, V, S> Group<K, V, S> {
             }
             Departure::Deserted(flight) => flight.signal.notify_all(),
             Departure::Ended(slot) | Departure::Failed(slot) => {
-                self.ended();
-                Self::settle(slot, || CallError::LeaderLost, Link::NONE);
+                self.settle(slot, || CallError::LeaderLost, Link::NONE);
             }
         }
     }
@@ -402,12 +418,13 @@ impl<K, V, S> Group<K, V, S> {
         clippy::needless_pass_by_value,
         reason = "the slot ends here, and its key is dropped without the lock"
     )]
-    fn settle(slot: Slot<K, V>, error: impl FnOnce() -> CallError, link: Link) {
+    fn settle(&self, slot: Slot<K, V>, error: impl FnOnce() -> CallError, link: Link) {
         if let Some(flight) = &slot.shared {
-            if flight.followers() > 0 && !seeded("end-without-settling") {
+            if flight.is_awaited() && !seeded("end-without-settling") {
                 flight.land(Err(error()), link);
             }
         }
+        self.ended();
     }
 }
 

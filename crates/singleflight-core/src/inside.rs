@@ -8,7 +8,7 @@
 //! Without `std` there are no thread-locals, and nothing is noticed; nor under loom, whose
 //! threads share one of the system's.
 
-pub(crate) use imp::{Inside, contains, enter};
+pub(crate) use imp::{Inside, contains, enter, leave_far};
 
 #[cfg(all(feature = "std", not(loom)))]
 mod imp {
@@ -36,7 +36,8 @@ mod imp {
     pub(crate) struct Inside(usize);
 
     impl Inside {
-        /// Leaves the other one when this one is left. The other was entered later.
+        /// Leaves the other one when this one is left. The other was entered later. Whoever
+        /// does this with many calls `leave_far` afterwards.
         pub(crate) fn takes_along(&self, later: Self) {
             debug_assert!(later.0 > self.0, "works are left in reverse");
             core::mem::forget(later);
@@ -72,6 +73,19 @@ mod imp {
             let mut far = far.borrow_mut();
             far.truncate(index);
             far.push(place);
+        });
+    }
+
+    /// Gives back what a large batch has taken. (A nest of works deeper than eight leaves its
+    /// thread a few words for the next such nest.)
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn leave_far() {
+        let index = DEPTH.get().saturating_sub(SHALLOW);
+        let _torn_down = FAR.try_with(|far| {
+            let mut far = far.borrow_mut();
+            far.truncate(index);
+            far.shrink_to(4 * index);
         });
     }
 
@@ -111,6 +125,8 @@ mod imp {
     pub(crate) fn enter(_: usize, _: u64, _: Option<Id>) -> Inside {
         Inside
     }
+
+    pub(crate) const fn leave_far() {}
 
     pub(crate) const fn contains(_: usize, _: u64, _: Id) -> bool {
         false

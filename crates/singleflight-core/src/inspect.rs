@@ -9,8 +9,7 @@ use crate::listing::FlightInfo;
 use crate::stats::Stats;
 
 impl<K, V, S> Group<K, V, S> {
-    /// Returns how many executions the group holds: flights that are led, vacant or landing,
-    /// the forgotten ones included.
+    /// Returns how many flights the group holds, led or vacant, the forgotten ones included.
     ///
     /// Takes each shard's lock in turn: a sum over moments that are not the same.
     pub fn in_flight(&self) -> usize {

@@ -2,10 +2,11 @@
 
 use core::fmt;
 use core::hash::BuildHasher;
+use core::mem;
 
 use crate::error::CallError;
 use crate::follower::Follower;
-use crate::group::{Group, Handle};
+use crate::group::{Group, Handle, Origin};
 use crate::key::Key;
 use crate::leader::Leader;
 use crate::shard::Entry;
@@ -100,13 +101,48 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
         G: Handle<Key = K, Value = V, Hasher = S>,
         Q: Key<K, M>,
     {
-        let (hash, entry) = handle.enter(key);
+        Self::join_from(handle, key, Origin::Here)
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "what a lone call costs is what is inlined here"
+    )]
+    #[inline(always)]
+    pub(crate) fn join_from<G, Q, M>(
+        handle: G,
+        key: Q,
+        origin: Origin,
+    ) -> Result<Joined<G>, CallError>
+    where
+        G: Handle<Key = K, Value = V, Hasher = S>,
+        Q: Key<K, M>,
+    {
+        let (hash, entry, unused) = handle.enter(key, origin);
         match entry {
-            Entry::Leader(id) => Ok(Joined::Leader(Leader::new(handle, hash, id))),
+            Entry::Leader(id) => {
+                // There is nothing to forget: the key stands in the table. Dropping it here
+                // would cost a lone call four instructions all the same.
+                mem::forget(unused);
+                Ok(Joined::Leader(Leader::new(handle, hash, id)))
+            }
+            Entry::Claimant(id) => {
+                let leader = Leader::new(handle, hash, id);
+                Ok(Joined::Leader(and_drop(leader, unused)))
+            }
             Entry::Follower(id, flight) => {
-                Ok(Joined::Follower(Follower::new(handle, hash, id, flight)))
+                let follower = Follower::new(handle, hash, id, flight);
+                Ok(Joined::Follower(and_drop(follower, unused)))
             }
             Entry::Refused(refusal) => Err(refusal.into()),
         }
     }
+}
+
+/// Drops the key that a call brought and did not need. If that panics, the call's handle is
+/// given up.
+#[inline]
+fn and_drop<H, K>(handle: H, unused: Option<K>) -> H {
+    drop(unused);
+    handle
 }

@@ -56,12 +56,15 @@ pub(crate) struct Running<'a> {
 impl<G: Handle> Leader<G> {
     #[inline]
     pub(crate) fn new(group: G, hash: u64, id: Id) -> Self {
-        Self {
+        let mut leader = Self {
             group,
             hash,
             id: Some(id),
-            span: FlightSpan::new(),
-        }
+            span: FlightSpan::NONE,
+        };
+        // A subscriber is somebody else's code: if it panics, the leader is given up.
+        leader.span = FlightSpan::new();
+        leader
     }
 
     /// Lands the flight: every follower receives a clone of `value`, the last one to take

@@ -26,7 +26,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 use hashbrown::HashTable;
 
 use crate::error::CallError;
-use crate::flight::Flight;
+use crate::flight::{Flight, Party};
 use crate::inside;
 use crate::slot::{Id, Slot};
 use crate::stats::Stats;
@@ -34,8 +34,10 @@ use crate::sync::{Arc, Mutex, seeded};
 
 /// What a call became when it came.
 pub(crate) enum Entry<V> {
-    /// It leads: nobody was there, or the flight was vacant.
+    /// It leads: nobody was there.
     Leader(Id),
+    /// It leads a flight that was vacant.
+    Claimant(Id),
     /// It follows.
     Follower(Id, Arc<Flight<V>>),
     /// It may neither lead nor follow.
@@ -170,7 +172,7 @@ impl<K, V> Table<K, V> {
         let flight = slot.shared.get_or_insert_with(|| Arc::new(Flight::new()));
         if flight.claim() {
             stats.led += 1;
-            Entry::Leader(id)
+            Entry::Claimant(id)
         } else if flight.admit(terms.most) {
             stats.followed += 1;
             stats.most_followers = stats.most_followers.max(u64::from(flight.followers()));
@@ -235,7 +237,7 @@ impl<K, V> Table<K, V> {
             return Departure::Quiet;
         };
         let shares = slot.shared.as_ref().is_some_and(|flight| {
-            flight.followers() > 0 && (!flight.has_claimants() || flight.fail(most))
+            flight.is_awaited() && (!flight.has_claimants() || flight.fail(most))
         });
         if shares {
             self.land(hash, id)
@@ -253,7 +255,7 @@ impl<K, V> Table<K, V> {
         let claimed = slot.shared.as_ref().is_some_and(|flight| {
             let claimed = flight.claim();
             if claimed && !seeded("claim-keeps-its-seat") {
-                flight.dismiss(true);
+                flight.dismiss(Party::Claimant);
             }
             claimed
         });
@@ -264,8 +266,8 @@ impl<K, V> Table<K, V> {
     }
 
     /// A follower goes away.
-    pub(crate) fn leave(&mut self, hash: u64, id: Id, has_work: bool) -> Departure<K, V> {
-        self.step_back(hash, id, |flight| flight.dismiss(has_work))
+    pub(crate) fn leave(&mut self, hash: u64, id: Id, party: Party) -> Departure<K, V> {
+        self.step_back(hash, id, |flight| flight.dismiss(party))
     }
 
     /// A follower stays, but has no work of its own after all.
@@ -291,11 +293,11 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// Registers a follower without work. `None` if the flight has left the table.
+    /// Registers the handle of a spawned call. `None` if the flight has left the table.
     pub(crate) fn watch(&mut self, hash: u64, id: Id) -> Option<Arc<Flight<V>>> {
         let (slot, _) = self.find_id(hash, id)?;
         let flight = slot.shared.get_or_insert_with(|| Arc::new(Flight::new()));
-        flight.admit_watcher();
+        flight.admit_handle();
         Some(Arc::clone(flight))
     }
 
@@ -314,13 +316,14 @@ impl<K, V> Table<K, V> {
     }
 
     /// Closes the flights of a key to newcomers, those that `may` allows. Says how many were
-    /// closed, and how many were not. (Beside the one flight that can be joined there may be
+    /// closed, and how many are still open. (Beside the one flight that can be joined there may be
     /// others that are too old to be, and whose works want to know.)
     pub(crate) fn forget(
         &mut self,
         hash: u64,
         matches: impl Fn(&K) -> bool,
         may: impl Fn(&Slot<K, V>) -> bool,
+        horizon: NonZeroU64,
     ) -> (usize, usize) {
         let (mut forgotten, mut kept) = (0, 0);
         let far = self.far.iter_hash_mut(hash);
@@ -331,7 +334,7 @@ impl<K, V> Table<K, V> {
             if may(slot) {
                 slot.forget();
                 forgotten += 1;
-            } else {
+            } else if !slot.is_retired(horizon) {
                 kept += 1;
             }
         }

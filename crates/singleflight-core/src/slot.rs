@@ -19,6 +19,9 @@ impl Id {
     /// tick and shard borrow from the next, and look that much younger.
     const TICK_BIT: u32 = 20;
 
+    /// Later ticks count as this one: half of all ids lie above it, for flights to come.
+    const LAST_TICK: u64 = u64::MAX >> (Self::TICK_BIT + 1);
+
     pub(crate) const FIRST: Self = Self(NonZeroU64::MIN.saturating_add(Self::STEP - 1));
 
     /// Returns the next id, and steps on. Ids only grow. Without a clock, when `floor` is the
@@ -32,7 +35,7 @@ impl Id {
 
     /// The lowest id of a flight that starts at `tick`.
     pub(crate) fn floor(tick: u64) -> NonZeroU64 {
-        let floor = tick.min(u64::MAX >> Self::TICK_BIT) << Self::TICK_BIT;
+        let floor = tick.min(Self::LAST_TICK) << Self::TICK_BIT;
         NonZeroU64::new(floor).unwrap_or(NonZeroU64::MIN)
     }
 
@@ -159,10 +162,12 @@ mod tests {
         assert!(second.tick() == 5 && second != first);
         let third = next.advance(Id::floor(3));
         assert_eq!(third.tick(), 5, "a clock that goes back is not followed");
-        assert_eq!(
-            next.advance(Id::floor(u64::MAX)).tick(),
-            u64::MAX >> Id::TICK_BIT
+        assert_eq!(next.advance(Id::floor(u64::MAX)).tick(), Id::LAST_TICK);
+        let (one, other) = (
+            next.advance(Id::floor(u64::MAX)),
+            next.advance(Id::floor(u64::MAX)),
         );
+        assert_ne!(one, other, "ids never run out");
 
         let slot: Slot<u64, ()> = Slot::new(1, first, 7);
         assert!(!slot.is_retired(Id::floor(5)));

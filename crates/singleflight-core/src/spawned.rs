@@ -19,7 +19,8 @@ use core::task::Poll;
 
 use crate::error::CallError;
 use crate::flight::Flight;
-use crate::follower::{Turn, Watcher};
+use crate::follower::Watcher;
+use crate::group::Origin;
 use crate::group::{Group, Handle};
 use crate::join::Joined;
 use crate::key::Key;
@@ -43,7 +44,9 @@ pub enum Until {
 struct Tether {
     /// The handle was dropped.
     dropped: AtomicBool,
-    /// The task has led.
+    /// The task leads, so that it does not look for its handle any more.
+    leads: AtomicBool,
+    /// The task has made the value.
     led: AtomicBool,
 }
 
@@ -52,7 +55,7 @@ struct Tether {
 /// It waits for the value; dropping it ends the interest of this one caller, which matters to
 /// the work only if the call was spawned to run until it is [unwanted](Until::Unwanted).
 ///
-/// In an [`Outcome`] the handles of spawned calls count among the followers: they wait.
+/// A spawned call is one caller: its handle is not counted among the followers.
 #[must_use = "dropping the handle ends the interest in the call"]
 pub struct Spawned<G: Handle> {
     /// Empty once it waits.
@@ -60,6 +63,8 @@ pub struct Spawned<G: Handle> {
     /// Empty once it has the result.
     flight: Option<Arc<Flight<G::Value>>>,
     tether: Arc<Tether>,
+    /// Whether the task may have to know that this handle was dropped.
+    is_looked_for: bool,
 }
 
 /// Asked by a work on a thread, which cannot be cancelled from outside, whether anybody still
@@ -130,7 +135,9 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
         G: Handle<Key = K, Value = V, Hasher = S> + Clone,
         Q: Key<K, M>,
     {
-        let joined = Self::join_owned(handle, key)?;
+        // It does not wait in place, so it may come from inside the work; its handle, if it is
+        // awaited there, may not.
+        let joined = Self::join_from(handle, key, Origin::Elsewhere)?;
         let watcher = match &joined {
             Joined::Leader(leader) => {
                 let (group, hash, id) = leader.post().ok_or(CallError::LeaderLost)?;
@@ -141,6 +148,7 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
         };
         let tether = Arc::new(Tether {
             dropped: AtomicBool::new(false),
+            leads: AtomicBool::new(false),
             led: AtomicBool::new(false),
         });
         Ok(Arrival {
@@ -151,6 +159,7 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
                 flight: Some(Arc::clone(watcher.flight())),
                 watcher: Some(watcher),
                 tether,
+                is_looked_for: false,
             },
         })
     }
@@ -178,20 +187,21 @@ where
             joined,
             flight,
             tether,
-            handle,
+            mut handle,
         } = self;
+        handle.is_looked_for = until == Until::Unwanted && matches!(joined, Joined::Follower(_));
         let task = async move {
             let leader = match joined {
                 Joined::Leader(leader) => leader,
                 Joined::Follower(follower) => {
                     let wanted = || tether.wants(until);
-                    match follower.wait_while(wanted).await {
-                        Ok(Turn::Lead(leader)) => leader,
-                        _ => return,
+                    match follower.lead_while(wanted).await {
+                        Some(leader) => leader,
+                        None => return,
                     }
                 }
             };
-            tether.led.store(true, Ordering::Release);
+            tether.leads.store(true, Ordering::Release);
             if until == Until::Unwanted {
                 leader.listen();
             }
@@ -214,7 +224,10 @@ where
             // The last to take a share takes the value itself: it should not be this task.
             drop(flight);
             match result {
-                Some(result) => leader.settle(result),
+                Some(result) => {
+                    tether.led.store(true, Ordering::Release);
+                    leader.settle(result);
+                }
                 // The work is gone; whoever came meanwhile leads on.
                 None => leader.hand_over(),
             }
@@ -238,19 +251,20 @@ where
             joined,
             flight,
             tether,
-            handle,
+            mut handle,
         } = self;
+        handle.is_looked_for = until == Until::Unwanted && matches!(joined, Joined::Follower(_));
         let run = move || {
             let leader = match joined {
                 Joined::Leader(leader) => leader,
                 Joined::Follower(follower) => {
-                    match follower.wait_while_blocking(|| tether.wants(until)) {
-                        Ok(Turn::Lead(leader)) => leader,
-                        _ => return,
+                    match follower.lead_while_blocking(|| tether.wants(until)) {
+                        Some(leader) => leader,
+                        None => return,
                     }
                 }
             };
-            tether.led.store(true, Ordering::Release);
+            tether.leads.store(true, Ordering::Release);
             let interest = Interest {
                 flight: (until == Until::Unwanted).then_some(flight),
                 ended: AtomicBool::new(false),
@@ -261,7 +275,10 @@ where
             match result {
                 // What was made for nobody goes to nobody; whoever came meanwhile leads on.
                 Ok(_) if ended => leader.hand_over(),
-                result => leader.settle(result),
+                result => {
+                    tether.led.store(true, Ordering::Release);
+                    leader.settle(result);
+                }
             }
         };
         (run, handle)
@@ -288,7 +305,7 @@ impl<G: Handle> Spawned<G> {
     ///
     /// [`LeaderPanicked`](CallError::LeaderPanicked) if the work panicked,
     /// [`LeaderLost`](CallError::LeaderLost) if its task was dropped, by a runtime that was
-    /// shut down for example.
+    /// shut down for example, [`Reentrant`](CallError::Reentrant) if this waits inside the work.
     ///
     /// # Panics
     ///
@@ -350,10 +367,12 @@ impl<G: Handle> Drop for Spawned<G> {
     fn drop(&mut self) {
         self.tether.dropped.store(true, Ordering::Release);
         drop(self.watcher.take());
-        if let Some(flight) = self.flight.take() {
-            // A task that follows looks whether its handle is still there.
-            if !flight.has_landed() {
-                flight.signal.notify_all();
+        // Only a task that follows, and only until it is unwanted, looks for its handle.
+        if self.is_looked_for && !self.tether.leads.load(Ordering::Acquire) {
+            if let Some(flight) = self.flight.take() {
+                if !flight.has_landed() {
+                    flight.signal.notify_all();
+                }
             }
         }
     }

@@ -19,11 +19,14 @@ pub struct Stats {
     pub followed: u64,
     /// Calls that were refused: the group closed, the flight full, the call re-entrant.
     pub refused: u64,
-    /// Flights that landed with what their work returned, errors included.
+    /// Flights that landed with what their work returned. A shared error counts; one that its
+    /// caller kept is `abandoned`.
     pub landed: u64,
     /// Flights that ended with [`LeaderPanicked`](crate::CallError::LeaderPanicked).
     pub panicked: u64,
-    /// Leaders that were lost: dropped, aborted, or handed over on purpose.
+    /// Leaders that ended without a value for others: dropped, aborted, handed over, failed with
+    /// an error that they kept, panicked in a group that hands over, or a key that a batch did
+    /// not return.
     pub abandoned: u64,
     /// Followers that led on after a leader was lost. (A new call that claims a vacant
     /// flight has `led`.)

@@ -24,6 +24,8 @@ mod imp {
     pub(crate) struct Link(Option<Span>);
 
     impl FlightSpan {
+        pub(crate) const NONE: Self = Self(Span::none());
+
         pub(crate) fn new() -> Self {
             Self(tracing::info_span!(
                 target: "singleflight",
@@ -74,6 +76,8 @@ mod imp {
         reason = "the twin that records has the same signatures"
     )]
     impl FlightSpan {
+        pub(crate) const NONE: Self = Self;
+
         #[inline]
         pub(crate) const fn new() -> Self {
             Self

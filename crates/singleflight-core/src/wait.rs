@@ -8,6 +8,10 @@
 //! Two properties of event-listener reach our callers and are documented on
 //! [`Follower`](crate::Follower): wakers are called and dropped under its list lock.
 
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+use core::task::Poll;
+
 #[cfg(all(feature = "std", not(target_family = "wasm")))]
 use event_listener::Listener;
 use event_listener::{Event, listener};
@@ -39,12 +43,19 @@ impl Signal {
                 return seen;
             }
             listener!(self.0 => listener);
-            if !seeded("one-look") {
-                if let Some(seen) = look() {
-                    return seen;
+            // At every poll, woken or not: the second look, and for a wait that is polled in
+            // another place now than before, the first there.
+            let seen = poll_fn(|context| {
+                if !seeded("one-look") {
+                    if let Some(seen) = look() {
+                        return Poll::Ready(Some(seen));
+                    }
                 }
+                Pin::new(&mut listener).poll(context).map(|()| None)
+            });
+            if let Some(seen) = seen.await {
+                return seen;
             }
-            listener.await;
         }
     }
 

@@ -129,7 +129,7 @@ impl<K, V, S> Group<K, V, S> {
         };
         let timed_out = async {
             Timer::at(deadline).await;
-            Err(self.undrained(started.elapsed()))
+            self.undrained(started.elapsed())
         };
         or(drained, timed_out).await
     }

@@ -33,9 +33,8 @@ impl<K, V, S> Group<K, V, S> {
     pub fn drain(&self, deadline: Instant) -> Result<(), Undrained<K>> {
         let started = Instant::now();
         if self.drained_blocking(deadline) {
-            Ok(())
-        } else {
-            Err(self.undrained(started.elapsed()))
+            return Ok(());
         }
+        self.undrained(started.elapsed())
     }
 }

@@ -85,8 +85,12 @@ where
         self.spawn_on(start_thread, key, Until::Unwanted, work)
     }
 
-    /// As [`spawn`](Self::spawn), by a spawner of the caller's: a thread pool, for example. It
-    /// is given a job that may block until the flight of another call has landed.
+    /// As [`spawn`](Self::spawn), by a spawner of the caller's: a thread pool, for example.
+    ///
+    /// The job of a call that joins blocks until the flight has landed. A pool must therefore
+    /// take jobs in the order in which they are spawned, or have more threads than such jobs:
+    /// if those who wait can take every thread before the one who leads has run, none of them
+    /// ever ends.
     ///
     /// # Errors
     ///

@@ -127,8 +127,9 @@ impl<K, V, S> Group<K, V, S> {
     /// ```
     pub async fn drain(&self, deadline: Instant) -> Result<(), Undrained<K>> {
         let started = Instant::now();
-        timeout_at(deadline, self.drained())
-            .await
-            .map_err(|_| self.undrained(started.elapsed()))
+        match timeout_at(deadline, self.drained()).await {
+            Ok(()) => Ok(()),
+            Err(_) => self.undrained(started.elapsed()),
+        }
     }
 }

@@ -5,7 +5,10 @@
 
 mod auto_traits;
 mod caller_code;
+mod edges;
 mod futures;
+#[cfg(feature = "std")]
+mod inside;
 mod keys;
 mod options;
 mod policies;
