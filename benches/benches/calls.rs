@@ -1,0 +1,117 @@
+//! What calls cost beside the floor, a locked table: times of this machine, good for ratios
+//! within one run only.
+//!
+//! `cargo bench -p singleflight-benches`
+
+use std::future::Future;
+use std::hash::BuildHasher;
+use std::pin::pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
+
+use divan::{Bencher, black_box};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use singleflight_core::{Group, Joined};
+
+fn main() {
+    divan::main();
+}
+
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a lone call ends at its first poll"),
+    }
+}
+
+/// A slot as large as a flight's.
+struct Slot {
+    hash: u64,
+    key: u64,
+    _rest: [u64; 3],
+}
+
+/// The floor: insert, unlock, work, lock, remove.
+#[divan::bench]
+fn floor(bencher: Bencher<'_, '_>) {
+    let (table, hasher) = (Mutex::new(HashTable::new()), DefaultHashBuilder::default());
+    bencher.bench_local(|| {
+        let key = black_box(7_u64);
+        let hash = hasher.hash_one(key);
+        {
+            let mut table = table.lock().unwrap();
+            let found = table.find(hash, |slot: &Slot| slot.hash == hash && slot.key == key);
+            assert!(found.is_none());
+            let slot = Slot {
+                hash,
+                key,
+                _rest: [0; 3],
+            };
+            table.insert_unique(hash, slot, |slot| slot.hash);
+        }
+        let value = black_box(key + 1);
+        let mut table = table.lock().unwrap();
+        let entry = table.find_entry(hash, |slot| slot.hash == hash && slot.key == key);
+        if let Ok(entry) = entry {
+            entry.remove();
+        }
+        value
+    });
+}
+
+#[divan::bench]
+fn lone_blocking(bencher: Bencher<'_, '_>) {
+    let group: singleflight_std::Group<u64, u64> = singleflight_std::Group::new();
+    bencher.bench_local(|| group.run(black_box(7), || black_box(8)));
+}
+
+#[divan::bench]
+fn lone_async(bencher: Bencher<'_, '_>) {
+    let group: Group<u64, u64> = Group::new();
+    bencher.bench_local(|| ready(group.run(black_box(7), async || black_box(8))));
+}
+
+#[divan::bench]
+fn lone_async_str_key(bencher: Bencher<'_, '_>) {
+    let group: Group<String, u64> = Group::new();
+    bencher.bench_local(|| ready(group.run(black_box("a key"), async || black_box(8))));
+}
+
+/// One leader and so many followers, polled by hand: joining, landing, being served. One
+/// execution.
+#[divan::bench(args = [1, 100, 10_000])]
+fn fan_out(bencher: Bencher<'_, '_>, followers: usize) {
+    let group: Group<u64, u64> = Group::new();
+    bencher.bench_local(|| {
+        let Ok(Joined::Leader(leader)) = group.join(7) else {
+            panic!("the first call leads");
+        };
+        let mut calls: Vec<_> = (0..followers)
+            .map(|_| Box::pin(group.run(7, async || panic!("it follows"))))
+            .collect();
+        let mut context = Context::from_waker(Waker::noop());
+        for call in &mut calls {
+            assert!(call.as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(leader.complete(black_box(8)).followers, followers);
+        calls.into_iter().map(ready).sum::<u64>()
+    });
+}
+
+/// A leader lost with so many followers: one re-execution.
+#[divan::bench(args = [1, 100, 10_000])]
+fn hand_over(bencher: Bencher<'_, '_>, followers: usize) {
+    let group: Group<u64, u64> = Group::new();
+    bencher.bench_local(|| {
+        let leader = group.join(7);
+        let mut calls: Vec<_> = (0..followers)
+            .map(|_| Box::pin(group.run(7, async || black_box(8))))
+            .collect();
+        let mut context = Context::from_waker(Waker::noop());
+        for call in &mut calls {
+            assert!(call.as_mut().poll(&mut context).is_pending());
+        }
+        drop(leader);
+        calls.into_iter().map(ready).sum::<u64>()
+    });
+}
