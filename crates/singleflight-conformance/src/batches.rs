@@ -5,12 +5,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use futures_lite::future::{FutureExt as _, block_on};
-use singleflight_core::{Answers, CallError};
+use singleflight_core::{Answers, CallError, Joined, Turn, Until};
 
-use crate::caller::{Caller, led, message};
+use crate::caller::{Caller, SpawnedCall, led, message};
 use crate::front_end::{Complete, Shared};
 use crate::gate::{DEADLINE, Gate, until};
-use crate::stage::Stage;
+use crate::stage::{KEY, Stage};
 use crate::work::{BatchWork, Returns, Token, Value};
 
 /// A batch under way.
@@ -197,8 +197,8 @@ pub fn batches_share_flights_with_every_entry_point<F: Complete>() {
     let thread = thread::spawn({
         let joined = join(&stage.group, "a");
         move || match joined {
-            singleflight_core::Joined::Follower(follower) => follower.wait_blocking().is_ok(),
-            singleflight_core::Joined::Leader(_) => false,
+            Joined::Follower(follower) => follower.wait_blocking().is_ok(),
+            Joined::Leader(_) => false,
         }
     });
     until("three callers waiting", || {
@@ -210,6 +210,98 @@ pub fn batches_share_flights_with_every_entry_point<F: Complete>() {
     stage.close();
 }
 
-fn join(group: &Shared, key: &str) -> singleflight_core::Joined<Shared> {
+/// The kinds of callers that can meet in one flight.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// The front end's own call.
+    Call,
+    /// A bare thread with a handle.
+    Thread,
+    /// A spawned call.
+    Spawned,
+    /// A batch that names the key.
+    Batch,
+}
+
+/// Whoever leads, in whatever way, serves whoever follows, in whatever way; once.
+pub fn every_kind_of_caller_joins_every_other<F: Complete>() {
+    let kinds = [Kind::Call, Kind::Thread, Kind::Spawned, Kind::Batch];
+    for (leads, follows) in kinds
+        .iter()
+        .flat_map(|one| kinds.map(|other| (*one, other)))
+    {
+        let stage = Stage::<F>::new();
+        let leader = Party::start(&stage, leads, 1);
+        leader.has_begun();
+        let follower = Party::start(&stage, follows, 2);
+        until("the second one joining", || stage.waiting(KEY) == 1);
+        assert_eq!(leader.number(), 1, "{leads:?} leads, {follows:?} follows");
+        assert_eq!(follower.number(), 1, "{leads:?} leads, {follows:?} follows");
+        let executions = stage.runs() + stage.tally.batches().len();
+        assert_eq!(executions, usize::from(leads != Kind::Thread));
+        stage.close();
+    }
+}
+
+/// A caller of any kind.
+enum Party {
+    Call(Caller),
+    Thread(Gate, thread::JoinHandle<u32>),
+    Spawned(SpawnedCall),
+    Batch(Running),
+}
+
+impl Party {
+    fn start<F: Complete>(stage: &Stage<F>, kind: Kind, number: u32) -> Self {
+        match kind {
+            Kind::Call => Self::Call(stage.call(number).start()),
+            Kind::Spawned => Self::Spawned(stage.call(number).spawn(Until::Done)),
+            Kind::Batch => Self::Batch(stage.batch(&[KEY], Returns::All(number))),
+            Kind::Thread => {
+                let (joined, gate) = (join(&stage.group, KEY), Gate::new());
+                let (tally, may_end) = (Arc::clone(&stage.tally), gate.clone());
+                let thread = thread::spawn(move || {
+                    let value = match joined {
+                        Joined::Leader(leader) => {
+                            may_end.passed_blocking();
+                            leader.complete(Ok(Token::new(number, &tally))).value
+                        }
+                        Joined::Follower(follower) => match follower.wait_blocking() {
+                            Ok(Turn::Landed(outcome)) => outcome.value,
+                            other => panic!("the flight lands: {other:?}"),
+                        },
+                    };
+                    value.map_or(0, |token| token.number())
+                });
+                Self::Thread(gate, thread)
+            }
+        }
+    }
+
+    /// Waits until the work has begun.
+    fn has_begun(&self) {
+        match self {
+            Self::Call(caller) => caller.has_begun(),
+            Self::Thread(..) => {}
+            Self::Spawned(spawned) => spawned.has_begun(),
+            Self::Batch(batch) => batch.has_begun(),
+        }
+    }
+
+    /// Lets the work end and waits for the number of the value.
+    fn number(self) -> u32 {
+        match self {
+            Self::Call(caller) => caller.number(),
+            Self::Thread(gate, thread) => {
+                gate.open();
+                thread.join().expect("the thread was served")
+            }
+            Self::Spawned(spawned) => spawned.number(),
+            Self::Batch(batch) => batch.numbers()[0].1,
+        }
+    }
+}
+
+fn join(group: &Shared, key: &str) -> Joined<Shared> {
     singleflight_core::Group::join_owned(Arc::clone(group), key).expect("nothing is refused")
 }

@@ -146,6 +146,7 @@ macro_rules! conformance_complete {
                 keys_handed_over_to_a_batch_are_loaded_by_it,
                 overlapping_batches_do_not_wait_for_each_other,
                 batches_share_flights_with_every_entry_point,
+                every_kind_of_caller_joins_every_other,
             }
             limits {
                 a_deadline_ends_the_wait_and_not_the_flight,

@@ -243,7 +243,9 @@ impl<G: Handle> Leader<G> {
         payload.resume()
     }
 
-    #[inline]
+    /// Out of line, so that what drops a leader that has ended is small.
+    #[cold]
+    #[inline(never)]
     fn abandon(&mut self) {
         if let Some(id) = self.id.take() {
             self.group.abandon(self.hash, id);
@@ -254,7 +256,9 @@ impl<G: Handle> Leader<G> {
 impl<G: Handle> Drop for Leader<G> {
     #[inline]
     fn drop(&mut self) {
-        self.abandon();
+        if self.id.is_some() {
+            self.abandon();
+        }
     }
 }
 
