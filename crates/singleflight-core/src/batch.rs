@@ -24,7 +24,7 @@ use crate::answers::Answers;
 use crate::error::CallError;
 use crate::follower::{Follower, Turn};
 use crate::group::Group;
-use crate::inside;
+use crate::inside::{self, InsideMore};
 use crate::join::Joined;
 use crate::leader::{Leader, Running};
 use crate::outcome::Outcome;
@@ -199,17 +199,6 @@ where
     }
 }
 
-/// A thread is inside the work of a batch until this is dropped.
-struct Entered<'a>(Option<Running<'a>>);
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        // Left first.
-        self.0 = None;
-        inside::leave_far();
-    }
-}
-
 /// A batch under way.
 struct Batch<'a, K, V, S, W> {
     group: &'a Group<K, V, S>,
@@ -279,17 +268,14 @@ where
     }
 
     /// Enters the work of every claimed key at once.
-    fn enter(&self, claimed: &[usize]) -> Entered<'_> {
-        let mut first: Option<Running<'_>> = None;
-        for at in claimed {
-            if let Place::Leading(leader) = &self.places[*at].1 {
-                match &first {
-                    None => first = Some(leader.enter()),
-                    Some(first) => first.inside.takes_along(leader.inside()),
-                }
-            }
-        }
-        Entered(first)
+    fn enter(&self, claimed: &[usize]) -> Option<(InsideMore, Running<'_>)> {
+        let mut leaders = claimed.iter().filter_map(|at| match &self.places[*at].1 {
+            Place::Leading(leader) => Some(leader),
+            _ => None,
+        });
+        let first = leaders.next()?;
+        let more = inside::enter_more(leaders.filter_map(Leader::place));
+        Some((more, first.enter()))
     }
 
     /// Lands what the work has loaded. The work's future is gone (P1).

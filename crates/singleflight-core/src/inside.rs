@@ -8,7 +8,7 @@
 //! Without `std` there are no thread-locals, and nothing is noticed; nor under loom, whose
 //! threads share one of the system's.
 
-pub(crate) use imp::{Inside, contains, enter, leave_far};
+pub(crate) use imp::{Inside, InsideMore, contains, enter, enter_more};
 
 #[cfg(all(feature = "std", not(loom)))]
 mod imp {
@@ -17,92 +17,112 @@ mod imp {
 
     use crate::slot::Id;
 
-    /// A flight, told apart in the whole process: its group's address, its hash, by which its
-    /// shard is known, and its id there.
-    type Place = (usize, u64, Option<Id>);
+    /// How deep works nest and are still told apart: what a `u8` can count, so that no bounds
+    /// are checked. Of a deeper nest the outermost works are forgotten.
+    const DEEPEST: usize = 1 << u8::BITS;
 
-    /// How deep works nest before the stack moves to the heap.
-    const SHALLOW: usize = 8;
+    /// A flight, told apart in the whole process: its group's address, its hash, by which its
+    /// shard is known, and its id there. Of a size that is found by a shift.
+    #[repr(align(32))]
+    struct Place {
+        group: Cell<usize>,
+        hash: Cell<u64>,
+        id: Cell<Option<Id>>,
+    }
+
+    impl Place {
+        const fn nowhere() -> Self {
+            Self {
+                group: Cell::new(0),
+                hash: Cell::new(0),
+                id: Cell::new(None),
+            }
+        }
+
+        fn is(&self, group: usize, hash: u64, id: Id) -> bool {
+            self.group.get() == group && self.hash.get() == hash && self.id.get() == Some(id)
+        }
+    }
+
+    /// The works that a thread is inside of. One thread-local, so that its address is taken once.
+    struct Stack {
+        depth: Cell<u8>,
+        places: [Place; DEEPEST],
+    }
 
     std::thread_local! {
-        static DEPTH: Cell<usize> = const { Cell::new(0) };
-        static NEAR: [Cell<Place>; SHALLOW] = const { [const { Cell::new((0, 0, None)) }; SHALLOW] };
-        static FAR: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+        static STACK: Stack = const {
+            Stack {
+                depth: Cell::new(0),
+                places: [const { Place::nowhere() }; DEEPEST],
+            }
+        };
+        /// Of batches: their keys but the first.
+        static MORE: RefCell<Vec<(usize, u64, Id)>> = const { RefCell::new(Vec::new()) };
     }
 
     /// Says that this thread is inside a work, until it is dropped, in the reverse order of
     /// entering.
     #[must_use = "dropping it leaves the work"]
-    pub(crate) struct Inside(usize);
-
-    impl Inside {
-        /// Leaves the other one when this one is left. The other was entered later. Whoever
-        /// does this with many calls `leave_far` afterwards.
-        pub(crate) fn takes_along(&self, later: Self) {
-            debug_assert!(later.0 > self.0, "works are left in reverse");
-            core::mem::forget(later);
-        }
-    }
+    pub(crate) struct Inside(u8);
 
     impl Drop for Inside {
         #[inline]
         fn drop(&mut self) {
-            DEPTH.set(self.0);
+            STACK.with(|stack| stack.depth.set(self.0));
         }
     }
 
     /// Enters the work of a flight.
     #[inline]
     pub(crate) fn enter(group: usize, hash: u64, id: Option<Id>) -> Inside {
-        let place = (group, hash, id);
-        let depth = DEPTH.get();
-        if depth < SHALLOW {
-            NEAR.with(|near| near[depth].set(place));
-        } else {
-            enter_far(depth - SHALLOW, place);
+        STACK.with(|stack| {
+            let depth = stack.depth.get();
+            let place = &stack.places[usize::from(depth)];
+            place.group.set(group);
+            place.hash.set(hash);
+            place.id.set(id);
+            stack.depth.set(depth.wrapping_add(1));
+            Inside(depth)
+        })
+    }
+
+    /// Says that this thread is inside the work of a batch, until it is dropped.
+    #[must_use = "dropping it leaves the work"]
+    pub(crate) struct InsideMore(usize);
+
+    impl Drop for InsideMore {
+        fn drop(&mut self) {
+            // Nothing is noticed while the thread is being torn down.
+            let _torn_down = MORE.try_with(|more| {
+                let mut more = more.borrow_mut();
+                more.truncate(self.0);
+                more.shrink_to(4 * self.0);
+            });
         }
-        DEPTH.set(depth + 1);
-        Inside(depth)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn enter_far(index: usize, place: Place) {
-        // Nothing is noticed while the thread is being torn down.
-        let _torn_down = FAR.try_with(|far| {
-            let mut far = far.borrow_mut();
-            far.truncate(index);
-            far.push(place);
+    /// Enters the work of all these flights at once.
+    pub(crate) fn enter_more(flights: impl Iterator<Item = (usize, u64, Id)>) -> InsideMore {
+        let entered = MORE.try_with(|more| {
+            let before = more.borrow().len();
+            more.borrow_mut().extend(flights);
+            before
         });
-    }
-
-    /// Gives back what a large batch has taken. (A nest of works deeper than eight leaves its
-    /// thread a few words for the next such nest.)
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn leave_far() {
-        let index = DEPTH.get().saturating_sub(SHALLOW);
-        let _torn_down = FAR.try_with(|far| {
-            let mut far = far.borrow_mut();
-            far.truncate(index);
-            far.shrink_to(4 * index);
-        });
+        InsideMore(entered.unwrap_or(0))
     }
 
     /// Whether this thread is inside the work of this flight.
     #[cold]
     pub(crate) fn contains(group: usize, hash: u64, id: Id) -> bool {
-        let (depth, place) = (DEPTH.get(), (group, hash, Some(id)));
-        let near = NEAR.with(|near| near.iter().take(depth).any(|cell| cell.get() == place));
-        near || (depth > SHALLOW
-            && FAR
-                .try_with(|far| {
-                    far.borrow()
-                        .iter()
-                        .take(depth - SHALLOW)
-                        .any(|far| *far == place)
-                })
-                .unwrap_or(false))
+        let stacked = STACK.with(|stack| {
+            let mut inside = stack.places.iter().take(stack.depth.get().into());
+            inside.any(|place| place.is(group, hash, id))
+        });
+        stacked
+            || MORE
+                .try_with(|more| more.borrow().contains(&(group, hash, id)))
+                .unwrap_or(false)
     }
 }
 
@@ -113,20 +133,17 @@ mod imp {
     #[must_use = "dropping it leaves the work"]
     pub(crate) struct Inside;
 
-    impl Inside {
-        #[expect(
-            clippy::unused_self,
-            reason = "the twin of the noticing version has the same signature"
-        )]
-        pub(crate) fn takes_along(&self, _: Self) {}
-    }
-
     #[inline]
     pub(crate) fn enter(_: usize, _: u64, _: Option<Id>) -> Inside {
         Inside
     }
 
-    pub(crate) const fn leave_far() {}
+    #[must_use = "dropping it leaves the work"]
+    pub(crate) struct InsideMore;
+
+    pub(crate) fn enter_more(_: impl Iterator<Item = (usize, u64, Id)>) -> InsideMore {
+        InsideMore
+    }
 
     pub(crate) const fn contains(_: usize, _: u64, _: Id) -> bool {
         false

@@ -49,7 +49,7 @@ pub struct Leader<G: Handle> {
 
 /// A thread is inside the work until this is dropped.
 pub(crate) struct Running<'a> {
-    pub(crate) inside: Inside,
+    _inside: Inside,
     _entered: Entered<'a>,
 }
 
@@ -204,17 +204,16 @@ impl<G: Handle> Leader<G> {
         }
     }
 
-    /// Notes that this thread is inside the work, and nothing else.
-    #[inline]
-    pub(crate) fn inside(&self) -> Inside {
-        inside::enter(self.group.address(), self.hash, self.id)
+    /// Returns what tells its flight apart in the whole process, unless that has ended.
+    pub(crate) fn place(&self) -> Option<(usize, u64, Id)> {
+        Some((self.group.address(), self.hash, self.id?))
     }
 
     /// Enters the work, so that calls from inside it are known for what they are.
     #[inline]
     pub(crate) fn enter(&self) -> Running<'_> {
         Running {
-            inside: self.inside(),
+            _inside: inside::enter(self.group.address(), self.hash, self.id),
             _entered: self.span.enter(),
         }
     }
