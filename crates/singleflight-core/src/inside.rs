@@ -17,44 +17,28 @@ mod imp {
 
     use crate::slot::Id;
 
-    /// How deep works nest and are still told apart: what a `u8` can count, so that no bounds
-    /// are checked. Of a deeper nest the outermost works are forgotten.
-    const DEEPEST: usize = 1 << u8::BITS;
+    /// How many words a place takes: its group's address, its hash, by which its shard is
+    /// known, and its id there tell a flight apart in the whole process. The fourth is unused:
+    /// it makes the depth wrap where a place begins.
+    const PLACE: u8 = 4;
 
-    /// A flight, told apart in the whole process: its group's address, its hash, by which its
-    /// shard is known, and its id there. Of a size that is found by a shift.
-    #[repr(align(32))]
-    struct Place {
-        group: Cell<usize>,
-        hash: Cell<u64>,
-        id: Cell<Option<Id>>,
-    }
-
-    impl Place {
-        const fn nowhere() -> Self {
-            Self {
-                group: Cell::new(0),
-                hash: Cell::new(0),
-                id: Cell::new(None),
-            }
-        }
-
-        fn is(&self, group: usize, hash: u64, id: Id) -> bool {
-            self.group.get() == group && self.hash.get() == hash && self.id.get() == Some(id)
-        }
-    }
+    /// As many words as a `u8` can name, and the rest of a place that begins at the last: no
+    /// bounds are checked. So works nest 64 deep and are told apart; of a deeper nest the
+    /// outermost are forgotten.
+    const WORDS: usize = (1 << u8::BITS) + PLACE as usize;
 
     /// The works that a thread is inside of. One thread-local, so that its address is taken once.
     struct Stack {
+        /// In words.
         depth: Cell<u8>,
-        places: [Place; DEEPEST],
+        words: [Cell<u64>; WORDS],
     }
 
     std::thread_local! {
         static STACK: Stack = const {
             Stack {
                 depth: Cell::new(0),
-                places: [const { Place::nowhere() }; DEEPEST],
+                words: [const { Cell::new(0) }; WORDS],
             }
         };
         /// Of batches: their keys but the first.
@@ -78,11 +62,11 @@ mod imp {
     pub(crate) fn enter(group: usize, hash: u64, id: Option<Id>) -> Inside {
         STACK.with(|stack| {
             let depth = stack.depth.get();
-            let place = &stack.places[usize::from(depth)];
-            place.group.set(group);
-            place.hash.set(hash);
-            place.id.set(id);
-            stack.depth.set(depth.wrapping_add(1));
+            let at = usize::from(depth);
+            stack.words[at].set(group as u64);
+            stack.words[at + 1].set(hash);
+            stack.words[at + 2].set(id.map_or(0, Id::number));
+            stack.depth.set(depth.wrapping_add(PLACE));
             Inside(depth)
         })
     }
@@ -115,9 +99,17 @@ mod imp {
     /// Whether this thread is inside the work of this flight.
     #[cold]
     pub(crate) fn contains(group: usize, hash: u64, id: Id) -> bool {
+        let place = [group as u64, hash, id.number()];
         let stacked = STACK.with(|stack| {
-            let mut inside = stack.places.iter().take(stack.depth.get().into());
-            inside.any(|place| place.is(group, hash, id))
+            let depth = usize::from(stack.depth.get());
+            let mut places = stack.words[..depth].chunks_exact(PLACE.into());
+            places.any(|words| {
+                words
+                    .iter()
+                    .map(Cell::get)
+                    .zip(place)
+                    .all(|(one, other)| one == other)
+            })
         });
         stacked
             || MORE

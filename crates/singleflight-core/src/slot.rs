@@ -33,6 +33,13 @@ impl Id {
         id
     }
 
+    /// Returns the id as a number, which is never 0.
+    #[cfg(all(feature = "std", not(loom)))]
+    #[inline]
+    pub(crate) fn number(self) -> u64 {
+        self.0.get()
+    }
+
     /// The lowest id of a flight that starts at `tick`.
     pub(crate) fn floor(tick: u64) -> NonZeroU64 {
         let floor = tick.min(Self::LAST_TICK) << Self::TICK_BIT;
