@@ -32,7 +32,7 @@ struct Slot {
 }
 
 /// The floor: insert, unlock, work, lock, remove.
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn floor(bencher: Bencher<'_, '_>) {
     let (table, hasher) = (Mutex::new(HashTable::new()), DefaultHashBuilder::default());
     bencher.bench_local(|| {
@@ -59,19 +59,19 @@ fn floor(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn lone_blocking(bencher: Bencher<'_, '_>) {
     let group: singleflight_std::Group<u64, u64> = singleflight_std::Group::new();
     bencher.bench_local(|| group.run(black_box(7), || black_box(8)));
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn lone_async(bencher: Bencher<'_, '_>) {
     let group: Group<u64, u64> = Group::new();
     bencher.bench_local(|| ready(group.run(black_box(7), async || black_box(8))));
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 1000)]
 fn lone_async_str_key(bencher: Bencher<'_, '_>) {
     let group: Group<String, u64> = Group::new();
     bencher.bench_local(|| ready(group.run(black_box("a key"), async || black_box(8))));
