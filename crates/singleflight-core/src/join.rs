@@ -122,7 +122,7 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
         match entry {
             Entry::Leader(id) => {
                 // There is nothing to forget: the key stands in the table. Dropping it here
-                // would cost a lone call four instructions all the same.
+                // would cost a lone call instructions all the same.
                 mem::forget(unused);
                 Ok(Joined::Leader(Leader::new(handle, hash, id)))
             }

@@ -91,7 +91,7 @@ pub(crate) enum Departure<K, V> {
 }
 
 /// How many slots stand in front of a shard's table. A group that is used by a few calls
-/// at a time never touches the table, which takes a quarter off the cost of a lone call.
+/// at a time never touches the table.
 const NEAR: usize = 2;
 
 /// A table shrinks only above this capacity, so that a lone call in steady state still
