@@ -21,7 +21,7 @@ pub(crate) struct Step {
     run: fn(&Project) -> Result<(), Stop>,
 }
 
-pub(crate) const STEPS: [Step; 12] = [
+pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "fmt",
         about: "every file is formatted",

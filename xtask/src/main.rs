@@ -24,7 +24,7 @@ struct Command {
     run: fn(&Project, &[String]) -> Result<(), Stop>,
 }
 
-const COMMANDS: [Command; 4] = [
+const COMMANDS: &[Command] = &[
     Command {
         name: "ci",
         takes: "[STEP...]",
@@ -117,19 +117,21 @@ mod tests {
     #[test]
     fn an_unknown_command_is_named_beside_the_known_ones() {
         let stop = dispatch(&words("cii")).expect_err("there is no such command");
-        assert_eq!(
-            stop.to_string(),
-            "unknown command `cii`; there are ci, loom, tidy, toolchain"
+        let text = stop.to_string();
+        assert!(
+            text.starts_with("unknown command `cii`; there are ci, "),
+            "{text}"
         );
+        assert!(text.ends_with(COMMANDS[COMMANDS.len() - 1].name), "{text}");
     }
 
     #[test]
     fn help_names_every_command_and_step() {
         let help = help();
-        for command in &COMMANDS {
+        for command in COMMANDS {
             assert!(help.contains(command.about), "{}", command.name);
         }
-        for step in &ci::STEPS {
+        for step in ci::STEPS {
             assert!(help.contains(step.about), "{}", step.name);
         }
         assert!(dispatch(&words("ci --help")).is_ok());
