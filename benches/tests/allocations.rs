@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use singleflight_core::{Group, Joined, Turn};
+use singleflight_core::{Builder, Group, Joined, Turn};
 
 /// Counts the allocations of each thread, and what is live.
 struct Counting;
@@ -109,6 +109,49 @@ fn a_call_beside_many_others_allocates_nothing_in_steady_state() {
     let (count, ()) = counted(round);
     assert_eq!(count, 0, "for 1,000 calls beside 1,000 flights");
     drop(held);
+    assert_eq!(group.in_flight(), 0);
+}
+
+#[test]
+fn a_group_with_a_fixed_capacity_allocates_nothing_after_it_is_built() {
+    const FLIGHTS: usize = 50;
+    let group: Group<u64, u64> = Builder::new().fixed_capacity(FLIGHTS).build();
+    let mut leaders = Vec::with_capacity(FLIGHTS);
+    let mut followers = Vec::with_capacity(2 * FLIGHTS);
+    let (count, ()) = counted(|| {
+        // Keys never come again, so every place in the table is left and taken many times.
+        for key in 0..1000 * FLIGHTS as u64 {
+            let Ok(Joined::Leader(leader)) = group.join(key) else {
+                panic!("{key} leads");
+            };
+            leaders.push((key, leader));
+            for _ in 0..2 {
+                let Ok(Joined::Follower(follower)) = group.join(key) else {
+                    panic!("{key} is followed");
+                };
+                followers.push(follower);
+            }
+            if leaders.len() < FLIGHTS {
+                continue;
+            }
+            assert!(group.join(u64::MAX).is_err(), "the group is full");
+            for (key, leader) in leaders.drain(..) {
+                if key % 3 == 0 {
+                    drop(leader);
+                } else {
+                    assert_eq!(leader.complete(key).followers, 2);
+                }
+            }
+            for follower in followers.drain(..) {
+                match ready(follower.wait()) {
+                    Ok(Turn::Lead(leader)) => drop(leader.complete(1)),
+                    Ok(Turn::Landed(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    });
+    assert_eq!(count, 0, "for {} flights", 1000 * FLIGHTS);
     assert_eq!(group.in_flight(), 0);
 }
 

@@ -35,24 +35,33 @@ pub struct Builder<S = DefaultHashBuilder> {
     pub(crate) max_failures: u32,
     pub(crate) clock: Option<fn() -> u64>,
     pub(crate) max_age: u64,
+    /// Of flights; the largest number stands for none.
+    pub(crate) capacity: usize,
 }
 
 impl Builder {
     /// Starts from the defaults.
     pub fn new() -> Self {
-        Self {
-            hasher: DefaultHashBuilder::default(),
-            shards: DEFAULT_SHARDS,
-            panic_policy: PanicPolicy::default(),
-            max_followers: u32::MAX,
-            max_failures: u32::MAX,
-            clock: None,
-            max_age: u64::MAX,
-        }
+        Self::with_hasher(DefaultHashBuilder::default())
     }
 }
 
 impl<S> Builder<S> {
+    /// Starts from the defaults, but for the [hash builder](Self::hasher). With the settings
+    /// below and [`build_const`](Self::build_const) it makes a group in a constant expression.
+    pub const fn with_hasher(hasher: S) -> Self {
+        Self {
+            hasher,
+            shards: DEFAULT_SHARDS,
+            panic_policy: PanicPolicy::Share,
+            max_followers: u32::MAX,
+            max_failures: u32::MAX,
+            clock: None,
+            max_age: u64::MAX,
+            capacity: usize::MAX,
+        }
+    }
+
     /// Sets the hash builder.
     ///
     /// The shard is chosen by bits 41 to 56 of the hash and hashbrown uses the lowest and
@@ -67,6 +76,7 @@ impl<S> Builder<S> {
             max_failures: self.max_failures,
             clock: self.clock,
             max_age: self.max_age,
+            capacity: self.capacity,
         }
     }
 
@@ -74,20 +84,24 @@ impl<S> Builder<S> {
     ///
     /// It is rounded up to a power of two and kept within 1 and 65,536. The default is 16
     /// with the feature `std`, on which threads block one another, and 1 without.
-    pub fn shards(mut self, shards: usize) -> Self {
-        self.shards = shards.clamp(1, MOST_SHARDS).next_power_of_two();
+    pub const fn shards(mut self, shards: usize) -> Self {
+        self.shards = if shards < MOST_SHARDS {
+            shards.next_power_of_two()
+        } else {
+            MOST_SHARDS
+        };
         self
     }
 
     /// Sets what a panic in the work does to the followers.
-    pub fn panic_policy(mut self, policy: PanicPolicy) -> Self {
+    pub const fn panic_policy(mut self, policy: PanicPolicy) -> Self {
         self.panic_policy = policy;
         self
     }
 
     /// Sets how many followers one flight may have. A call beyond that is refused at once
     /// with [`TooManyFollowers`](crate::CallError::TooManyFollowers). No limit by default.
-    pub fn max_followers(mut self, most: u32) -> Self {
+    pub const fn max_followers(mut self, most: u32) -> Self {
         self.max_followers = most;
         self
     }
@@ -95,9 +109,30 @@ impl<S> Builder<S> {
     /// Sets after how many failed works in a row the error of a `try_run` is shared with
     /// those who wait, rather than kept while the next one tries. At least 1, which is what
     /// `run` does. No limit by default.
-    pub fn max_failures(mut self, most: u32) -> Self {
-        self.max_failures = most.max(1);
+    pub const fn max_failures(mut self, most: u32) -> Self {
+        self.max_failures = if most == 0 { 1 } else { most };
         self
+    }
+
+    /// Sets how many flights the group has places for, at least 2. Their storage is taken
+    /// when the group is built and none later: keys, what the followers of a flight share,
+    /// where they sleep. Without one, the default, the group grows and shrinks with its use.
+    ///
+    /// A call that finds no room is refused at once with [`Full`](crate::CallError::Full): it
+    /// would start one flight too many, or be the first follower of a flight while followers of
+    /// as many flights, ended ones included, have not taken their share yet. Such a group has
+    /// one shard, whatever [`shards`](Self::shards) says.
+    ///
+    /// What callers bring, they still allocate: an owned key made from a borrow, a clone of the
+    /// value. So do [`Group::flights`](crate::Group::flights), batches, spawned calls, the
+    /// message of a panic, and a thread that blocks for the first time.
+    pub const fn fixed_capacity(mut self, flights: usize) -> Self {
+        self.capacity = flights;
+        self
+    }
+
+    pub(crate) const fn is_fixed(&self) -> bool {
+        self.capacity != usize::MAX
     }
 
     /// Gives the group a clock, so that [`Group::flights`](crate::Group::flights) tells ages.
@@ -107,7 +142,7 @@ impl<S> Builder<S> {
     /// 2^43 of them are told apart (278 years of milliseconds), and fine enough that fewer than
     /// 500,000 flights start in one tick and shard, since more look younger than they are and
     /// outlive their age limit. Front ends have one: `milliseconds`.
-    pub fn clock(mut self, now: fn() -> u64) -> Self {
+    pub const fn clock(mut self, now: fn() -> u64) -> Self {
         self.clock = Some(now);
         self
     }
@@ -118,7 +153,7 @@ impl<S> Builder<S> {
     /// than this, and a group of works that hang fills up with them.
     ///
     /// [`clock`](Self::clock) says what `now` must be.
-    pub fn max_age(mut self, ticks: u64, now: fn() -> u64) -> Self {
+    pub const fn max_age(mut self, ticks: u64, now: fn() -> u64) -> Self {
         self.max_age = ticks;
         self.clock(now)
     }

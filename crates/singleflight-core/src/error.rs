@@ -64,6 +64,9 @@ pub enum CallError {
     /// The call's task could not be started: there is no runtime here, or the system has no
     /// thread left. Nothing stays registered.
     NotSpawned,
+    /// The group has a fixed capacity ([`Builder::fixed_capacity`](crate::Builder::fixed_capacity)),
+    /// and no room for one more flight, or for the followers of one more. Nothing was registered.
+    Full,
     /// The flight has as many followers as the group allows
     /// ([`Builder::max_followers`](crate::Builder::max_followers)). Nothing was
     /// registered; the flight goes on without this call.
@@ -96,6 +99,7 @@ impl fmt::Display for CallError {
             Self::Closed => f.write_str("the group is closed"),
             Self::TimedOut => f.write_str("the deadline of the call came before its value"),
             Self::NotSpawned => f.write_str("the task of the call could not be started"),
+            Self::Full => f.write_str("the group has no room for one more flight"),
             Self::TooManyFollowers => {
                 f.write_str("the flight has as many followers as the group allows")
             }
@@ -138,6 +142,7 @@ mod tests {
             CallError::Closed,
             CallError::TimedOut,
             CallError::NotSpawned,
+            CallError::Full,
             CallError::TooManyFollowers,
         ] {
             assert!(error.source().is_none());

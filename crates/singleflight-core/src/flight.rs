@@ -15,17 +15,18 @@
 //! - `landing`: whoever took the slot out of the table, once. Removal is by identity and
 //!   under the lock, so there is exactly one such writer.
 
+use core::mem;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::error::CallError;
 use crate::outcome::{Outcome, Role};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, Guarded, WriteOnce, seeded};
+use crate::sync::{Guarded, WriteOnce, seeded};
 use crate::trace::Link;
 use crate::wait::Signal;
 
 /// What a flight ended with.
-struct Landing<V> {
+pub(crate) struct Landing<V> {
     result: Result<V, CallError>,
     /// How many followers there were when the slot left the table.
     followers: usize,
@@ -75,6 +76,25 @@ impl<V> Flight<V> {
             failures: Guarded::new(),
             leader_listens: Guarded::new(),
         }
+    }
+
+    // ---- by its last holder ----
+
+    /// Makes it as new, but for the storage that its signal has. Returns what was in it.
+    pub(crate) fn reset(&mut self) -> Option<Landing<V>> {
+        let signal = mem::replace(&mut self.signal, Signal::new());
+        let used = mem::replace(
+            self,
+            Self {
+                signal,
+                ..Self::new()
+            },
+        );
+        used.into_landing()
+    }
+
+    pub(crate) fn into_landing(self) -> Option<Landing<V>> {
+        self.landing.into_inner()
     }
 
     // ---- under the lock of the slot's shard ----
@@ -191,28 +211,23 @@ impl<V> Flight<V> {
         }
     }
 
-    /// Takes one caller's share of the result of a landed flight: a clone, or the value
-    /// itself if this caller is the last to hold the flight.
-    ///
-    /// The clone is made without any lock and after the flight has landed, so a `Clone`
-    /// that panics costs its own caller the value and nobody else.
-    pub(crate) fn share(flight: Arc<Self>, role: Role) -> Result<Outcome<V>, CallError>
+    /// Returns a copy of what it ended with.
+    pub(crate) fn copy_landing(&self) -> Option<Landing<V>>
     where
         V: Clone,
     {
-        let landing = match Arc::try_unwrap(flight) {
-            Ok(flight) => flight.landing.into_inner(),
-            Err(flight) => flight.landing.with(Landing::clone),
-        };
-        let Landing {
-            result,
-            followers,
-            link,
-        } = landing.expect("only a landed flight is shared out");
+        self.landing.with(Landing::clone)
+    }
+}
+
+impl<V> Landing<V> {
+    pub(crate) fn into_outcome(self, role: Role) -> Result<Outcome<V>, CallError> {
         if role == Role::Follower {
-            link.follow();
+            self.link.follow();
         }
-        result.map(|value| Outcome::new(value, role, followers))
+        let followers = self.followers;
+        self.result
+            .map(|value| Outcome::new(value, role, followers))
     }
 }
 

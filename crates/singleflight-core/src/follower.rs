@@ -5,13 +5,13 @@ use core::fmt;
 use std::time::Instant;
 
 use crate::error::CallError;
-use crate::flight::{Flight, Party};
+use crate::flight::Party;
 use crate::group::Handle;
 use crate::inside;
 use crate::leader::Leader;
 use crate::outcome::{Outcome, Role};
+use crate::shared::Shared;
 use crate::slot::Id;
-use crate::sync::Arc;
 
 /// A caller that waits for a flight and has work of its own: if the leader is lost, it may
 /// become the leader.
@@ -77,7 +77,7 @@ struct Seat<G: Handle> {
 
 struct Place<G: Handle> {
     group: G,
-    flight: Arc<Flight<G::Value>>,
+    flight: Shared<G::Value>,
     hash: u64,
     id: Id,
     party: Party,
@@ -95,7 +95,7 @@ pub(crate) enum Sight {
 }
 
 impl<G: Handle> Follower<G> {
-    pub(crate) fn new(group: G, hash: u64, id: Id, flight: Arc<Flight<G::Value>>) -> Self {
+    pub(crate) fn new(group: G, hash: u64, id: Id, flight: Shared<G::Value>) -> Self {
         let place = Place {
             group,
             flight,
@@ -203,7 +203,7 @@ impl<G: Handle> Follower<G> {
         G: Clone,
     {
         let place = self.seat.place();
-        let flight = Arc::clone(&place.flight);
+        let flight = place.flight.clone();
         // If the flight has left the table, its result is there or on its way.
         place.group.watch(place.hash, place.id);
         Watcher::new(place.group.clone(), place.hash, place.id, flight)
@@ -235,7 +235,7 @@ impl<G: Handle> Follower<G> {
 
 impl<G: Handle> Watcher<G> {
     /// The watcher that a spawned call's handle is. It is registered already.
-    pub(crate) fn new(group: G, hash: u64, id: Id, flight: Arc<Flight<G::Value>>) -> Self {
+    pub(crate) fn new(group: G, hash: u64, id: Id, flight: Shared<G::Value>) -> Self {
         let place = Place {
             group,
             flight,
@@ -249,7 +249,7 @@ impl<G: Handle> Watcher<G> {
     }
 
     /// The flight that it watches.
-    pub(crate) fn flight(&self) -> &Arc<Flight<G::Value>> {
+    pub(crate) fn flight(&self) -> &Shared<G::Value> {
         &self.seat.place().flight
     }
 
@@ -407,7 +407,7 @@ impl<G: Handle> Seat<G> {
         G::Value: Clone,
     {
         let place = self.place.take().expect("a follower concludes once");
-        Flight::share(place.flight, Role::Follower)
+        place.flight.share(Role::Follower)
     }
 }
 

@@ -9,15 +9,16 @@ use core::ops::Deref;
 
 use crate::builder::Builder;
 use crate::error::{CallError, LeaderPanicked};
-use crate::flight::{Flight, Party};
+use crate::flight::Party;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::Key;
 use crate::outcome::{Outcome, Role};
 use crate::policy::PanicPolicy;
-use crate::shard::{Departure, Entry, Shard, Terms};
+use crate::shard::{Departure, Entry, Shard, Storage, Terms};
+use crate::shared::Shared;
 use crate::slot::{Id, Slot};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, seeded};
+use crate::sync::{const_fn, seeded};
 use crate::trace::{FlightSpan, Link};
 use crate::wait::Signal;
 
@@ -61,12 +62,7 @@ pub struct Group<K, V, S = DefaultHashBuilder> {
     first: Shard<K, V>,
     /// The others. Their number is one less than a power of two: it is the mask.
     others: Vec<Shard<K, V>>,
-    hasher: S,
-    panic_policy: PanicPolicy,
-    max_followers: u32,
-    max_failures: u32,
-    clock: Option<fn() -> u64>,
-    max_age: u64,
+    settings: Builder<S>,
     /// Set by `close`, after which an ended flight may be the last.
     pub(crate) closing: AtomicBool,
     /// Where those sleep who wait for the last flight to end.
@@ -112,12 +108,22 @@ impl<K, V, S> Group<K, V, S> {
 
     /// Returns what a panic in the work does to the followers.
     pub fn panic_policy(&self) -> PanicPolicy {
-        self.panic_policy
+        self.settings.panic_policy
     }
 
     /// Returns the hash builder.
     pub fn hasher(&self) -> &S {
-        &self.hasher
+        &self.settings.hasher
+    }
+
+    /// Takes the storage of a group with a [fixed capacity](Builder::fixed_capacity) that was
+    /// made by [`Builder::build_const`]; until then the group has two places and its flights
+    /// have no followers. It allocates, once; for other groups, and later, it does nothing.
+    pub fn prepare(&self) {
+        if self.settings.is_fixed() {
+            let storage = Storage::new(self.settings.capacity);
+            drop(self.first.with(|table| table.furnish(storage)));
+        }
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Shard<K, V>> {
@@ -127,7 +133,7 @@ impl<K, V, S> Group<K, V, S> {
     /// What a call of now is held to.
     #[inline]
     fn terms(&self, origin: Origin) -> Terms {
-        let (floor, horizon) = match self.clock {
+        let (floor, horizon) = match self.settings.clock {
             None => (NonZeroU64::MIN, NonZeroU64::MIN),
             Some(now) => self.moment(now),
         };
@@ -139,7 +145,7 @@ impl<K, V, S> Group<K, V, S> {
             },
             floor,
             horizon,
-            most: self.max_followers,
+            most: self.settings.max_followers,
         }
     }
 
@@ -153,18 +159,20 @@ impl<K, V, S> Group<K, V, S> {
     #[inline(never)]
     fn moment(&self, now: fn() -> u64) -> (NonZeroU64, NonZeroU64) {
         let now = now();
-        let oldest = now.saturating_sub(self.max_age);
+        let oldest = now.saturating_sub(self.settings.max_age);
         (Id::floor(now), Id::floor(oldest))
     }
 
     /// The lowest id that a flight can have and not be too old to be joined.
     pub(crate) fn horizon(&self) -> NonZeroU64 {
-        self.clock.map_or(NonZeroU64::MIN, |now| self.moment(now).1)
+        self.settings
+            .clock
+            .map_or(NonZeroU64::MIN, |now| self.moment(now).1)
     }
 
     /// The time, if the group has a clock.
     pub(crate) fn now(&self) -> Option<u64> {
-        self.clock.map(|now| now())
+        self.settings.clock.map(|now| now())
     }
 
     #[inline]
@@ -183,12 +191,12 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     where
         K: core::hash::Hash,
     {
-        self.hasher.hash_one(key)
+        self.settings.hasher.hash_one(key)
     }
 
     #[inline]
     pub(crate) fn hash<Q: Key<K, M>, M>(&self, key: &Q) -> u64 {
-        let mut state = self.hasher.build_hasher();
+        let mut state = self.settings.hasher.build_hasher();
         key.hash_into(&mut state);
         state.finish()
     }
@@ -223,10 +231,7 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
             let named = &key;
             match table.follow(hash, move |known| named.as_ref() == Some(known), &terms) {
                 Some(entry) => entry,
-                None => match key.take() {
-                    Some(key) => Entry::Leader(table.lead(hash, key, &terms)),
-                    None => unreachable!("the key was made a line ago"),
-                },
+                None => table.lead(hash, &mut key, &terms),
             }
         });
         (hash, entry, key)
@@ -247,10 +252,7 @@ impl<K, V, S> Group<K, V, S> {
     {
         // P2: leaves the table before the result is handed out.
         let slot = self.shard(hash).with(|table| table.land(hash, id));
-        if let Some(Slot {
-            shared: Some(_), ..
-        }) = slot
-        {
+        if slot.as_ref().is_some_and(|slot| slot.shared.is_some()) {
             return self.land_shared(slot, value, span);
         }
         // P7: nobody came. The value is not touched, the key is dropped here.
@@ -265,9 +267,9 @@ impl<K, V, S> Group<K, V, S> {
         V: Clone,
     {
         match self.give(&mut slot, value, span) {
-            Ok(flight) => {
-                Flight::share(flight, Role::Leader).expect("this flight landed with a value")
-            }
+            Ok(flight) => flight
+                .share(Role::Leader)
+                .expect("this flight landed with a value"),
             Err(value) => Outcome::new(value, Role::Leader, 0),
         }
     }
@@ -286,9 +288,9 @@ impl<K, V, S> Group<K, V, S> {
         slot: &mut Option<Slot<K, V>>,
         value: V,
         span: &FlightSpan,
-    ) -> Result<Arc<Flight<V>>, V> {
-        match slot.as_mut().and_then(|slot| slot.shared.take()) {
-            Some(flight) if flight.is_awaited() => {
+    ) -> Result<Shared<V>, V> {
+        match slot.as_mut().map(|slot| slot.shared.take()) {
+            Some(flight) if flight.is_some() && flight.is_awaited() => {
                 flight.land(Ok(value), span.link());
                 self.ended();
                 span.landed(flight.followers() as usize);
@@ -305,7 +307,7 @@ impl<K, V, S> Group<K, V, S> {
     #[cold]
     pub(crate) fn land_panicked(&self, hash: u64, id: Id, message: &str, span: &FlightSpan) {
         let error = || LeaderPanicked::new(message).into();
-        match self.panic_policy {
+        match self.settings.panic_policy {
             PanicPolicy::Share => {
                 let slot = self.shard(hash).with(|table| table.land_panicked(hash, id));
                 if let Some(slot) = slot {
@@ -328,7 +330,7 @@ impl<K, V, S> Group<K, V, S> {
     where
         V: Clone,
     {
-        let most = self.max_failures;
+        let most = self.settings.max_failures;
         match self.shard(hash).with(|table| table.fail(hash, id, most)) {
             Departure::Failed(slot) => self.land_shared(Some(slot), value, span),
             departure => {
@@ -376,7 +378,7 @@ impl<K, V, S> Group<K, V, S> {
     }
 
     /// Registers the handle of a spawned call in a flight that may have ended.
-    pub(crate) fn watch(&self, hash: u64, id: Id) -> Option<Arc<Flight<V>>> {
+    pub(crate) fn watch(&self, hash: u64, id: Id) -> Option<Shared<V>> {
         self.shard(hash).with(|table| table.watch(hash, id))
     }
 
@@ -419,7 +421,7 @@ impl<K, V, S> Group<K, V, S> {
         reason = "the slot ends here, and its key is dropped without the lock"
     )]
     fn settle(&self, slot: Slot<K, V>, error: impl FnOnce() -> CallError, link: Link) {
-        if let Some(flight) = &slot.shared {
+        if let Some(flight) = slot.shared.flight() {
             if flight.is_awaited() && !seeded("end-without-settling") {
                 flight.land(Err(error()), link);
             }
@@ -429,20 +431,45 @@ impl<K, V, S> Group<K, V, S> {
 }
 
 impl<S> Builder<S> {
-    /// Makes the group.
+    /// Makes the group. A fixed capacity is taken now.
     #[must_use = "a group coalesces nothing until it is used"]
     pub fn build<K, V>(self) -> Group<K, V, S> {
-        Group {
-            first: Shard::new(),
-            others: (1..self.shards).map(|_| Shard::new()).collect(),
-            hasher: self.hasher,
-            panic_policy: self.panic_policy,
-            max_followers: self.max_followers,
-            max_failures: self.max_failures,
-            clock: self.clock,
-            max_age: self.max_age,
-            closing: AtomicBool::new(false),
-            drained: Signal::new(),
+        let mut group = self.build_const();
+        if !group.settings.is_fixed() {
+            let others = 1..group.settings.shards;
+            group.others = others.map(|_| Shard::new(false)).collect();
+        }
+        group.prepare();
+        group
+    }
+
+    const_fn! {
+        /// Makes the group in a constant expression, for a `static`. It has one shard, whatever
+        /// [`shards`](Self::shards) says, and allocates nothing: a group with a
+        /// [fixed capacity](Self::fixed_capacity) takes it when [`Group::prepare`] is called.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use singleflight_core::{Builder, Group, Joined, SeededHashBuilder};
+        ///
+        /// static READINGS: Group<u8, u16, SeededHashBuilder> =
+        ///     Builder::with_hasher(SeededHashBuilder::new(7)).fixed_capacity(4).build_const();
+        ///
+        /// READINGS.prepare();
+        /// let Joined::Leader(leader) = READINGS.join(1)? else { unreachable!("nobody else is here") };
+    /// assert_eq!(leader.complete(42).value, 42);
+        /// # Ok::<_, singleflight_core::CallError>(())
+        /// ```
+        #[must_use = "a group coalesces nothing until it is used"]
+        pub const fn build_const<K, V>(self) -> Group<K, V, S> {
+            Group {
+                first: Shard::new(self.is_fixed()),
+                others: Vec::new(),
+                settings: self,
+                closing: AtomicBool::new(false),
+                drained: Signal::new(),
+            }
         }
     }
 }
@@ -457,8 +484,8 @@ impl<K, V, S> fmt::Debug for Group<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group")
             .field("shards", &self.shards())
-            .field("panic_policy", &self.panic_policy)
-            .field("max_followers", &self.max_followers)
+            .field("panic_policy", &self.settings.panic_policy)
+            .field("max_followers", &self.settings.max_followers)
             .finish_non_exhaustive()
     }
 }

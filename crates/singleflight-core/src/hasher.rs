@@ -1,20 +1,45 @@
-//! The hasher that a group has unless another is given.
+//! The hasher that a group has unless another is given, seeded by chance or by the caller.
 
 use core::fmt;
 use core::hash::{BuildHasher, Hasher};
 
+use foldhash::fast::{FixedState, FoldHasher, RandomState};
+
 /// The default hash builder of a group: fast, and seeded anew for each group.
 ///
-/// It is hashbrown's default (foldhash), under a name of ours so that a new hashbrown is
-/// no breaking change here. An attacker who does not see hash values or timings cannot
+/// It is foldhash, as in hashbrown, under a name of ours so that a new version of it is no
+/// breaking change here. An attacker who does not see hash values or timings cannot
 /// aim for collisions; it is not a cryptographic hash. Where keys come from the network
 /// and that is not enough, give `std::hash::RandomState` (`SipHash`) to
 /// [`Group::with_hasher`](crate::Group::with_hasher).
 ///
 /// Without an operating system the seed has little to draw on (addresses); there, give a
-/// builder that is seeded from the device's own randomness if keys are hostile.
+/// [`SeededHashBuilder`] that is seeded from the device's own randomness if keys are hostile.
 #[derive(Clone, Default)]
-pub struct DefaultHashBuilder(hashbrown::DefaultHashBuilder);
+pub struct DefaultHashBuilder(RandomState);
+
+/// The [default hash builder](DefaultHashBuilder), seeded by the caller: in a constant, from
+/// a device's randomness, or the same in every run of a test.
+///
+/// # Examples
+///
+/// ```
+/// use core::hash::BuildHasher;
+/// use singleflight_core::SeededHashBuilder;
+///
+/// let hash = |seed| SeededHashBuilder::new(seed).hash_one("key");
+/// assert_eq!(hash(1), hash(1));
+/// assert_ne!(hash(1), hash(2));
+/// ```
+#[derive(Clone)]
+pub struct SeededHashBuilder(FixedState);
+
+impl SeededHashBuilder {
+    /// Makes a builder with this seed.
+    pub const fn new(seed: u64) -> Self {
+        Self(FixedState::with_seed(seed))
+    }
+}
 
 impl BuildHasher for DefaultHashBuilder {
     type Hasher = DefaultHasher;
@@ -31,9 +56,24 @@ impl fmt::Debug for DefaultHashBuilder {
     }
 }
 
-/// The hasher that [`DefaultHashBuilder`] builds.
+impl BuildHasher for SeededHashBuilder {
+    type Hasher = DefaultHasher;
+
+    #[inline]
+    fn build_hasher(&self) -> DefaultHasher {
+        DefaultHasher(self.0.build_hasher())
+    }
+}
+
+impl fmt::Debug for SeededHashBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SeededHashBuilder").finish_non_exhaustive()
+    }
+}
+
+/// The hasher that [`DefaultHashBuilder`] and [`SeededHashBuilder`] build.
 #[derive(Clone)]
-pub struct DefaultHasher(hashbrown::DefaultHasher);
+pub struct DefaultHasher(FoldHasher<'static>);
 
 /// Forwards each integer width, so that an integer key takes the short way.
 macro_rules! forward {

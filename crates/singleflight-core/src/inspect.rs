@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::hash::BuildHasher;
 
+use crate::flight::Flight;
 use crate::group::Group;
 use crate::key::Key;
 use crate::listing::FlightInfo;
@@ -40,10 +41,7 @@ impl<K, V, S> Group<K, V, S> {
                     Some(FlightInfo {
                         key: slot.share_key()?,
                         followers: slot.followers() as usize,
-                        vacant: slot
-                            .shared
-                            .as_ref()
-                            .is_some_and(|flight| flight.is_vacant()),
+                        vacant: slot.shared.flight().is_some_and(Flight::is_vacant),
                         forgotten: slot.is_forgotten(),
                         age: now.map(|now| now.saturating_sub(slot.id().tick())),
                     })

@@ -25,12 +25,13 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use hashbrown::HashTable;
 
-use crate::error::CallError;
 use crate::flight::{Flight, Party};
 use crate::inside;
+use crate::refusal::Refusal;
+use crate::shared::{Shared, Spares, Stock};
 use crate::slot::{Id, Slot};
 use crate::stats::Stats;
-use crate::sync::{Arc, Mutex, seeded};
+use crate::sync::{Arc, Mutex, const_fn, seeded};
 
 /// What a call became when it came.
 pub(crate) enum Entry<V> {
@@ -39,28 +40,9 @@ pub(crate) enum Entry<V> {
     /// It leads a flight that was vacant.
     Claimant(Id),
     /// It follows.
-    Follower(Id, Arc<Flight<V>>),
+    Follower(Id, Shared<V>),
     /// It may neither lead nor follow.
     Refused(Refusal),
-}
-
-/// Why a call may neither lead nor follow. As small as can be: a lone call carries the
-/// possibility about.
-#[derive(Clone, Copy)]
-pub(crate) enum Refusal {
-    Closed,
-    Reentrant,
-    TooManyFollowers,
-}
-
-impl From<Refusal> for CallError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Closed => Self::Closed,
-            Refusal::Reentrant => Self::Reentrant,
-            Refusal::TooManyFollowers => Self::TooManyFollowers,
-        }
-    }
 }
 
 /// What a call is held to when it comes.
@@ -81,13 +63,13 @@ pub(crate) enum Departure<K, V> {
     /// Nothing: others carry on.
     Quiet,
     /// The flight was vacated: wake those who could claim it.
-    Vacant(Arc<Flight<V>>),
+    Vacant(Shared<V>),
     /// The slot was taken out; if anybody still waits, tell them that the leader is lost.
     Ended(Slot<K, V>),
     /// The slot was taken out; those who wait receive the error of the work that failed.
     Failed(Slot<K, V>),
     /// The last follower has left a leader who wants to know: wake it.
-    Deserted(Arc<Flight<V>>),
+    Deserted(Shared<V>),
 }
 
 /// How many slots stand in front of a shard's table. A group that is used by a few calls
@@ -105,6 +87,34 @@ pub(crate) struct Table<K, V> {
     next: Id,
     closed: bool,
     stats: Stats,
+    /// How many flights `far` may hold.
+    room: usize,
+    stock: Stock<V>,
+}
+
+/// What stands in a table beside the slots.
+struct Rest<'a, V> {
+    stock: &'a Stock<V>,
+    stats: &'a mut Stats,
+}
+
+/// Storage for a fixed number of flights, taken before it is needed.
+pub(crate) struct Storage<K, V> {
+    far: HashTable<Slot<K, V>>,
+    room: usize,
+    spares: Arc<Spares<V>>,
+}
+
+impl<K, V> Storage<K, V> {
+    pub(crate) fn new(flights: usize) -> Self {
+        let room = flights.saturating_sub(NEAR);
+        Self {
+            // A table that is at most half full reuses the places of what was removed in place.
+            far: HashTable::with_capacity(2 * room),
+            room,
+            spares: Arc::new(Spares::new(flights.max(NEAR))),
+        }
+    }
 }
 
 /// One lock with its part of the table. On a line of cache of its own where there are
@@ -113,14 +123,18 @@ pub(crate) struct Table<K, V> {
 pub(crate) struct Shard<K, V>(Mutex<Table<K, V>>);
 
 impl<K, V> Shard<K, V> {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(Table {
-            near: [const { None }; NEAR],
-            far: HashTable::new(),
-            next: Id::FIRST,
-            closed: false,
-            stats: Stats::default(),
-        }))
+    const_fn! {
+        pub(crate) const fn new(is_fixed: bool) -> Self {
+            Self(Mutex::new(Table {
+                near: [const { None }; NEAR],
+                far: HashTable::new(),
+                next: Id::FIRST,
+                closed: false,
+                stats: Stats::ZERO,
+                room: if is_fixed { 0 } else { usize::MAX },
+                stock: if is_fixed { Stock::Fixed(None) } else { Stock::Heap },
+            }))
+        }
     }
 
     #[expect(
@@ -153,7 +167,7 @@ impl<K, V> Table<K, V> {
             None if self.far.is_empty() => return None,
             None => find_far(&mut self.far, hash, open)?,
         };
-        Some(Self::follow_slot(slot, &mut self.stats, terms))
+        Some(Self::follow_slot(slot, &self.stock, &mut self.stats, terms))
     }
 
     #[cold]
@@ -163,43 +177,72 @@ impl<K, V> Table<K, V> {
     }
 
     #[cold]
-    fn follow_slot(slot: &mut Slot<K, V>, stats: &mut Stats, terms: &Terms) -> Entry<V> {
+    fn follow_slot(
+        slot: &mut Slot<K, V>,
+        stock: &Stock<V>,
+        stats: &mut Stats,
+        terms: &Terms,
+    ) -> Entry<V> {
         let id = slot.id();
         if inside::contains(terms.group, slot.hash, id) {
             stats.refused += 1;
             return Entry::Refused(Refusal::Reentrant);
         }
-        let flight = slot.shared.get_or_insert_with(|| Arc::new(Flight::new()));
+        let Some(flight) = slot.shared.get_or_take(stock) else {
+            stats.refused += 1;
+            return Entry::Refused(Refusal::Full);
+        };
         if flight.claim() {
             stats.led += 1;
             Entry::Claimant(id)
         } else if flight.admit(terms.most) {
             stats.followed += 1;
             stats.most_followers = stats.most_followers.max(u64::from(flight.followers()));
-            Entry::Follower(id, Arc::clone(flight))
+            Entry::Follower(id, flight.clone())
         } else {
             stats.refused += 1;
             Entry::Refused(Refusal::TooManyFollowers)
         }
     }
 
-    /// Starts a flight. The key must have no open one, and the group must be open.
+    /// Starts a flight and takes the key, if there is room for it. The key must be there and
+    /// have no open flight, and the group must be open.
     #[inline]
-    pub(crate) fn lead(&mut self, hash: u64, key: K, terms: &Terms) -> Id {
+    pub(crate) fn lead(&mut self, hash: u64, key: &mut Option<K>, terms: &Terms) -> Entry<V> {
+        let Some(place) = self.near.iter_mut().find(|place| place.is_none()) else {
+            return self.lead_far(hash, key, terms);
+        };
         let id = self.next.advance(terms.floor);
         self.stats.led += 1;
-        let slot = Slot::new(hash, id, key);
-        match self.near.iter_mut().find(|place| place.is_none()) {
-            Some(place) => *place = Some(slot),
-            None => self.put_far(slot),
-        }
-        id
+        *place = key.take().map(|key| Slot::new(hash, id, key));
+        Entry::Leader(id)
     }
 
     #[cold]
     #[inline(never)]
-    fn put_far(&mut self, slot: Slot<K, V>) {
-        self.far.insert_unique(slot.hash, slot, |slot| slot.hash);
+    fn lead_far(&mut self, hash: u64, key: &mut Option<K>, terms: &Terms) -> Entry<V> {
+        if self.far.len() >= self.room {
+            return self.refuse(Refusal::Full);
+        }
+        let id = self.next.advance(terms.floor);
+        self.stats.led += 1;
+        if let Some(key) = key.take() {
+            let slot = Slot::new(hash, id, key);
+            self.far.insert_unique(hash, slot, |slot| slot.hash);
+        }
+        Entry::Leader(id)
+    }
+
+    /// Moves into storage that was taken for it, unless it has done so before. What it does
+    /// not use any more is returned, to be freed without the lock.
+    pub(crate) fn furnish(&mut self, mut storage: Storage<K, V>) -> Storage<K, V> {
+        if let Stock::Fixed(stock @ None) = &mut self.stock {
+            // It is empty: there was no room.
+            mem::swap(&mut self.far, &mut storage.far);
+            self.room = storage.room;
+            *stock = Some(Arc::clone(&storage.spares));
+        }
+        storage
     }
 
     /// Takes out the slot of a flight that has its value.
@@ -221,10 +264,10 @@ impl<K, V> Table<K, V> {
         let Some((slot, _)) = self.find_id(hash, id) else {
             return Departure::Quiet;
         };
-        match &slot.shared {
+        match slot.shared.flight() {
             Some(flight) if flight.has_claimants() => {
                 flight.vacate();
-                Departure::Vacant(Arc::clone(flight))
+                Departure::Vacant(slot.shared.clone())
             }
             _ => self.end(hash, id),
         }
@@ -236,7 +279,7 @@ impl<K, V> Table<K, V> {
         let Some((slot, _)) = self.find_id(hash, id) else {
             return Departure::Quiet;
         };
-        let shares = slot.shared.as_ref().is_some_and(|flight| {
+        let shares = slot.shared.flight().is_some_and(|flight| {
             flight.is_awaited() && (!flight.has_claimants() || flight.fail(most))
         });
         if shares {
@@ -249,10 +292,10 @@ impl<K, V> Table<K, V> {
 
     /// A follower takes a vacant flight over.
     pub(crate) fn claim(&mut self, hash: u64, id: Id) -> bool {
-        let Some((slot, stats)) = self.find_id(hash, id) else {
+        let Some((slot, rest)) = self.find_id(hash, id) else {
             return false;
         };
-        let claimed = slot.shared.as_ref().is_some_and(|flight| {
+        let claimed = slot.shared.flight().is_some_and(|flight| {
             let claimed = flight.claim();
             if claimed && !seeded("claim-keeps-its-seat") {
                 flight.dismiss(Party::Claimant);
@@ -260,7 +303,7 @@ impl<K, V> Table<K, V> {
             claimed
         });
         if claimed {
-            stats.handed_over += 1;
+            rest.stats.handed_over += 1;
         }
         claimed
     }
@@ -280,31 +323,32 @@ impl<K, V> Table<K, V> {
         let Some((slot, _)) = self.find_id(hash, id) else {
             return Departure::Quiet;
         };
-        let Some(flight) = &slot.shared else {
+        let Some(flight) = slot.shared.flight() else {
             return Departure::Quiet;
         };
         step(flight);
         if flight.is_vacant() && !flight.has_claimants() && !seeded("vacant-entry-stays") {
             self.end(hash, id)
         } else if flight.has_deserted_leader() && !seeded("silent-desertion") {
-            Departure::Deserted(Arc::clone(flight))
+            Departure::Deserted(slot.shared.clone())
         } else {
             Departure::Quiet
         }
     }
 
-    /// Registers the handle of a spawned call. `None` if the flight has left the table.
-    pub(crate) fn watch(&mut self, hash: u64, id: Id) -> Option<Arc<Flight<V>>> {
-        let (slot, _) = self.find_id(hash, id)?;
-        let flight = slot.shared.get_or_insert_with(|| Arc::new(Flight::new()));
+    /// Registers the handle of a spawned call. `None` if the flight has left the table, or if
+    /// there is no shared part for it.
+    pub(crate) fn watch(&mut self, hash: u64, id: Id) -> Option<Shared<V>> {
+        let (slot, rest) = self.find_id(hash, id)?;
+        let flight = slot.shared.get_or_take(rest.stock)?;
         flight.admit_handle();
-        Some(Arc::clone(flight))
+        Some(flight.clone())
     }
 
     /// The leader wants to be told when nobody waits any more.
     pub(crate) fn listen(&mut self, hash: u64, id: Id) {
         if let Some((slot, _)) = self.find_id(hash, id) {
-            if let Some(flight) = &slot.shared {
+            if let Some(flight) = slot.shared.flight() {
                 flight.leader_listens(true);
             }
         }
@@ -408,13 +452,17 @@ impl<K, V> Table<K, V> {
     }
 
     #[inline]
-    fn find_id(&mut self, hash: u64, id: Id) -> Option<(&mut Slot<K, V>, &mut Stats)> {
+    fn find_id(&mut self, hash: u64, id: Id) -> Option<(&mut Slot<K, V>, Rest<'_, V>)> {
         let is = move |slot: &Slot<K, V>| slot.is(id);
         let slot = match self.near.iter_mut().flatten().find(|slot| is(slot)) {
             Some(slot) => slot,
             None => find_far(&mut self.far, hash, is)?,
         };
-        Some((slot, &mut self.stats))
+        let rest = Rest {
+            stock: &self.stock,
+            stats: &mut self.stats,
+        };
+        Some((slot, rest))
     }
 
     #[inline]
@@ -436,7 +484,8 @@ impl<K, V> Table<K, V> {
         let (slot, _) = self.far.find_entry(hash, |slot| slot.is(id)).ok()?.remove();
         // P6: a table that grew in a burst shrinks again.
         let (len, capacity) = (self.far.len(), self.far.capacity());
-        if capacity > SMALL && len <= capacity / 8 {
+        let may_shrink = matches!(self.stock, Stock::Heap);
+        if may_shrink && capacity > SMALL && len <= capacity / 8 {
             self.far.shrink_to(SMALL.max(2 * len), |slot| slot.hash);
         }
         Some(slot)

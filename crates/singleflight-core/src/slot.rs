@@ -3,6 +3,7 @@
 use core::num::NonZeroU64;
 
 use crate::flight::Flight;
+use crate::shared::Shared;
 use crate::sync::Arc;
 
 /// Tells the flights of one shard apart for ever. Removal is by identity, never by key,
@@ -70,7 +71,7 @@ pub(crate) struct Slot<K, V> {
     tag: NonZeroU64,
     key: SlotKey<K>,
     /// Made by the first follower.
-    pub(crate) shared: Option<Arc<Flight<V>>>,
+    pub(crate) shared: Shared<V>,
 }
 
 impl<K, V> Slot<K, V> {
@@ -79,7 +80,7 @@ impl<K, V> Slot<K, V> {
             hash,
             tag: id.0,
             key: SlotKey::Own(key),
-            shared: None,
+            shared: Shared::NONE,
         }
     }
 
@@ -101,7 +102,7 @@ impl<K, V> Slot<K, V> {
     }
 
     pub(crate) fn followers(&self) -> u32 {
-        self.shared.as_ref().map_or(0, |flight| flight.followers())
+        self.shared.flight().map_or(0, Flight::followers)
     }
 
     /// Whether this flight is for the key that `matches` accepts, and not forgotten.

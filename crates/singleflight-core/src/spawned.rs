@@ -18,7 +18,6 @@ use core::pin::pin;
 use core::task::Poll;
 
 use crate::error::CallError;
-use crate::flight::Flight;
 use crate::follower::Watcher;
 use crate::group::Origin;
 use crate::group::{Group, Handle};
@@ -26,6 +25,7 @@ use crate::join::Joined;
 use crate::key::Key;
 use crate::outcome::{Outcome, Role};
 use crate::policy::catch;
+use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::work::poll_work;
@@ -61,7 +61,7 @@ pub struct Spawned<G: Handle> {
     /// Empty once it waits.
     watcher: Option<Watcher<G>>,
     /// Empty once it has the result.
-    flight: Option<Arc<Flight<G::Value>>>,
+    flight: Option<Shared<G::Value>>,
     tether: Arc<Tether>,
     /// Whether the task may have to know that this handle was dropped.
     is_looked_for: bool,
@@ -71,7 +71,7 @@ pub struct Spawned<G: Handle> {
 /// wants its value.
 pub struct Interest<V> {
     /// Empty if the work runs to its end.
-    flight: Option<Arc<Flight<V>>>,
+    flight: Option<Shared<V>>,
     ended: AtomicBool,
 }
 
@@ -80,7 +80,7 @@ impl<V> Interest<V> {
     /// should return soon, and what it returns is dropped. Callers who come meanwhile wait
     /// for it to return and then run their own work.
     pub fn has_ended(&self) -> bool {
-        let deserted = |flight: &Arc<Flight<V>>| flight.is_deserted();
+        let deserted = |flight: &Shared<V>| flight.is_deserted();
         if self.flight.as_ref().is_some_and(deserted) {
             self.ended.store(true, Ordering::Relaxed);
         }
@@ -102,7 +102,7 @@ impl<V> fmt::Debug for Interest<V> {
 #[must_use = "dropping it leaves the flight, or hands it over"]
 pub struct Arrival<G: Handle> {
     joined: Joined<G>,
-    flight: Arc<Flight<G::Value>>,
+    flight: Shared<G::Value>,
     tether: Arc<Tether>,
     handle: Spawned<G>,
 }
@@ -141,7 +141,7 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
         let watcher = match &joined {
             Joined::Leader(leader) => {
                 let (group, hash, id) = leader.post().ok_or(CallError::LeaderLost)?;
-                let flight = group.watch(hash, id).ok_or(CallError::LeaderLost)?;
+                let flight = group.watch(hash, id).ok_or(CallError::Full)?;
                 Watcher::new(group.clone(), hash, id, flight)
             }
             Joined::Follower(follower) => follower.watcher(),
@@ -153,10 +153,10 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
         });
         Ok(Arrival {
             joined,
-            flight: Arc::clone(watcher.flight()),
+            flight: watcher.flight().clone(),
             tether: Arc::clone(&tether),
             handle: Spawned {
-                flight: Some(Arc::clone(watcher.flight())),
+                flight: Some(watcher.flight().clone()),
                 watcher: Some(watcher),
                 tether,
                 is_looked_for: false,

@@ -17,7 +17,7 @@ pub struct Stats {
     pub led: u64,
     /// Calls that joined a flight when they came, whatever became of them.
     pub followed: u64,
-    /// Calls that were refused: the group closed, the flight full, the call re-entrant.
+    /// Calls that were refused: the group closed or full, the flight full, the call re-entrant.
     pub refused: u64,
     /// Flights that landed with what their work returned. A shared error counts; one that its
     /// caller kept is `abandoned`.
@@ -39,6 +39,22 @@ pub struct Stats {
     pub in_flight: u64,
     /// Of those, how many are forgotten.
     pub in_flight_forgotten: u64,
+}
+
+impl Stats {
+    pub(crate) const ZERO: Self = Self {
+        led: 0,
+        followed: 0,
+        refused: 0,
+        landed: 0,
+        panicked: 0,
+        abandoned: 0,
+        handed_over: 0,
+        forgotten: 0,
+        most_followers: 0,
+        in_flight: 0,
+        in_flight_forgotten: 0,
+    };
 }
 
 impl AddAssign for Stats {

@@ -43,6 +43,20 @@ type Inner<T> = std::sync::Mutex<T>;
 #[cfg(all(not(loom), not(feature = "critical-section"), not(feature = "std")))]
 type Inner<T> = spin::Mutex<T>;
 
+/// Makes functions `const`, but under loom, whose locks and atomics are not made in constants.
+macro_rules! const_fn {
+    ($($(#[$attribute:meta])* $visibility:vis const fn $name:ident $(<$($generic:ident),*>)? ($($takes:tt)*) -> $gives:ty $body:block)*) => {$(
+        #[cfg(not(loom))]
+        $(#[$attribute])*
+        $visibility const fn $name $(<$($generic),*>)? ($($takes)*) -> $gives $body
+
+        #[cfg(loom)]
+        $(#[$attribute])*
+        $visibility fn $name $(<$($generic),*>)? ($($takes)*) -> $gives $body
+    )*};
+}
+pub(crate) use const_fn;
+
 /// A lock that is only ever held for the length of one closure.
 ///
 /// The one piece of caller's code that runs under it is key equality. If that
@@ -50,14 +64,12 @@ type Inner<T> = spin::Mutex<T>;
 pub(crate) struct Mutex<T>(Inner<T>);
 
 impl<T> Mutex<T> {
-    #[cfg(any(loom, not(feature = "critical-section")))]
-    pub(crate) fn new(value: T) -> Self {
-        Self(Inner::new(value))
-    }
-
-    #[cfg(all(not(loom), feature = "critical-section"))]
-    pub(crate) fn new(value: T) -> Self {
-        Self(Inner::new(core::cell::RefCell::new(value)))
+    const_fn! {
+        pub(crate) const fn new(value: T) -> Self {
+            #[cfg(all(not(loom), feature = "critical-section"))]
+            let value = core::cell::RefCell::new(value);
+            Self(Inner::new(value))
+        }
     }
 
     #[cfg(any(loom, all(feature = "std", not(feature = "critical-section"))))]

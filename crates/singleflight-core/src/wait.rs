@@ -16,14 +16,21 @@ use core::task::Poll;
 use event_listener::Listener;
 use event_listener::{Event, listener};
 
-use crate::sync::seeded;
+use crate::sync::{const_fn, seeded};
 
 /// Where the followers of one flight sleep.
 pub(crate) struct Signal(Event);
 
 impl Signal {
-    pub(crate) fn new() -> Self {
-        Self(Event::new())
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self(Event::new())
+        }
+    }
+
+    /// Takes the storage that the first to listen would take.
+    pub(crate) fn prepare(&self) {
+        drop(self.0.listen());
     }
 
     /// Wakes everyone who is listening. Never called while a shard's lock is held.

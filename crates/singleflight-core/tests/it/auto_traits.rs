@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use singleflight_core::{
     Builder, CallError, DefaultHashBuilder, DefaultHasher, FlightInfo, Follower, Group, Joined,
-    Leader, LeaderPanicked, Outcome, PanicPolicy, Role, Stats, Turn, Watcher,
+    Leader, LeaderPanicked, Outcome, PanicPolicy, Role, SeededHashBuilder, Stats, Turn, Watcher,
 };
 
 /// Says of a type whether it has a trait, by which of two constants is found first.
@@ -49,6 +49,7 @@ fn plain_types_have_all_of_them() {
         row!(Builder),
         row!(CallError),
         row!(DefaultHashBuilder),
+        row!(SeededHashBuilder),
         row!(DefaultHasher),
         row!(FlightInfo<u64>),
         row!(LeaderPanicked),

@@ -5,6 +5,7 @@
 
 mod auto_traits;
 mod caller_code;
+mod capacity;
 mod edges;
 mod futures;
 #[cfg(feature = "std")]

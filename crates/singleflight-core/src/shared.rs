@@ -1,0 +1,180 @@
+//! A hold on the shared part of a flight, and where the shared parts of a group with a fixed
+//! capacity stay between flights.
+//!
+//! Elsewhere a shared part is made by the first follower and freed by the last holder. Here
+//! it goes back to where it came from. Every hold on it is let go under the lock of its
+//! [`Spares`], so the last one to be let go finds itself alone.
+
+use alloc::vec::Vec;
+use core::mem;
+use core::ops::Deref;
+use core::panic::{RefUnwindSafe, UnwindSafe};
+
+use crate::error::CallError;
+use crate::flight::{Flight, Landing};
+use crate::outcome::{Outcome, Role};
+use crate::sync::{Arc, Mutex};
+
+/// A hold on a flight's shared part, or on none.
+pub(crate) struct Shared<V>(Option<Arc<Part<V>>>);
+
+struct Part<V> {
+    flight: Flight<V>,
+    /// Where it goes after its flight, if it is one of a fixed number.
+    home: Option<Arc<Spares<V>>>,
+}
+
+/// Where the shared parts of a table's flights come from.
+pub(crate) enum Stock<V> {
+    /// From the heap, one by one.
+    Heap,
+    /// From a fixed number, which is none before its storage is taken.
+    Fixed(Option<Arc<Spares<V>>>),
+}
+
+/// The shared parts that no flight uses.
+pub(crate) struct Spares<V>(Mutex<Vec<Arc<Part<V>>>>);
+
+impl<V> Shared<V> {
+    pub(crate) const NONE: Self = Self(None);
+
+    /// Returns the flight's shared part, which is taken from stock if it has none yet.
+    pub(crate) fn get_or_take(&mut self, stock: &Stock<V>) -> Option<&Self> {
+        if self.0.is_none() {
+            *self = match stock {
+                Stock::Heap => Self(Some(Arc::new(Part::new()))),
+                Stock::Fixed(spares) => Spares::take(spares.as_ref()?)?,
+            };
+        }
+        Some(self)
+    }
+
+    #[inline]
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+
+    #[inline]
+    pub(crate) fn flight(&self) -> Option<&Flight<V>> {
+        self.0.as_ref().map(|part| &part.flight)
+    }
+
+    pub(crate) fn take(&mut self) -> Self {
+        mem::replace(self, Self::NONE)
+    }
+
+    /// Takes one caller's share of the result of a landed flight: a clone, or the value
+    /// itself if this caller is the last to hold the flight.
+    ///
+    /// The clone is made without any lock and after the flight has landed, so a `Clone`
+    /// that panics costs its own caller the value and nobody else.
+    pub(crate) fn share(self, role: Role) -> Result<Outcome<V>, CallError>
+    where
+        V: Clone,
+    {
+        let landing = self
+            .into_landing()
+            .unwrap_or_else(|shared| shared.copy_landing());
+        let landing = landing.expect("only a landed flight is shared out");
+        landing.into_outcome(role)
+    }
+
+    /// Takes the result if this is the last hold, else leaves it to the others.
+    fn into_landing(mut self) -> Result<Option<Landing<V>>, Self> {
+        let Some(part) = self.0.take() else {
+            return Ok(None);
+        };
+        let landing = match part.home.clone() {
+            None => Arc::try_unwrap(part).map(|part| part.flight.into_landing()),
+            Some(home) => home.take_back(part, Err),
+        };
+        landing.map_err(|part| Self(Some(part)))
+    }
+}
+
+impl<V> Part<V> {
+    fn new() -> Self {
+        Self {
+            flight: Flight::new(),
+            home: None,
+        }
+    }
+}
+
+impl<V> Spares<V> {
+    /// Makes `count` shared parts, with all the storage that they need.
+    pub(crate) fn new(count: usize) -> Self {
+        let spare = || {
+            let part = Part::new();
+            part.flight.signal.prepare();
+            Arc::new(part)
+        };
+        Self(Mutex::new((0..count).map(|_| spare()).collect()))
+    }
+
+    /// Takes one for a flight.
+    fn take(home: &Arc<Self>) -> Option<Shared<V>> {
+        let mut part = home.0.with(Vec::pop)?;
+        Arc::get_mut(&mut part)?.home = Some(Arc::clone(home));
+        Some(Shared(Some(part)))
+    }
+
+    /// Takes a shared part back with its last hold, and returns what the flight ended with:
+    /// it is caller's code that drops it. Another hold is `kept`, or let go, under the lock.
+    fn take_back<T>(
+        &self,
+        mut part: Arc<Part<V>>,
+        kept: impl FnOnce(Arc<Part<V>>) -> Result<Option<Landing<V>>, T>,
+    ) -> Result<Option<Landing<V>>, T> {
+        self.0.with(|spares| match Arc::get_mut(&mut part) {
+            Some(last) => {
+                last.home = None;
+                let landing = last.flight.reset();
+                spares.push(part);
+                Ok(landing)
+            }
+            None => kept(part),
+        })
+    }
+}
+
+impl<V> Deref for Shared<V> {
+    type Target = Flight<V>;
+
+    #[inline]
+    fn deref(&self) -> &Flight<V> {
+        self.flight().expect("whoever waits holds a flight")
+    }
+}
+
+impl<V> Clone for Shared<V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<V> Drop for Shared<V> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(part) = self.0.take() {
+            let_go(part);
+        }
+    }
+}
+
+/// Out of line: a lone call has nothing to let go of.
+#[cold]
+#[inline(never)]
+fn let_go<V>(part: Arc<Part<V>>) {
+    if let Some(home) = part.home.clone() {
+        let last = home.take_back(part, |part| {
+            drop(part);
+            Err(())
+        });
+        drop(last);
+    }
+}
+
+// The same under every feature set, whatever the lock says: no caller's code runs under it.
+impl<V> UnwindSafe for Spares<V> {}
+impl<V> RefUnwindSafe for Spares<V> {}

@@ -1,0 +1,181 @@
+//! Groups whose storage is taken once, and groups that are made in constants.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use singleflight_core::{
+    Builder, CallError, Follower, Group, Joined, Leader, SeededHashBuilder, Turn, Until,
+};
+
+use crate::task::Task;
+
+type Static = Group<u32, u32, SeededHashBuilder>;
+
+fn leader<V>(group: &Group<u64, V>, key: u64) -> Leader<&Group<u64, V>> {
+    match group.join(key) {
+        Ok(Joined::Leader(leader)) => leader,
+        other => panic!("{key} leads: {other:?}"),
+    }
+}
+
+fn follower<V>(group: &Group<u64, V>, key: u64) -> Follower<&Group<u64, V>> {
+    match group.join(key) {
+        Ok(Joined::Follower(follower)) => follower,
+        other => panic!("{key} follows: {other:?}"),
+    }
+}
+
+/// Two flights have ended, and their followers have not taken their share.
+fn followers_of_ended_flights(group: &Group<u64, u64>) -> [Follower<&Group<u64, u64>>; 2] {
+    [1, 2].map(|key| {
+        let (leader, follower) = (leader(group, key), follower(group, key));
+        assert_eq!(leader.complete(key).followers, 1);
+        follower
+    })
+}
+
+#[test]
+fn a_flight_too_many_is_refused_and_registers_nothing() {
+    for capacity in [2, 3, 10] {
+        let group: Group<u64, ()> = Builder::new().shards(4).fixed_capacity(capacity).build();
+        assert_eq!(group.shards(), 1);
+        let mut leaders: Vec<_> = (0..capacity as u64)
+            .map(|key| leader(&group, key))
+            .collect();
+        assert!(matches!(group.join(99), Err(CallError::Full)));
+        assert_eq!((group.in_flight(), group.stats().refused), (capacity, 1));
+
+        let followers: Vec<_> = (0..capacity as u64)
+            .map(|key| follower(&group, key))
+            .collect();
+        drop(followers);
+        drop(leaders.swap_remove(0));
+        leaders.push(leader(&group, 99));
+        assert!(matches!(group.join(100), Err(CallError::Full)));
+        drop(leaders);
+        assert_eq!(group.in_flight(), 0);
+    }
+}
+
+#[test]
+fn fewer_than_two_are_two() {
+    let group: Group<u64, ()> = Builder::new().fixed_capacity(0).build();
+    let _leaders = [leader(&group, 1), leader(&group, 2)];
+    let _followers = [follower(&group, 1), follower(&group, 2)];
+    assert!(matches!(group.join(3), Err(CallError::Full)));
+}
+
+/// However flights end, what their followers shared serves the next ones.
+#[test]
+fn shared_parts_come_back_from_every_kind_of_ending() {
+    const KEYS: [u64; 5] = [0, 1, 2, 3, 4];
+    let value = Rc::new(());
+    let group: Group<u64, Rc<()>> = Builder::new().fixed_capacity(KEYS.len()).build();
+    for round in 0..100 {
+        let leaders: Vec<_> = KEYS.iter().map(|key| leader(&group, *key)).collect();
+        let followers: Vec<_> = KEYS.iter().map(|key| follower(&group, *key)).collect();
+        for (leader, follower) in leaders.into_iter().zip(followers) {
+            match round % 5 {
+                0 => {
+                    assert_eq!(leader.complete(Rc::clone(&value)).followers, 1);
+                    drop(Task::new(follower.wait()).ends());
+                }
+                1 => {
+                    drop(follower);
+                    assert_eq!(leader.complete(Rc::clone(&value)).followers, 0);
+                }
+                2 => {
+                    drop(leader);
+                    drop(follower);
+                }
+                3 => {
+                    let mut wait = Task::new(follower.wait());
+                    wait.waits();
+                    drop(leader.complete(Rc::clone(&value)));
+                    drop(wait);
+                }
+                _ => {
+                    drop(follower.without_work());
+                    drop(leader);
+                }
+            }
+        }
+        assert_eq!(group.in_flight(), 0, "round {round}");
+        assert_eq!(Rc::strong_count(&value), 1, "round {round}");
+    }
+}
+
+#[test]
+fn the_first_follower_of_one_flight_too_many_is_refused() {
+    let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
+    let late = followers_of_ended_flights(&group);
+    let third = leader(&group, 3);
+    assert!(matches!(group.join(3), Err(CallError::Full)));
+    for (follower, key) in late.into_iter().zip([1, 2]) {
+        match Task::new(follower.wait()).ends() {
+            Ok(Turn::Landed(outcome)) => assert_eq!(outcome.value, key),
+            other => panic!("flight {key} has landed: {other:?}"),
+        }
+    }
+    let _follower = follower(&group, 3);
+    drop(third);
+}
+
+#[test]
+fn a_spawned_call_without_room_for_its_handle_leaves_nothing_behind() {
+    let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
+    let late = followers_of_ended_flights(&group);
+    assert!(matches!(
+        Group::arrive(Arc::clone(&group), 3),
+        Err(CallError::Full)
+    ));
+    assert_eq!(group.in_flight(), 0);
+    drop(late);
+    let arrival = Group::arrive(Arc::clone(&group), 3).expect("there is room again");
+    let (task, handle) = arrival.into_task(Until::Done, async || 3);
+    Task::new(task).ends();
+    let outcome = Task::new(handle.outcome()).ends();
+    assert_eq!(outcome.map(|outcome| outcome.value), Ok(3));
+}
+
+#[test]
+fn a_group_in_a_static_needs_no_allocator_until_it_is_prepared() {
+    static GROUP: Static = Builder::with_hasher(SeededHashBuilder::new(1))
+        .shards(8)
+        .max_followers(1)
+        .fixed_capacity(4)
+        .build_const();
+    assert_eq!(GROUP.shards(), 1);
+
+    let unprepared: Vec<_> = [1, 2].map(|key| GROUP.join(key)).into_iter().collect();
+    assert!(unprepared.iter().all(Result::is_ok));
+    assert!(matches!(GROUP.join(3), Err(CallError::Full)));
+    assert!(
+        matches!(GROUP.join(1), Err(CallError::Full)),
+        "no followers yet"
+    );
+
+    GROUP.prepare();
+    GROUP.prepare();
+    let prepared: Vec<_> = [3, 4].map(|key| GROUP.join(key)).into_iter().collect();
+    assert!(prepared.iter().all(Result::is_ok));
+    assert!(matches!(GROUP.join(5), Err(CallError::Full)));
+    let _follower = GROUP.join(1).expect("it has a place now");
+    assert!(matches!(GROUP.join(1), Err(CallError::TooManyFollowers)));
+    drop((unprepared, prepared));
+}
+
+#[test]
+fn a_group_in_a_static_may_grow() {
+    static GROUP: Static = Builder::with_hasher(SeededHashBuilder::new(1)).build_const();
+    GROUP.prepare();
+    let joined: Vec<_> = (0..100).map(|key| GROUP.join(key)).collect();
+    assert!(
+        joined
+            .iter()
+            .all(|joined| matches!(joined, Ok(Joined::Leader(_))))
+    );
+    assert!(matches!(GROUP.join(1), Ok(Joined::Follower(_))));
+    drop(joined);
+    assert_eq!(GROUP.in_flight(), 0);
+}
