@@ -5,12 +5,12 @@
 //! stack; entering and leaving write it, and only a call that would wait reads it. Two calls
 //! for one key that are polled side by side in one task are never inside of each other.
 //!
-//! Without `std` there are no thread-locals, and nothing is noticed; nor under loom, whose
-//! threads share one of the system's.
+//! Without `std` there are no thread-locals, and nothing is noticed; nor under loom and
+//! shuttle, whose threads share one of the system's.
 
 pub(crate) use imp::{Inside, InsideMore, contains, enter, enter_more};
 
-#[cfg(all(feature = "std", not(loom)))]
+#[cfg(all(feature = "std", not(any(loom, shuttle))))]
 mod imp {
     use std::cell::{Cell, RefCell};
     use std::vec::Vec;
@@ -118,7 +118,7 @@ mod imp {
     }
 }
 
-#[cfg(any(not(feature = "std"), loom))]
+#[cfg(any(not(feature = "std"), loom, shuttle))]
 mod imp {
     use crate::slot::Id;
 

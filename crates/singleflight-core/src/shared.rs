@@ -13,7 +13,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 use crate::error::CallError;
 use crate::flight::{Flight, Landing};
 use crate::outcome::{Outcome, Role};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, seeded};
 
 /// A hold on a flight's shared part, or on none.
 pub(crate) struct Shared<V>(Option<Arc<Part<V>>>);
@@ -126,6 +126,9 @@ impl<V> Spares<V> {
         mut part: Arc<Part<V>>,
         kept: impl FnOnce(Arc<Part<V>>) -> Result<Option<Landing<V>>, T>,
     ) -> Result<Option<Landing<V>>, T> {
+        if seeded("let-go-unlocked") && Arc::get_mut(&mut part).is_none() {
+            return kept(part);
+        }
         self.0.with(|spares| match Arc::get_mut(&mut part) {
             Some(last) => {
                 last.home = None;

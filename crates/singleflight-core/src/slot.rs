@@ -35,7 +35,7 @@ impl Id {
     }
 
     /// Returns the id as a number, which is never 0.
-    #[cfg(all(feature = "std", not(loom)))]
+    #[cfg(all(feature = "std", not(any(loom, shuttle))))]
     #[inline]
     pub(crate) fn number(self) -> u64 {
         self.0.get()

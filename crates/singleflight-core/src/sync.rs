@@ -2,7 +2,7 @@
 //!
 //! | feature or cfg | lock | when several are on |
 //! |---|---|---|
-//! | `cfg(loom)` | loom's | wins over all |
+//! | `cfg(loom)`, `cfg(shuttle)` | the model checker's | wins over all |
 //! | `critical-section` | interrupts masked | wins over `std`, as it does in event-listener |
 //! | `std` | `std::sync::Mutex` | |
 //! | none | `spin::Mutex` | |
@@ -15,13 +15,15 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-#[cfg(all(not(loom), not(feature = "portable-atomic")))]
+#[cfg(all(not(any(loom, shuttle)), not(feature = "portable-atomic")))]
 pub(crate) use alloc::sync::Arc;
-#[cfg(all(not(loom), not(feature = "portable-atomic")))]
+#[cfg(all(not(any(loom, shuttle)), not(feature = "portable-atomic")))]
 pub(crate) use core::sync::atomic;
 #[cfg(loom)]
 pub(crate) use loom::sync::{Arc, atomic};
-#[cfg(all(not(loom), feature = "portable-atomic"))]
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::{Arc, atomic};
+#[cfg(all(not(any(loom, shuttle)), feature = "portable-atomic"))]
 pub(crate) use {portable_atomic as atomic, portable_atomic_util::Arc};
 
 /// The `Arc` that callers can name, where there is one.
@@ -29,18 +31,28 @@ pub(crate) use {portable_atomic as atomic, portable_atomic_util::Arc};
 pub(crate) use alloc::sync::Arc as PublicArc;
 
 /// A shared, immutable text. Never modelled: loom's `Arc` holds sized values only.
-#[cfg(any(loom, not(feature = "portable-atomic")))]
+#[cfg(any(loom, shuttle, not(feature = "portable-atomic")))]
 pub(crate) type Text = PublicArc<str>;
-#[cfg(all(not(loom), feature = "portable-atomic"))]
+#[cfg(all(not(any(loom, shuttle)), feature = "portable-atomic"))]
 pub(crate) type Text = Arc<str>;
 
 #[cfg(loom)]
 type Inner<T> = loom::sync::Mutex<T>;
-#[cfg(all(not(loom), feature = "critical-section"))]
+#[cfg(shuttle)]
+type Inner<T> = shuttle::sync::Mutex<T>;
+#[cfg(all(not(any(loom, shuttle)), feature = "critical-section"))]
 type Inner<T> = critical_section::Mutex<core::cell::RefCell<T>>;
-#[cfg(all(not(loom), not(feature = "critical-section"), feature = "std"))]
+#[cfg(all(
+    not(any(loom, shuttle)),
+    not(feature = "critical-section"),
+    feature = "std"
+))]
 type Inner<T> = std::sync::Mutex<T>;
-#[cfg(all(not(loom), not(feature = "critical-section"), not(feature = "std")))]
+#[cfg(all(
+    not(any(loom, shuttle)),
+    not(feature = "critical-section"),
+    not(feature = "std")
+))]
 type Inner<T> = spin::Mutex<T>;
 
 /// Makes functions `const`, but under loom, whose locks and atomics are not made in constants.
@@ -66,13 +78,13 @@ pub(crate) struct Mutex<T>(Inner<T>);
 impl<T> Mutex<T> {
     const_fn! {
         pub(crate) const fn new(value: T) -> Self {
-            #[cfg(all(not(loom), feature = "critical-section"))]
+            #[cfg(all(not(any(loom, shuttle)), feature = "critical-section"))]
             let value = core::cell::RefCell::new(value);
             Self(Inner::new(value))
         }
     }
 
-    #[cfg(any(loom, all(feature = "std", not(feature = "critical-section"))))]
+    #[cfg(any(loom, shuttle, all(feature = "std", not(feature = "critical-section"))))]
     #[expect(
         clippy::inline_always,
         reason = "what a lone call costs is what is inlined here"
@@ -86,7 +98,7 @@ impl<T> Mutex<T> {
         inside(&mut guard)
     }
 
-    #[cfg(all(not(loom), feature = "critical-section"))]
+    #[cfg(all(not(any(loom, shuttle)), feature = "critical-section"))]
     #[expect(
         clippy::inline_always,
         reason = "what a lone call costs is what is inlined here"
@@ -96,7 +108,11 @@ impl<T> Mutex<T> {
         critical_section::with(|token| inside(&mut self.0.borrow_ref_mut(token)))
     }
 
-    #[cfg(all(not(loom), not(feature = "critical-section"), not(feature = "std")))]
+    #[cfg(all(
+        not(any(loom, shuttle)),
+        not(feature = "critical-section"),
+        not(feature = "std")
+    ))]
     #[expect(
         clippy::inline_always,
         reason = "what a lone call costs is what is inlined here"
@@ -111,10 +127,10 @@ impl<T> Mutex<T> {
 ///
 /// [`spin::Once`] spins only when two writers meet, and the flight has exactly one
 /// (whoever took its slot out of the table), so this never spins under any feature.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) struct WriteOnce<T>(spin::Once<T>);
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 impl<T> WriteOnce<T> {
     pub(crate) fn new() -> Self {
         Self(spin::Once::new())
@@ -139,13 +155,13 @@ impl<T> WriteOnce<T> {
 }
 
 /// The same cell for the models: a modelled flag beside a modelled lock.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub(crate) struct WriteOnce<T> {
     set: atomic::AtomicBool,
     value: Mutex<Option<T>>,
 }
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 impl<T> WriteOnce<T> {
     pub(crate) fn new() -> Self {
         Self {
@@ -199,7 +215,7 @@ impl Guarded {
 
 /// Whether this bug is planted, for a model to catch. Only a build of the models can say
 /// yes, when `SINGLEFLIGHT_SEED` names the bug; elsewhere it is the constant `false`.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub(crate) fn seeded(bug: &str) -> bool {
     static SEED: std::sync::OnceLock<Option<std::string::String>> = std::sync::OnceLock::new();
     SEED.get_or_init(|| std::env::var("SINGLEFLIGHT_SEED").ok())
@@ -207,7 +223,7 @@ pub(crate) fn seeded(bug: &str) -> bool {
         == Some(bug)
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 #[inline]
 pub(crate) const fn seeded(_: &str) -> bool {
     false

@@ -177,3 +177,22 @@ fn fence_against_invalidation() {
         bench.assert_empty();
     });
 }
+
+/// In a group with a fixed capacity, whoever lets go of a shared part last puts it back.
+///
+/// Seeded bug seen to fail here: `let-go-unlocked` (neither of two is the last).
+#[test]
+fn two_let_go_of_a_shared_part() {
+    loom::model(|| {
+        let bench = Bench::with(Builder::new().fixed_capacity(2));
+        let leader = bench.leader();
+        let follower = bench.follower();
+        let leaving = thread::spawn(move || drop(follower));
+        drop(leader.complete(1));
+        leaving.join().unwrap();
+        bench.assert_empty();
+
+        let joined = [KEY, KEY + 1, KEY, KEY + 1].map(|key| bench.group.join(key));
+        assert!(joined.iter().all(Result::is_ok), "a part was lost");
+    });
+}
