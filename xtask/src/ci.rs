@@ -8,7 +8,7 @@ mod suites;
 use std::time::Duration;
 
 use crate::command::Command;
-use crate::loom;
+use crate::models;
 use crate::project::Project;
 use crate::section::{Section, seconds};
 use crate::stop::Stop;
@@ -55,7 +55,12 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "loom",
         about: "the core's races hold in every interleaving, at 2 preemptions",
-        run: loom::step,
+        run: models::loom_step,
+    },
+    Step {
+        name: "shuttle",
+        about: "crowds of callers hold in 5,000 schedules each",
+        run: models::shuttle_step,
     },
     Step {
         name: "examples",

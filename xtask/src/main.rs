@@ -2,10 +2,11 @@
 
 mod ci;
 mod command;
-mod loom;
 mod metadata;
+mod models;
 mod project;
 mod section;
+mod seeds;
 mod stop;
 mod tidy;
 mod toolchain;
@@ -35,7 +36,25 @@ const COMMANDS: &[Command] = &[
         name: "loom",
         takes: "[--preemptions N] [MODEL...]",
         about: "run the core's races through more interleavings (default 3)",
-        run: loom::command,
+        run: models::loom,
+    },
+    Command {
+        name: "loom",
+        takes: "--mutants",
+        about: "plant each known bug and see that the model that names it fails",
+        run: models::loom,
+    },
+    Command {
+        name: "shuttle",
+        takes: "[--schedules N] [MODEL...]",
+        about: "run crowds of callers through more schedules (default 100,000)",
+        run: models::shuttle,
+    },
+    Command {
+        name: "shuttle",
+        takes: "--mutants",
+        about: "the same for the models of crowds",
+        run: models::shuttle,
     },
     Command {
         name: "tidy",
@@ -72,7 +91,8 @@ fn dispatch(arguments: &[String]) -> Result<(), Stop> {
         return Ok(());
     }
     let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
-        let known: Vec<_> = COMMANDS.iter().map(|command| command.name).collect();
+        let mut known: Vec<_> = COMMANDS.iter().map(|command| command.name).collect();
+        known.dedup();
         return Err(Stop::Unable(format!(
             "unknown command `{name}`; there are {}",
             known.join(", ")

@@ -17,8 +17,10 @@ mod tree;
 use std::fmt;
 
 use crate::project::Project;
+use crate::seeds;
 use crate::stop::Stop;
-use crate::tidy::tree::Tree;
+pub(crate) use crate::tidy::pages::quoted;
+pub(crate) use crate::tidy::tree::Tree;
 
 /// Something that is not as it should be.
 #[derive(Debug, Eq, PartialEq)]
@@ -52,7 +54,7 @@ impl fmt::Display for Finding {
 /// A check, and what it holds.
 type Check = (&'static str, fn(&Tree) -> Vec<Finding>);
 
-const CHECKS: [Check; 7] = [
+const CHECKS: [Check; 8] = [
     (
         "the core's files use only what stands below them",
         ladder::check,
@@ -68,6 +70,10 @@ const CHECKS: [Check; 7] = [
     (
         "pages tell of what is there, and are compiled",
         pages::check,
+    ),
+    (
+        "every planted bug is named by a model, and every model names one",
+        seeds::check,
     ),
 ];
 

@@ -1,7 +1,7 @@
 //! Steps that read the code: formatting, lints, documentation.
 
 use crate::ci::{FEATURE_SETS, core_with, run_all};
-use crate::loom;
+use crate::models::{LOOM, SHUTTLE};
 use crate::project::{Project, cargo};
 use crate::stop::Stop;
 
@@ -21,9 +21,13 @@ pub(crate) fn clippy(project: &Project) -> Result<(), Stop> {
     commands.push(cargo(
         "clippy -p singleflight-tokio --features tracing --all-targets -- -D warnings",
     ));
-    let (core, target) = (core_with("loom"), project.target_for("loom")?);
-    let line = format!("clippy {core} --lib --test loom --target-dir {target} -- -D warnings");
-    commands.push(cargo(&line).env("RUSTFLAGS", loom::FLAGS));
+    for checker in [LOOM, SHUTTLE] {
+        let name = checker.name;
+        let (core, target) = (core_with(name), project.target_for(name)?);
+        let line =
+            format!("clippy {core} --lib --test {name} --target-dir {target} -- -D warnings");
+        commands.push(cargo(&line).env("RUSTFLAGS", checker.flags));
+    }
     run_all(commands)
 }
 

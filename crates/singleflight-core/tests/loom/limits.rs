@@ -188,7 +188,7 @@ fn two_let_go_of_a_shared_part() {
         let leader = bench.leader();
         let follower = bench.follower();
         let leaving = thread::spawn(move || drop(follower));
-        drop(leader.complete(1));
+        assert!(leader.complete(1).followers <= 1);
         leaving.join().unwrap();
         bench.assert_empty();
 
