@@ -1,0 +1,117 @@
+//! The model of a batch: what a poll makes of it.
+
+use singleflight_core::Role;
+
+use crate::party::{End, Place, Stage, text};
+use crate::rules::{Joined, Model};
+use crate::step::Plan;
+
+impl Model {
+    pub(crate) fn poll_many(&mut self, number: usize, keys: &[u8], tries: bool) {
+        if self.parties[&number].stage == Stage::New {
+            let mut places: Vec<(u8, Place)> = Vec::new();
+            for key in keys {
+                if places.iter().all(|(known, _)| known != key) {
+                    let place = match self.join(number, *key) {
+                        Ok(Joined::Leader(flight)) => Place::Leads(flight),
+                        Ok(Joined::Follower(flight)) => Place::Waits(flight),
+                        Err(why) => Place::Answered(Err(why)),
+                    };
+                    places.push((*key, place));
+                }
+            }
+            let stage = Stage::Many {
+                places,
+                runs: false,
+            };
+            self.party(number).stage = stage;
+        }
+        loop {
+            let Stage::Many { mut places, .. } = self.parties[&number].stage.clone() else {
+                unreachable!("a batch has places");
+            };
+            if !self.load(number, &mut places, tries) {
+                return;
+            }
+            let (mut waits, mut leads) = (false, false);
+            for (_, place) in &mut places {
+                let Place::Waits(flight) = *place else {
+                    continue;
+                };
+                if let Some(share) = self.share(flight, Role::Follower) {
+                    *place = Place::Answered(share);
+                } else if self.claim(flight, number) {
+                    *place = Place::Leads(flight);
+                    leads = true;
+                } else {
+                    waits = true;
+                }
+            }
+            if !leads && !waits {
+                let answers = places.into_iter().filter_map(|(key, place)| match place {
+                    Place::Answered(answer) => Some((key, answer)),
+                    _ => None,
+                });
+                return self.end(number, End::Many(answers.collect()));
+            }
+            self.party(number).stage = Stage::Many {
+                places,
+                runs: false,
+            };
+            if !leads {
+                return;
+            }
+        }
+    }
+
+    /// Gives a batch's work the keys that it leads. Whether the batch can go on.
+    fn load(&mut self, number: usize, places: &mut [(u8, Place)], tries: bool) -> bool {
+        let leads = |(_, place): &&mut (u8, Place)| matches!(place, Place::Leads(_));
+        let plan = self.parties[&number].plan;
+        let mut claimed: Vec<_> = places.iter_mut().filter(leads).collect();
+        if claimed.is_empty() {
+            return true;
+        }
+        match plan {
+            Plan::Wait => {
+                if let Stage::Many { runs, .. } = &mut self.party(number).stage {
+                    *runs = true;
+                }
+                return false;
+            }
+            Plan::PanicMaking | Plan::PanicPolling | Plan::PanicDropping => {
+                for (_, place) in places {
+                    match place {
+                        Place::Leads(flight) => self.panic(*flight, &text(number)),
+                        Place::Waits(flight) => self.leave(*flight, number),
+                        Place::Answered(_) | Place::Absent => {}
+                    }
+                }
+                self.end(number, End::Panicked(text(number)));
+                return false;
+            }
+            Plan::Land | Plan::LandSome | Plan::LandMore | Plan::Fail => {}
+        }
+        for (at, (key, place)) in claimed.iter_mut().enumerate() {
+            let Place::Leads(flight) = *place else {
+                continue;
+            };
+            let value = match plan {
+                Plan::Fail if tries => Err(self.made(number, u8::MAX)),
+                Plan::Fail => Err(self.made(number, *key)),
+                _ => Ok(self.made(number, *key)),
+            };
+            *place = if plan == Plan::LandSome && at == 0 {
+                self.lose(flight);
+                Place::Absent
+            } else {
+                Place::Answered(Ok(self.land(flight, value)))
+            };
+        }
+        let party = self.party(number);
+        party.round += 1;
+        // The next work waits to be told.
+        party.plan = Plan::Wait;
+        true
+    }
+}

@@ -1,0 +1,345 @@
+//! The model of a group: what becomes of a flight. It is to be obvious, not fast, and knows
+//! neither wakers nor tables. Flights are numbered, and stay in the list when they have ended.
+
+use std::collections::BTreeMap;
+
+use singleflight_core::{CallError, PanicPolicy, Role, Stats};
+
+use crate::counted::Made;
+use crate::options::Options;
+use crate::party::Party;
+
+#[derive(Clone, PartialEq)]
+pub(crate) struct Model {
+    pub(crate) options: Options,
+    pub(crate) now: u64,
+    pub(crate) closed: bool,
+    pub(crate) flights: Vec<Flight>,
+    pub(crate) parties: BTreeMap<usize, Party>,
+    /// Those of leaders in hand, by flight.
+    pub(crate) fences: Vec<usize>,
+    /// What the fences of works said as those ended, by party.
+    pub(crate) told: Vec<(usize, bool)>,
+    /// What the last step returned, if it returns something.
+    pub(crate) said: Option<usize>,
+    pub(crate) stats: Stats,
+}
+
+#[derive(Clone, PartialEq)]
+pub(crate) struct Flight {
+    key: u8,
+    /// When it started.
+    tick: u64,
+    forgotten: bool,
+    vacant: bool,
+    pub(crate) waiting: Vec<(usize, Seat)>,
+    /// How many works have kept their error while others could go on.
+    failures: u32,
+    /// Set once it has ended: what those who wait receive.
+    result: Option<Answer>,
+    /// How many waited when it ended.
+    followers: usize,
+}
+
+/// How a party waits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Seat {
+    WithWork,
+    WithoutWork,
+    Handle,
+}
+
+/// A value or an error that a work has returned.
+pub(crate) type Value = Result<Made, Made>;
+
+/// What a flight ends with.
+pub(crate) type Answer = Result<Value, Why>;
+
+/// One caller's part of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Share {
+    pub(crate) value: Value,
+    pub(crate) role: Role,
+    pub(crate) followers: usize,
+}
+
+/// Why there is no value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Why {
+    /// With this text.
+    Panicked(String),
+    Lost,
+    Reentrant,
+    Closed,
+    TimedOut,
+    TooMany,
+}
+
+/// What a call becomes as it comes.
+pub(crate) enum Joined {
+    Leader(usize),
+    Follower(usize),
+}
+
+/// One line of a listing: key, followers, whether it is vacant, whether forgotten, its age.
+pub(crate) type Line = (u8, usize, bool, bool, Option<u64>);
+
+impl Flight {
+    fn is_in_table(&self) -> bool {
+        self.result.is_none()
+    }
+
+    fn count(&self, seat: Seat) -> usize {
+        let is = |(_, other): &&(usize, Seat)| *other == seat;
+        self.waiting.iter().filter(is).count()
+    }
+
+    /// How many calls wait: a spawned call is one, its handle none.
+    fn callers(&self) -> usize {
+        self.waiting.len() - self.count(Seat::Handle)
+    }
+
+    fn end(&mut self, result: Answer) {
+        assert!(self.is_in_table(), "a flight ends once");
+        self.followers = self.callers();
+        self.result = Some(result);
+        self.vacant = false;
+    }
+}
+
+impl Model {
+    pub(crate) fn new(options: Options) -> Self {
+        Self {
+            options,
+            now: 0,
+            closed: false,
+            flights: Vec::new(),
+            parties: BTreeMap::new(),
+            fences: Vec::new(),
+            told: Vec::new(),
+            said: None,
+            stats: Stats::default(),
+        }
+    }
+
+    // ---- what can be asked ----
+
+    fn is_too_old(&self, flight: &Flight) -> bool {
+        let limit = self.options.max_age;
+        limit.is_some_and(|ticks| self.now - flight.tick > ticks)
+    }
+
+    /// P2: the flight of a key that a call could join.
+    pub(crate) fn open(&self, key: u8) -> Option<usize> {
+        let is_open = |flight: &Flight| {
+            let is_known = flight.key == key && flight.is_in_table();
+            is_known && !flight.forgotten && !self.is_too_old(flight)
+        };
+        let mut open = (0..self.flights.len()).filter(|at| is_open(&self.flights[*at]));
+        let first = open.next();
+        // P1.
+        assert_eq!(open.next(), None, "a key has one open flight at most");
+        first
+    }
+
+    pub(crate) fn is_closed_to_newcomers(&self, flight: usize) -> bool {
+        let flight = &self.flights[flight];
+        !flight.is_in_table() || flight.forgotten || self.is_too_old(flight)
+    }
+
+    fn in_table(&self) -> impl Iterator<Item = &Flight> {
+        self.flights.iter().filter(|flight| flight.is_in_table())
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_table().count()
+    }
+
+    pub(crate) fn followers(&self, key: u8) -> Option<usize> {
+        self.open(key).map(|at| self.flights[at].callers())
+    }
+
+    pub(crate) fn listing(&self) -> Vec<Line> {
+        let line = |flight: &Flight| {
+            let age = self.options.has_clock.then(|| self.now - flight.tick);
+            let followers = flight.callers();
+            (flight.key, followers, flight.vacant, flight.forgotten, age)
+        };
+        let mut lines: Vec<_> = self.in_table().map(line).collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = self.stats;
+        let forgotten = |flight: &&Flight| flight.forgotten;
+        stats.in_flight = self.in_flight() as u64;
+        stats.in_flight_forgotten = self.in_table().filter(forgotten).count() as u64;
+        stats
+    }
+
+    // ---- what callers do to a flight ----
+
+    pub(crate) fn join(&mut self, party: usize, key: u8) -> Result<Joined, Why> {
+        if self.closed {
+            self.stats.refused += 1;
+            return Err(Why::Closed);
+        }
+        let Some(at) = self.open(key) else {
+            self.stats.led += 1;
+            self.flights.push(Flight {
+                key,
+                tick: self.now,
+                forgotten: false,
+                vacant: false,
+                waiting: Vec::new(),
+                failures: 0,
+                result: None,
+                followers: 0,
+            });
+            return Ok(Joined::Leader(self.flights.len() - 1));
+        };
+        let flight = &mut self.flights[at];
+        if flight.vacant {
+            self.stats.led += 1;
+            flight.vacant = false;
+            return Ok(Joined::Leader(at));
+        }
+        let most = self.options.max_followers;
+        if most.is_some_and(|most| flight.callers() >= most as usize) {
+            self.stats.refused += 1;
+            return Err(Why::TooMany);
+        }
+        self.stats.followed += 1;
+        flight.waiting.push((party, Seat::WithWork));
+        self.stats.most_followers = self.stats.most_followers.max(flight.callers() as u64);
+        Ok(Joined::Follower(at))
+    }
+
+    /// What a caller receives, if its flight has ended.
+    pub(crate) fn share(&self, at: usize, role: Role) -> Option<Result<Share, Why>> {
+        let flight = &self.flights[at];
+        let share = |value| Share {
+            value,
+            role,
+            followers: flight.followers,
+        };
+        flight.result.clone().map(|result| result.map(share))
+    }
+
+    /// The work has returned what is shared.
+    pub(crate) fn land(&mut self, at: usize, value: Value) -> Share {
+        self.stats.landed += 1;
+        self.flights[at].end(Ok(value));
+        let share = self.share(at, Role::Leader).expect("it has landed");
+        share.expect("it has landed with a value")
+    }
+
+    /// The work has returned an error that its caller keeps, if someone else can and may try.
+    pub(crate) fn keep(&mut self, at: usize, value: Value) -> Share {
+        let flight = &mut self.flights[at];
+        if flight.count(Seat::WithWork) > 0 {
+            flight.failures += 1;
+            let most = self.options.max_failures;
+            if most.is_some_and(|most| flight.failures >= most) {
+                return self.land(at, value);
+            }
+        } else if !flight.waiting.is_empty() {
+            return self.land(at, value);
+        }
+        self.lose(at);
+        Share {
+            value,
+            role: Role::Leader,
+            followers: 0,
+        }
+    }
+
+    /// The work has panicked.
+    pub(crate) fn panic(&mut self, at: usize, text: &str) {
+        let can_go_on = self.flights[at].count(Seat::WithWork) > 0;
+        // Without `std` a panic cannot be caught: its leader is dropped.
+        if !cfg!(feature = "std") {
+            return self.lose(at);
+        }
+        match self.options.panic_policy {
+            PanicPolicy::HandOver if can_go_on => return self.lose(at),
+            PanicPolicy::HandOver => self.stats.abandoned += 1,
+            _ => self.stats.panicked += 1,
+        }
+        self.flights[at].end(Err(Why::Panicked(text.to_owned())));
+    }
+
+    /// The leader is gone, and has left nothing.
+    pub(crate) fn lose(&mut self, at: usize) {
+        self.stats.abandoned += 1;
+        self.flights[at].vacant = true;
+        self.end_if_nobody_can_lead(at);
+    }
+
+    /// A follower is polled: whether it is its turn to lead.
+    pub(crate) fn claim(&mut self, at: usize, party: usize) -> bool {
+        let flight = &mut self.flights[at];
+        let claims = flight.vacant && flight.waiting.contains(&(party, Seat::WithWork));
+        if claims {
+            self.stats.handed_over += 1;
+            flight.vacant = false;
+            flight.waiting.retain(|(other, _)| *other != party);
+        }
+        claims
+    }
+
+    /// A follower, a watcher or a handle goes away.
+    pub(crate) fn leave(&mut self, at: usize, party: usize) {
+        let flight = &mut self.flights[at];
+        flight.waiting.retain(|(other, _)| *other != party);
+        self.end_if_nobody_can_lead(at);
+    }
+
+    /// A follower waits on without work.
+    pub(crate) fn disarm(&mut self, at: usize, party: usize) {
+        let flight = &mut self.flights[at];
+        for (other, seat) in &mut flight.waiting {
+            if *other == party {
+                *seat = Seat::WithoutWork;
+            }
+        }
+        self.end_if_nobody_can_lead(at);
+    }
+
+    /// A vacant flight has a follower with work, or has ended.
+    fn end_if_nobody_can_lead(&mut self, at: usize) {
+        let flight = &mut self.flights[at];
+        if flight.vacant && flight.count(Seat::WithWork) == 0 {
+            flight.end(Err(Why::Lost));
+        }
+    }
+
+    /// Forgets the flights of a key that nobody waits for, or all of them.
+    pub(crate) fn forget(&mut self, key: Option<u8>, even_shared: bool) -> usize {
+        let mut forgotten = 0;
+        for flight in &mut self.flights {
+            let is_meant = key.is_none_or(|key| flight.key == key) && flight.is_in_table();
+            if is_meant && !flight.forgotten && (even_shared || flight.callers() == 0) {
+                flight.forgotten = true;
+                self.stats.forgotten += 1;
+                forgotten += 1;
+            }
+        }
+        forgotten
+    }
+}
+
+impl From<CallError> for Why {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::LeaderPanicked(panicked) => Self::Panicked(panicked.message().to_owned()),
+            CallError::LeaderLost => Self::Lost,
+            CallError::Reentrant => Self::Reentrant,
+            CallError::Closed => Self::Closed,
+            CallError::TimedOut => Self::TimedOut,
+            CallError::TooManyFollowers => Self::TooMany,
+            other => unreachable!("no step leads to {other:?}"),
+        }
+    }
+}

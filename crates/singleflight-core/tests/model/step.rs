@@ -1,0 +1,203 @@
+//! What can happen, and how it reads.
+
+use std::fmt;
+
+use singleflight_core::Until;
+
+/// One step of a case. Parties are named by numbers that the case chooses, so that a step
+/// means the same when others are left out.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Step {
+    /// A party comes.
+    Come(usize, Kind),
+    /// It is polled, woken or not; perhaps in another place than before.
+    Poll {
+        party: usize,
+        elsewhere: bool,
+    },
+    /// Everyone who is due is polled, until nobody is.
+    Settle(Order),
+    /// What its work is going to do.
+    Decide(usize, Plan),
+    /// Its deadline comes.
+    Expire(usize),
+    Drop(usize),
+    /// A leader in hand lands its flight.
+    Complete(usize, Plan),
+    /// A leader in hand runs a work, which may keep its errors.
+    Lead {
+        party: usize,
+        keeps: bool,
+    },
+    /// A follower in hand waits on without work.
+    Disarm(usize),
+    Forget(u8),
+    ForgetUnshared(u8),
+    ForgetAll,
+    Close,
+    /// Time passes.
+    Tick(u64),
+    /// Everything in flight is listed.
+    List,
+}
+
+/// Who comes.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Kind {
+    Call(Call),
+    /// A batch; its work may fail as a whole.
+    Many {
+        keys: Vec<u8>,
+        tries: bool,
+    },
+    /// The handles that a front end is made from.
+    Raw(u8),
+    /// A spawned call. Its handle is the party with the next number.
+    Spawned {
+        key: u8,
+        until: Until,
+    },
+    /// The handle of a spawned call, which is that party.
+    Handle(usize),
+    /// Waits until nothing is in flight.
+    Drain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) key: u8,
+    /// The key is given as a borrow.
+    pub(crate) borrowed: bool,
+    /// An `Err` stays with its caller.
+    pub(crate) keeps: bool,
+    pub(crate) form: Form,
+}
+
+/// By which entry point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Form {
+    /// `run` or `try_run`.
+    Bare,
+    /// `run_outcome`, where there is nothing to keep.
+    Outcome,
+    Fenced,
+    Limited,
+    FencedLimited,
+    /// `lead` or `try_lead`, of a party that led already.
+    Lead,
+}
+
+impl Form {
+    pub(crate) fn is_fenced(self) -> bool {
+        matches!(self, Self::Fenced | Self::FencedLimited)
+    }
+
+    pub(crate) fn is_limited(self) -> bool {
+        matches!(self, Self::Limited | Self::FencedLimited)
+    }
+}
+
+/// What a work does when it is polled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Plan {
+    Wait,
+    Land,
+    /// Of a batch: leaves out the first key.
+    LandSome,
+    /// Of a batch: returns everything twice, and a key that it was not given.
+    LandMore,
+    Fail,
+    /// As it is made, or if it has been, as it is polled.
+    PanicMaking,
+    PanicPolling,
+    /// Returns a value, but its future panics as it is dropped. It does so too if it is
+    /// dropped before.
+    PanicDropping,
+}
+
+impl Plan {
+    /// Whether the work returns something.
+    pub(crate) fn is_return(self) -> bool {
+        matches!(
+            self,
+            Self::Land | Self::LandSome | Self::LandMore | Self::Fail
+        )
+    }
+}
+
+/// In which order those who are due are polled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Order {
+    OldestFirst,
+    NewestFirst,
+    /// From this party on, then those before it.
+    From(usize),
+}
+
+impl Order {
+    pub(crate) fn sort(self, parties: &mut [usize]) {
+        match self {
+            Self::OldestFirst => parties.sort_unstable(),
+            Self::NewestFirst => parties.sort_unstable_by_key(|party| usize::MAX - party),
+            Self::From(first) => parties.sort_unstable_by_key(|party| (*party < first, *party)),
+        }
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Come(party, Kind::Spawned { key, until }) => write!(
+                f,
+                "spawn party {party} for key {key} until {until:?}, with party {} as its handle",
+                party + 1
+            ),
+            Self::Come(party, kind) => write!(f, "make party {party}: {kind:?}"),
+            Self::Poll { party, elsewhere } => {
+                let place = if *elsewhere { " in another place" } else { "" };
+                write!(f, "poll party {party}{place}")
+            }
+            Self::Settle(order) => write!(f, "run until idle, {order:?}"),
+            Self::Decide(party, plan) => write!(f, "tell the work of party {party} to {plan:?}"),
+            Self::Expire(party) => write!(f, "let the time of party {party} be over"),
+            Self::Drop(party) => write!(f, "drop party {party}"),
+            Self::Complete(party, plan) => write!(f, "party {party} completes: {plan:?}"),
+            Self::Lead { party, keeps } => {
+                let keeping = if *keeps { ", keeping errors" } else { "" };
+                write!(f, "party {party} is going to run its work{keeping}")
+            }
+            Self::Disarm(party) => write!(f, "party {party} is without work"),
+            Self::Forget(key) => write!(f, "forget key {key}"),
+            Self::ForgetUnshared(key) => write!(f, "forget key {key} if it is unshared"),
+            Self::ForgetAll => write!(f, "forget all"),
+            Self::Close => write!(f, "close the group"),
+            Self::Tick(ticks) => write!(f, "{ticks} ticks pass"),
+            Self::List => write!(f, "list what is in flight"),
+        }
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(call) => {
+                write!(f, "{:?} call for key {}", call.form, call.key)?;
+                if call.borrowed {
+                    write!(f, ", borrowed")?;
+                }
+                if call.keeps {
+                    write!(f, ", keeping errors")?;
+                }
+                Ok(())
+            }
+            Self::Many { keys, tries: false } => write!(f, "batch for keys {keys:?}"),
+            Self::Many { keys, tries: true } => {
+                write!(f, "batch for keys {keys:?} that may fail")
+            }
+            Self::Raw(key) => write!(f, "join of key {key}"),
+            Self::Spawned { key, until } => write!(f, "task for key {key} until {until:?}"),
+            Self::Handle(task) => write!(f, "handle of party {task}"),
+            Self::Drain => write!(f, "wait for the group to be drained"),
+        }
+    }
+}
