@@ -5,20 +5,7 @@ use std::rc::Rc;
 
 use singleflight_core::Group;
 
-use crate::task::Task;
-
-/// A future that is ready at its second poll.
-async fn pause() {
-    let mut polled = false;
-    std::future::poll_fn(|_| {
-        if std::mem::replace(&mut polled, true) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
-}
+use crate::task::{Task, pause};
 
 #[test]
 fn the_work_may_borrow_and_need_not_be_send() {

@@ -8,11 +8,16 @@ mod caller_code;
 mod capacity;
 mod edges;
 mod futures;
+mod hashers;
+mod hostile_keys;
 #[cfg(feature = "std")]
 mod inside;
 mod keys;
 mod options;
+mod owners;
 mod policies;
 mod sharing;
+mod sizes;
 mod tables;
 mod task;
+mod wakers;

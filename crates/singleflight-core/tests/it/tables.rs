@@ -1,43 +1,10 @@
-//! The table behind the group: many keys, colliding keys, odd hashers, shards.
+//! The table behind the group: many keys, colliding keys, shards.
 
-use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::BuildHasher;
 
 use singleflight_core::{Builder, Group, Joined};
 
-/// All keys hash alike.
-#[derive(Default)]
-struct Colliding;
-
-/// No two hashes are alike.
-#[derive(Default)]
-struct Fickle(AtomicU64);
-
-struct Fixed(u64);
-
-impl Hasher for Fixed {
-    fn write(&mut self, _: &[u8]) {}
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-impl BuildHasher for Colliding {
-    type Hasher = Fixed;
-
-    fn build_hasher(&self) -> Fixed {
-        Fixed(0)
-    }
-}
-
-impl BuildHasher for Fickle {
-    type Hasher = Fixed;
-
-    fn build_hasher(&self) -> Fixed {
-        Fixed(self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed))
-    }
-}
+use crate::hashers::Colliding;
 
 /// Leads a thousand flights at once, checks that each is found, and ends them out of order.
 fn holds_many_flights<S: BuildHasher>(group: &Group<u64, u64, S>) {
@@ -79,19 +46,6 @@ fn keys_that_collide_are_still_told_apart() {
     holds_many_flights(&Group::with_hasher(Colliding));
 }
 
-/// A hasher that never gives the same hash twice makes calls miss each other, and no more.
-#[test]
-fn a_fickle_hasher_does_no_harm() {
-    let group: Group<u64, u64, Fickle> = Group::with_hasher(Fickle::default());
-    let first = group.join(1).expect("nothing is refused");
-    let second = group.join(1).expect("nothing is refused");
-    assert!(matches!(second, Joined::Leader(_)), "they did not meet");
-    assert!(!group.forget(1));
-    assert_eq!(group.in_flight(), 2);
-    drop((first, second));
-    assert_eq!(group.in_flight(), 0);
-}
-
 #[test]
 fn the_number_of_shards_is_rounded_up_and_bounded() {
     for (asked, given) in [(0, 1), (1, 1), (3, 4), (16, 16), (1 << 20, 1 << 16)] {
@@ -123,28 +77,4 @@ fn forget_all_closes_near_and_far_slots_alike() {
     );
     drop((old, new));
     assert_eq!(group.in_flight(), 0);
-}
-
-/// A value may be as large or as small as it likes.
-#[test]
-fn zero_sized_and_large_values_are_carried() {
-    let empty: Group<(), ()> = Group::new();
-    let Ok(Joined::Leader(leader)) = empty.join(()) else {
-        panic!("the first call leads");
-    };
-    let follower = empty.join(());
-    assert_eq!(leader.complete(()).followers, 1);
-    drop(follower);
-
-    let large: Group<u8, Vec<u8>> = Group::new();
-    let Ok(Joined::Leader(leader)) = large.join(1) else {
-        panic!("the first call leads");
-    };
-    let Ok(Joined::Follower(follower)) = large.join(1) else {
-        panic!("the second call follows");
-    };
-    let value = leader.complete(vec![7; 1 << 20]).value;
-    let turn = futures_lite::future::block_on(follower.wait()).expect("the flight landed");
-    assert_eq!(value.len(), 1 << 20);
-    assert!(matches!(turn, singleflight_core::Turn::Landed(outcome) if outcome.value == value));
 }

@@ -1,6 +1,7 @@
 //! A task that is polled by hand and counts its wakes.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,4 +52,17 @@ impl<'a, T> Task<'a, T> {
     pub(crate) fn wakes(&self) -> usize {
         self.wakes.0.load(Ordering::SeqCst)
     }
+}
+
+/// A future that is ready at its second poll.
+pub(crate) async fn pause() {
+    let mut polled = false;
+    poll_fn(|_| {
+        if mem::replace(&mut polled, true) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
