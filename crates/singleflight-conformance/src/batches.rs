@@ -1,11 +1,12 @@
 //! One call for many keys.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use futures_lite::future::{FutureExt as _, block_on};
-use singleflight_core::{Answers, CallError, Joined, Turn, Until};
+use futures_lite::future::{FutureExt as _, block_on, or};
+use singleflight_core::{Answers, Builder, CallError, Joined, PanicPolicy, Turn, Until};
 
 use crate::caller::{Caller, SpawnedCall, led, message};
 use crate::front_end::{Complete, Shared};
@@ -17,8 +18,12 @@ use crate::work::{BatchWork, Returns, Token, Value};
 struct Running {
     begun: Gate,
     may_end: Gate,
+    cancel: Gate,
     ended: Receiver<Result<Answers<String, Value>, String>>,
 }
+
+/// What a batch that was cancelled is told to have ended with.
+const CANCELLED: &str = "cancelled";
 
 impl Running {
     fn has_begun(&self) {
@@ -30,6 +35,18 @@ impl Running {
         self.ended
             .recv_timeout(DEADLINE)
             .expect("hang: a batch did not end")
+    }
+
+    /// Cancels the batch, or where that cannot be, lets its work panic.
+    fn lose<F: Complete>(self) {
+        if F::CANCELS {
+            self.cancel.open();
+            let end = self.ended.recv_timeout(DEADLINE);
+            let end = end.expect("hang: a batch was not cancelled");
+            assert_eq!(end.err().as_deref(), Some(CANCELLED));
+        } else {
+            assert!(self.end().is_err());
+        }
     }
 
     /// The keys and numbers of the answers.
@@ -55,18 +72,27 @@ impl<F: Complete> Stage<F> {
         let keys = keys.iter().map(ToString::to_string).collect();
         let group = self.front_end();
         let (sender, ended) = channel();
+        let cancel = Gate::new();
+        let cancelled = cancel.clone();
         F::spawn(Box::pin(async move {
-            let batch = std::panic::AssertUnwindSafe(F::batch(&group, keys, work));
-            let end = batch
-                .catch_unwind()
-                .await
-                .map_err(|payload| message(&*payload));
+            let batch = async {
+                AssertUnwindSafe(F::batch(&group, keys, work))
+                    .catch_unwind()
+                    .await
+                    .map_err(|payload| message(&*payload))
+            };
+            let cancelled = async {
+                cancelled.passed().await;
+                Err(CANCELLED.to_owned())
+            };
+            let end = or(cancelled, batch).await;
             drop(group);
             let _gone = sender.send(end);
         }));
         Running {
             begun,
             may_end,
+            cancel,
             ended,
         }
     }
@@ -93,6 +119,62 @@ pub fn a_batch_loads_what_nobody_is_loading<F: Complete>() {
         (3, 2),
         "each distinct key counts"
     );
+    stage.close();
+}
+
+/// There is nothing to load, so nothing is called.
+pub fn an_empty_batch_calls_nothing<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let batch = stage.batch(&[], Returns::Panic("it is called"));
+    assert_eq!(batch.numbers(), []);
+    assert!(stage.tally.batches().is_empty());
+    assert_eq!(stage.group.stats().led, 0);
+    stage.close();
+}
+
+/// Batches of the same keys load them once.
+pub fn equal_batches_share_one_execution<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let first = stage.batch(&["a", "b"], Returns::All(1));
+    first.has_begun();
+    let others: Vec<_> = (1..=9)
+        .map(|count| {
+            let batch = stage.batch(&["b", "a"], Returns::All(2));
+            until("a batch waiting", || {
+                ["a", "b"].iter().all(|key| stage.waiting(key) == count)
+            });
+            batch
+        })
+        .collect();
+    assert_eq!(first.numbers(), [pair("a", 1), pair("b", 1)]);
+    for batch in others {
+        assert_eq!(batch.numbers(), [pair("b", 1), pair("a", 1)]);
+    }
+    assert_eq!(stage.tally.batches(), [["a", "b"]]);
+    stage.close();
+}
+
+/// A batch that is lost hands over every key that it has claimed, and leaves the others.
+pub fn a_lost_batch_hands_over_every_key<F: Complete>() {
+    // A thread cannot be cancelled; there, a panic can be made to count as a loss.
+    let policy = if F::CANCELS {
+        PanicPolicy::Share
+    } else {
+        PanicPolicy::HandOver
+    };
+    let stage = Stage::<F>::with(Builder::new().panic_policy(policy));
+    let elsewhere = stage.call(1).key("c").may_overlap().lead();
+    let batch = stage.batch(&["a", "b", "c"], Returns::Panic("boom"));
+    batch.has_begun();
+    let followers = ["a", "b"].map(|key| stage.call(2).key(key).may_overlap().follow());
+    batch.lose::<F>();
+    for follower in followers {
+        let answer = follower.answer();
+        assert!(led(&answer), "it runs its own work");
+    }
+    until("the batch leaving", || stage.waiting("c") == 0);
+    assert_eq!(elsewhere.number(), 1);
+    assert_eq!(stage.runs(), 3);
     stage.close();
 }
 

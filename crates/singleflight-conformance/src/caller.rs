@@ -1,5 +1,6 @@
 //! A call of a scenario: planned, started, and waited for.
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use singleflight_core::{CallError, Outcome, Role, Spawned, Until};
 use crate::front_end::{Answer, Call, Complete, Entry, FrontEnd, Shared};
 use crate::gate::{DEADLINE, Gate, until};
 use crate::stage::Stage;
-use crate::work::{Ending, Nested, NestedCall, Value, Work};
+use crate::work::{Ending, Nested, NestedCall, Payload, Value, Work};
 
 /// A call to be started.
 pub(crate) struct Plan<'a, F> {
@@ -36,8 +37,8 @@ pub(crate) struct Caller {
 #[derive(Debug)]
 pub(crate) enum End {
     Answered(Answer),
-    /// With the message of its panic.
-    Panicked(String),
+    /// With what its panic carried.
+    Panicked(Box<dyn Any + Send>),
     Cancelled,
 }
 
@@ -57,6 +58,12 @@ impl<F: FrontEnd> Plan<'_, F> {
 
     pub(crate) fn panics(self, message: &'static str) -> Self {
         let ending = Ending::Panic(message);
+        Self { ending, ..self }
+    }
+
+    /// Panics with something that is no text.
+    pub(crate) fn panics_with(self, number: u32) -> Self {
+        let ending = Ending::PanicWith(Payload(number));
         Self { ending, ..self }
     }
 
@@ -165,7 +172,16 @@ impl Caller {
     pub(crate) fn panic(self) -> String {
         self.release();
         match self.end() {
-            End::Panicked(message) => message,
+            End::Panicked(payload) => message(&*payload),
+            end => panic!("the call did not panic: {end:?}"),
+        }
+    }
+
+    /// Waits for a panic that was to carry a [`Payload`].
+    pub(crate) fn payload(self) -> Payload {
+        self.release();
+        match self.end() {
+            End::Panicked(payload) => *payload.downcast().expect("what the work panicked with"),
             end => panic!("the call did not panic: {end:?}"),
         }
     }
@@ -214,7 +230,7 @@ fn launch<F: FrontEnd>(
             async {
                 match AssertUnwindSafe(call).catch_unwind().await {
                     Ok(answer) => End::Answered(answer),
-                    Err(payload) => End::Panicked(message(&*payload)),
+                    Err(payload) => End::Panicked(payload),
                 }
             },
         )
@@ -282,7 +298,7 @@ fn tell(sender: &Sender<End>, end: End) {
 }
 
 /// The text of a panic.
-pub(crate) fn message(payload: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
     payload
         .downcast_ref::<&str>()
         .map(ToString::to_string)

@@ -91,3 +91,40 @@ pub fn forget_unshared_spares_a_flight_with_followers<F: FrontEnd>() {
     assert_eq!((fresh.number(), alone.number()), (4, 3));
     stage.close();
 }
+
+/// Whoever has the value of a shared flight finds nothing that is shared: those who are slow to
+/// take theirs do not keep the key.
+pub fn a_landed_flight_is_shared_with_nobody<F: FrontEnd>() {
+    let stage = Stage::<F>::new();
+    let leader = stage.leader(1);
+    let slow = stage.follower_handle();
+    let followers = stage.followers(2..=4);
+    assert!(!stage.group.forget_unshared(KEY));
+    for caller in [leader].into_iter().chain(followers) {
+        assert_eq!(caller.number(), 1);
+        assert!(stage.group.forget_unshared(KEY), "nobody shares it now");
+    }
+    assert_eq!(
+        stage.group.stats().forgotten,
+        0,
+        "there was nothing to forget"
+    );
+    drop(slow);
+    stage.close();
+}
+
+/// `forget_unshared` is about the flight that can be joined, not about one that was forgotten
+/// before and still runs.
+pub fn forget_unshared_spares_the_newer_flight<F: FrontEnd>() {
+    let stage = Stage::<F>::new();
+    let old = stage.call(1).may_overlap().lead();
+    assert!(stage.group.forget_unshared(KEY), "it is alone");
+    let new = stage.call(2).may_overlap().lead();
+    let follower = stage.follower(3);
+    assert!(!stage.group.forget_unshared(KEY), "while the old one runs");
+    assert_eq!(old.number(), 1);
+    assert!(!stage.group.forget_unshared(KEY), "and when it has ended");
+    assert_eq!((new.number(), follower.number()), (2, 2));
+    assert_eq!(stage.runs(), 2);
+    stage.close();
+}

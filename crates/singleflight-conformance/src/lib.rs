@@ -19,6 +19,7 @@
 //! | [`spawned`] | P1, P4 for calls that own a task |
 //! | [`batches`] | P1, P4, P5 for calls of many keys |
 //! | [`limits`] | deadlines, ages, failures, fences, closing |
+//! | [`on_one_thread`] | P9 for keys, values and works that are not `Send` |
 
 #![allow(clippy::missing_panics_doc, reason = "a scenario fails by panicking")]
 
@@ -30,6 +31,7 @@ pub mod errors;
 pub mod fresh;
 pub mod hand_over;
 pub mod limits;
+pub mod on_one_thread;
 pub mod one_at_a_time;
 pub mod panics;
 pub mod spawned;
@@ -37,12 +39,16 @@ pub mod spawned;
 mod caller;
 mod front_end;
 mod gate;
+mod local;
 mod losable;
 mod stage;
 mod work;
 
 pub use front_end::{Answer, Call, Complete, Entry, FrontEnd, Shared, Task};
 pub use gate::{DEADLINE, Gate, until};
+pub use local::{
+    Local, LocalCall, LocalGroup, LocalKey, LocalTask, LocalTasks, LocalValue, LocalWork,
+};
 pub use singleflight_core::{Answers, CallError, Interest, Spawned, Until};
 pub use stage::play;
 pub use work::{BatchWork, Token, Value, Work};
@@ -55,6 +61,8 @@ macro_rules! conformance {
             one_at_a_time {
                 concurrent_calls_share_one_execution,
                 distinct_keys_do_not_wait_for_each_other,
+                each_of_several_keys_runs_once,
+                a_crowd_of_quick_calls_is_served,
                 lost_leaders_never_leave_two_executions,
             }
             fresh {
@@ -63,6 +71,8 @@ macro_rules! conformance {
                 an_old_flight_does_not_evict_a_newer_one,
                 forget_all_forgets_every_flight,
                 forget_unshared_spares_a_flight_with_followers,
+                forget_unshared_spares_the_newer_flight,
+                a_landed_flight_is_shared_with_nobody,
             }
             hand_over {
                 a_lost_leader_hands_over_to_one_follower,
@@ -77,6 +87,7 @@ macro_rules! conformance {
             }
             panics {
                 a_panic_resumes_in_the_leader_and_reaches_every_follower,
+                a_panics_payload_goes_on_unchanged,
                 a_panic_reaches_callers_of_every_entry_point,
                 a_key_is_usable_after_a_panic,
                 a_panic_hands_over_where_the_group_says_so,
@@ -132,7 +143,10 @@ macro_rules! conformance_complete {
                 spawned_calls_share_flights_with_every_entry_point,
                 a_spawned_follower_leads_on_by_itself,
                 a_panic_in_a_spawned_work_reaches_its_handle,
+                a_panic_reaches_a_spawned_follower,
                 an_unwanted_work_is_cancelled,
+                a_work_is_cancelled_when_the_last_of_many_goes,
+                a_spawned_work_keeps_its_group,
                 a_work_that_anybody_wants_is_not_cancelled,
                 a_spawned_follower_leaves_with_its_handle,
                 a_late_caller_gets_a_successor,
@@ -140,6 +154,9 @@ macro_rules! conformance_complete {
             }
             batches {
                 a_batch_loads_what_nobody_is_loading,
+                an_empty_batch_calls_nothing,
+                equal_batches_share_one_execution,
+                a_lost_batch_hands_over_every_key,
                 a_key_that_a_batch_does_not_return_is_handed_over,
                 a_panic_in_a_batch_settles_every_key,
                 an_error_in_a_batch_settles_every_key,
@@ -157,6 +174,38 @@ macro_rules! conformance_complete {
                 a_fence_tells_that_a_flight_was_forgotten,
                 a_closed_group_refuses_and_drains,
                 a_closed_group_still_hands_over,
+            }
+        }
+    };
+}
+
+/// Makes a `#[test]` of every scenario of one thread, for one [`Local`] front end.
+#[macro_export]
+macro_rules! conformance_local {
+    ($front_end:ident) => {
+        $crate::conformance! { @tests $front_end;
+            on_one_thread {
+                calls_take_what_is_not_send,
+                followers_take_what_is_not_send,
+                batches_take_what_is_not_send,
+            }
+        }
+    };
+}
+
+/// Makes a `#[test]` of every further scenario of one thread, for one [`LocalTasks`] front end.
+#[macro_export]
+macro_rules! conformance_local_tasks {
+    ($front_end:ident) => {
+        mod tasks {
+            use super::$front_end;
+
+            $crate::conformance! { @tests $front_end;
+                on_one_thread {
+                    tasks_of_one_thread_share_flights,
+                    a_lost_leader_hands_over_on_its_thread,
+                    a_call_may_be_spawned_on_its_thread,
+                }
             }
         }
     };

@@ -6,6 +6,7 @@ use crate::caller::{Caller, led};
 use crate::front_end::{Entry, FrontEnd};
 use crate::gate::until;
 use crate::stage::Stage;
+use crate::work::Payload;
 
 /// The leader's panic goes on unchanged, and N followers do not pay for N attempts.
 pub fn a_panic_resumes_in_the_leader_and_reaches_every_follower<F: FrontEnd>() {
@@ -22,6 +23,24 @@ pub fn a_panic_resumes_in_the_leader_and_reaches_every_follower<F: FrontEnd>() {
     }
     assert_eq!((stage.runs(), stage.group.stats().panicked), (1, 1));
     stage.close();
+}
+
+/// Whatever a work panics with, its own caller catches; the others are told that it cannot be
+/// read.
+pub fn a_panics_payload_goes_on_unchanged<F: FrontEnd>() {
+    for entry in Entry::ALL {
+        let stage = Stage::<F>::new();
+        let leader = stage.call(0).by(entry).panics_with(7).lead();
+        let follower = stage.follower(1);
+        assert_eq!(leader.payload(), Payload(7));
+        match follower.refusal() {
+            CallError::LeaderPanicked(panicked) => {
+                assert_eq!(panicked.message(), "Box<dyn Any>");
+            }
+            error => panic!("another error: {error}"),
+        }
+        stage.close();
+    }
 }
 
 /// Entry points that return a bare value panic, and say why.

@@ -1,5 +1,7 @@
 //! Calls that own a task: P1 and P4 for works that outlive their callers.
 
+use std::sync::Arc;
+
 use singleflight_core::{CallError, Role, Until};
 
 use crate::caller::{failure, led, number};
@@ -92,6 +94,22 @@ pub fn a_panic_in_a_spawned_work_reaches_its_handle<F: Complete>() {
     }
 }
 
+/// And to the handle of a call that followed: its process lives.
+pub fn a_panic_reaches_a_spawned_follower<F: Complete>() {
+    for until in [Until::Done, Until::Unwanted] {
+        let stage = Stage::<F>::new();
+        let leader = stage.call(1).panics("boom").lead();
+        let spawned = stage.call(2).spawn(until);
+        assert_eq!(leader.panic(), "boom");
+        match spawned.outcome() {
+            Err(CallError::LeaderPanicked(panicked)) => assert_eq!(panicked.message(), "boom"),
+            other => panic!("the panic is shared: {other:?}"),
+        }
+        assert_eq!(stage.runs(), 1, "the follower's work is not run");
+        stage.close();
+    }
+}
+
 /// The work is cancelled when the last handle goes.
 pub fn an_unwanted_work_is_cancelled<F: Complete>() {
     let stage = Stage::<F>::new();
@@ -103,6 +121,55 @@ pub fn an_unwanted_work_is_cancelled<F: Complete>() {
     assert_eq!((stats.landed, stats.abandoned), (0, 1));
     assert_eq!(stage.leader(2).number(), 2, "the key is usable");
     stage.close();
+}
+
+/// Of many handles it is the last one that counts, whichever it is: the leader's, or one of those
+/// who followed.
+pub fn a_work_is_cancelled_when_the_last_of_many_goes<F: Complete>() {
+    for (handles, last) in [(2, 0), (2, 1), (5, 0), (5, 2), (5, 4), (20, 7)] {
+        let stage = Stage::<F>::new();
+        let leader = stage.call(1).spawn(Until::Unwanted);
+        leader.has_begun();
+        let mut spawned = vec![leader];
+        for at in 1..handles {
+            spawned.push(stage.call(2).spawn(Until::Unwanted));
+            assert_eq!(stage.waiting(KEY), at);
+        }
+        let last = spawned.swap_remove(last);
+        drop(
+            spawned
+                .into_iter()
+                .map(|call| call.handle)
+                .collect::<Vec<_>>(),
+        );
+        // Tasks of handles that are gone leave. Of the leader's task its handle is no follower.
+        let left = usize::from(!last.begun.is_open());
+        until("the others leaving", || stage.waiting(KEY) == left);
+        assert_eq!(
+            (stage.runs(), stage.group.in_flight()),
+            (1, 1),
+            "it is still wanted"
+        );
+        drop(last.handle);
+        until("the work being cancelled", || stage.group.in_flight() == 0);
+        assert_eq!(stage.group.stats().landed, 0);
+        stage.close();
+    }
+}
+
+/// A spawned call owns its group: every other handle may go while it runs.
+pub fn a_spawned_work_keeps_its_group<F: Complete>() {
+    for end in [Until::Done, Until::Unwanted] {
+        let stage = Stage::<F>::new();
+        let spawned = stage.call(1).spawn(end);
+        spawned.has_begun();
+        let gone = Arc::downgrade(&stage.group);
+        drop(stage);
+        assert_eq!(spawned.number(), 1);
+        until("the group going with its last user", || {
+            gone.strong_count() == 0
+        });
+    }
 }
 
 /// Any caller's interest keeps the work going, of whatever entry point.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::panic_any;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -109,7 +110,13 @@ pub(crate) enum Ending {
     Error(&'static str),
     /// It panics.
     Panic(&'static str),
+    /// It panics with something that is no text.
+    PanicWith(Payload),
 }
+
+/// What a panic carries that carries no text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Payload(pub(crate) u32);
 
 /// One work.
 #[derive(Debug)]
@@ -203,6 +210,7 @@ impl Work {
             Ending::Value(number) => Ok(Token::new(number, &self.tally)),
             Ending::Error(error) => Err(error),
             Ending::Panic(message) => panic!("{message}"),
+            Ending::PanicWith(payload) => panic_any(payload),
         }
     }
 

@@ -15,7 +15,12 @@ fn the_macro_names_every_scenario() {
             let Some(rest) = line.strip_prefix("pub fn ") else {
                 continue;
             };
-            let generic = ["<F: FrontEnd>()", "<F: Complete>()"];
+            let generic = [
+                "<F: FrontEnd>()",
+                "<F: Complete>()",
+                "<F: Local>()",
+                "<F: LocalTasks>()",
+            ];
             let Some((name, _)) = generic.iter().find_map(|bound| rest.split_once(bound)) else {
                 continue;
             };

@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 use std::thread;
 
 use singleflight_conformance::{
-    Answer, Call, FrontEnd, Task, Until, Value, call_async, complete_async, conformance,
-    conformance_complete,
+    Answer, Call, FrontEnd, LocalKey, LocalValue, Task, Until, Value, call_async, complete_async,
+    conformance, conformance_complete, conformance_local, conformance_local_tasks, local_async,
 };
-use smol::Executor;
+use smol::{Executor, LocalExecutor};
 
 struct Global;
 
@@ -67,4 +67,26 @@ mod two_threads {
 
     conformance!(TwoThreads);
     conformance_complete!(TwoThreads);
+}
+
+thread_local! {
+    /// The tasks of this thread.
+    static LOCAL: LocalExecutor<'static> = const { LocalExecutor::new() };
+}
+
+struct OneThread;
+
+local_async!(
+    OneThread,
+    singleflight_smol::Group<LocalKey, LocalValue>,
+    |task| LOCAL.with(|local| smol::block_on(local.run(task))),
+    |task| LOCAL.with(|local| local.spawn(task).detach()),
+    |group, key, until, work| LOCAL.with(|local| group.spawn_local(local, key, until, work)),
+);
+
+mod one_thread {
+    use super::{OneThread, conformance_local, conformance_local_tasks};
+
+    conformance_local!(OneThread);
+    conformance_local_tasks!(OneThread);
 }

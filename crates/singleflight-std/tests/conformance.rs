@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use futures_lite::future::block_on;
 use singleflight_conformance::{
-    Answer, Answers, BatchWork, Call, CallError, Complete, FrontEnd, Shared, Spawned, Task, Until,
-    Value, Work, call_blocking, conformance, conformance_complete,
+    Answer, Answers, BatchWork, Call, CallError, Complete, Entry, FrontEnd, Local, LocalCall,
+    LocalKey, LocalTask, LocalValue, LocalWork, Shared, Spawned, Task, Until, Value, Work,
+    call_blocking, conformance, conformance_complete, conformance_local,
 };
 
 struct Threads;
@@ -64,3 +65,35 @@ impl Complete for Threads {
 
 conformance!(Threads);
 conformance_complete!(Threads);
+
+impl Local for Threads {
+    type Group = singleflight_std::Group<LocalKey, LocalValue>;
+
+    fn block_on(task: LocalTask) {
+        block_on(task);
+    }
+
+    async fn call(group: &Self::Group, call: LocalCall) -> LocalValue {
+        let LocalCall {
+            entry, key, work, ..
+        } = call;
+        match entry {
+            Entry::Run => group.run(key, || work.run_blocking()),
+            Entry::RunOutcome => {
+                let outcome = group.run_outcome(key, || work.run_blocking());
+                outcome.expect("nothing is refused").value
+            }
+            Entry::TryRun => group.try_run(key, || work.run_blocking()),
+        }
+    }
+
+    async fn batch(
+        group: &Self::Group,
+        keys: Vec<LocalKey>,
+        work: LocalWork,
+    ) -> Answers<LocalKey, LocalValue> {
+        group.run_many(keys, |keys| work.load(keys))
+    }
+}
+
+conformance_local!(Threads);

@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 use std::thread;
 
 use singleflight_conformance::{
-    Answer, Call, FrontEnd, Task, Value, call_async, complete_async, conformance,
-    conformance_complete,
+    Answer, Call, FrontEnd, LocalKey, LocalValue, Task, Value, call_async, complete_async,
+    conformance, conformance_complete, conformance_local, conformance_local_tasks, local_async,
 };
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::LocalSet;
 
 static THREADS: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()
@@ -77,4 +78,30 @@ mod current_thread {
 
     conformance!(CurrentThread);
     conformance_complete!(CurrentThread);
+}
+
+thread_local! {
+    /// The tasks of this thread.
+    static LOCAL: LocalSet = LocalSet::new();
+}
+
+struct OneThread;
+
+local_async!(
+    OneThread,
+    singleflight_tokio::Group<LocalKey, LocalValue>,
+    |task| {
+        let runtime = Builder::new_current_thread().build();
+        let runtime = runtime.expect("a runtime starts");
+        LOCAL.with(|local| runtime.block_on(local.run_until(task)));
+    },
+    |task| drop(tokio::task::spawn_local(task)),
+    |group, key, until, work| LOCAL.with(|local| group.spawn_local(local, key, until, work)),
+);
+
+mod one_thread {
+    use super::{OneThread, conformance_local, conformance_local_tasks};
+
+    conformance_local!(OneThread);
+    conformance_local_tasks!(OneThread);
 }
