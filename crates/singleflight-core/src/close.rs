@@ -9,6 +9,7 @@ use crate::group::Group;
 use crate::listing::FlightInfo;
 use crate::shard::Table;
 use crate::sync::atomic::Ordering;
+use crate::wait::until;
 
 impl<K, V, S> Group<K, V, S> {
     /// Refuses every new call with [`Closed`](crate::CallError::Closed), for good. Calls that
@@ -48,7 +49,8 @@ impl<K, V, S> Group<K, V, S> {
     /// Dropping the future stops the waiting; the group stays closed.
     pub async fn drained(&self) {
         self.close();
-        self.drained.until(|| self.is_drained()).await;
+        let is_drained = |group: &&Self| group.is_drained();
+        until(self, |group| &group.drained, is_drained, |_, ()| ()).await;
     }
 
     /// As [`drained`](Self::drained), parking the calling thread; gives up when `deadline`

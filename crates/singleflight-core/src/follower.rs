@@ -1,6 +1,7 @@
 //! The callers that wait: with work of their own, or without.
 
 use core::fmt;
+use core::future::Future;
 #[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use crate::leader::Leader;
 use crate::outcome::{Outcome, Role};
 use crate::shared::Shared;
 use crate::slot::Id;
+use crate::wait::{Signal, until};
 
 /// A caller that waits for a flight and has work of its own: if the leader is lost, it may
 /// become the leader.
@@ -124,12 +126,11 @@ impl<G: Handle> Follower<G> {
     /// # Cancel safety
     ///
     /// Dropping the future leaves the flight. Nobody else is concerned.
-    pub async fn wait(self) -> Result<Turn<G>, CallError>
+    pub fn wait(self) -> impl Future<Output = Result<Turn<G>, CallError>>
     where
         G::Value: Clone,
     {
-        let sight = self.seat.until_seen().await;
-        self.seat.conclude(sight)
+        until(self.seat, Seat::signal, Seat::look, Seat::conclude)
     }
 
     /// Parks the calling thread until the flight lands, or until it is this follower's turn
@@ -211,14 +212,12 @@ impl<G: Handle> Follower<G> {
 
     /// Waits for its turn to lead, as long as `wanted` says so. It takes no share of a value:
     /// that is for somebody else.
-    pub(crate) async fn lead_while(self, wanted: impl Fn() -> bool) -> Option<Leader<G>> {
-        let place = self.seat.place();
-        let sight = place
-            .flight
-            .signal
-            .until(|| place.look_while(&wanted))
-            .await;
-        self.seat.into_leader(sight)
+    pub(crate) fn lead_while(
+        self,
+        wanted: impl Fn() -> bool,
+    ) -> impl Future<Output = Option<Leader<G>>> {
+        let look = move |seat: &Seat<G>| seat.place().look_while(&wanted);
+        until(self.seat, Seat::signal, look, Seat::into_leader)
     }
 
     /// As [`lead_while`](Self::lead_while), parking the thread.
@@ -248,14 +247,24 @@ impl<G: Handle> Watcher<G> {
         }
     }
 
+    fn signal(&self) -> &Signal {
+        self.seat.signal()
+    }
+
+    fn look(&self) -> Option<Sight> {
+        self.seat.look()
+    }
+
     /// The flight that it watches.
     pub(crate) fn flight(&self) -> &Shared<G::Value> {
         &self.seat.place().flight
     }
 
     /// Waits, and takes nothing yet.
-    pub(crate) async fn seen(&self) -> Sight {
-        self.seat.until_seen().await
+    pub(crate) fn seen(self) -> impl Future<Output = (Self, Sight)> {
+        until(self, Self::signal, Self::look, |watcher, sight| {
+            (watcher, sight)
+        })
     }
 
     /// As [`seen`](Self::seen), parking the thread.
@@ -289,12 +298,13 @@ impl<G: Handle> Watcher<G> {
     /// # Cancel safety
     ///
     /// Dropping the future leaves the flight. Nobody else is concerned.
-    pub async fn wait(self) -> Result<Outcome<G::Value>, CallError>
+    pub fn wait(self) -> impl Future<Output = Result<Outcome<G::Value>, CallError>>
     where
         G::Value: Clone,
     {
-        let sight = self.seen().await;
-        self.conclude(sight)
+        until(self.seat, Seat::signal, Seat::look, |seat, sight| {
+            Self { seat }.conclude(sight)
+        })
     }
 
     /// Parks the calling thread until the flight lands.
@@ -355,15 +365,18 @@ impl<G: Handle> Seat<G> {
         self.place.as_ref().expect("a follower waits once")
     }
 
-    async fn until_seen(&self) -> Sight {
-        let place = self.place();
-        place.flight.signal.until(|| place.look()).await
+    fn signal(&self) -> &Signal {
+        &self.place().flight.signal
+    }
+
+    fn look(&self) -> Option<Sight> {
+        self.place().look()
     }
 
     #[cfg(all(feature = "std", not(target_family = "wasm")))]
     fn until_seen_blocking(&self) -> Sight {
         let place = self.place();
-        place.flight.signal.until_blocking(|| place.look())
+        self.signal().until_blocking(|| place.look())
     }
 
     #[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]

@@ -28,6 +28,7 @@ use crate::policy::catch;
 use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::wait;
 use crate::work::poll_work;
 
 /// How long a spawned call's work runs.
@@ -206,9 +207,15 @@ where
                 leader.listen();
             }
             let result = {
-                let mut deserted = pin!(flight.signal.until(|| {
+                let is_deserted = |flight: &&Shared<G::Value>| {
                     (until == Until::Unwanted && flight.is_deserted()).then_some(())
-                }));
+                };
+                let mut deserted = pin!(wait::until(
+                    &flight,
+                    |flight| &flight.signal,
+                    is_deserted,
+                    |_, ()| ()
+                ));
                 let (mut make, mut future) = (Some(work), pin!(None));
                 poll_fn(|context| {
                     if deserted.as_mut().poll(context).is_ready() {
@@ -319,7 +326,7 @@ impl<G: Handle> Spawned<G> {
         G::Value: Clone,
     {
         let watcher = self.watcher.take().expect("a handle waits once");
-        let sight = watcher.seen().await;
+        let (watcher, sight) = watcher.seen().await;
         self.flight = None;
         self.tell(watcher.conclude(sight))
     }

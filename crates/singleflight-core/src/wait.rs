@@ -35,35 +35,10 @@ impl Signal {
 
     /// Wakes everyone who is listening. Never called while a shard's lock is held.
     ///
-    /// Pairs with the second look in [`until`](Self::until).
+    /// Pairs with the second look in [`until`].
     pub(crate) fn notify_all(&self) {
         let count = if seeded("wake-one") { 1 } else { usize::MAX };
         self.0.notify(count);
-    }
-
-    /// Sleeps until `look` sees something.
-    ///
-    /// The listener lives in the future: waiting allocates nothing.
-    pub(crate) async fn until<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
-        loop {
-            if let Some(seen) = look() {
-                return seen;
-            }
-            listener!(self.0 => listener);
-            // At every poll, woken or not: the second look, and for a wait that is polled in
-            // another place now than before, the first there.
-            let seen = poll_fn(|context| {
-                if !seeded("one-look") {
-                    if let Some(seen) = look() {
-                        return Poll::Ready(Some(seen));
-                    }
-                }
-                Pin::new(&mut listener).poll(context).map(|()| None)
-            });
-            if let Some(seen) = seen.await {
-                return seen;
-            }
-        }
     }
 
     /// Parks the thread until `look` sees something.
@@ -99,5 +74,44 @@ impl Signal {
                 return look();
             }
         }
+    }
+}
+
+/// Sleeps until `look` sees something, at the signal that `at` finds, and makes the answer
+/// of what was seen.
+///
+/// The listener lives in the future: waiting allocates nothing. The future owns what it looks
+/// at, and keeps it once: an `async fn` would keep its arguments twice.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "the future of an `async fn` is larger"
+)]
+pub(crate) fn until<H, T, A>(
+    holder: H,
+    at: impl Fn(&H) -> &Signal,
+    look: impl Fn(&H) -> Option<T>,
+    answer: impl FnOnce(H, T) -> A,
+) -> impl Future<Output = A> {
+    async move {
+        let seen = loop {
+            if let Some(seen) = look(&holder) {
+                break seen;
+            }
+            listener!(at(&holder).0 => listener);
+            // At every poll, woken or not: the second look, and for a wait that is polled in
+            // another place now than before, the first there.
+            let seen = poll_fn(|context| {
+                if !seeded("one-look") {
+                    if let Some(seen) = look(&holder) {
+                        return Poll::Ready(Some(seen));
+                    }
+                }
+                Pin::new(&mut listener).poll(context).map(|()| None)
+            });
+            if let Some(seen) = seen.await {
+                break seen;
+            }
+        };
+        answer(holder, seen)
     }
 }
