@@ -213,6 +213,106 @@ impl Guarded {
     }
 }
 
+/// What a thread sleeps by that waits for a waker. Not the thread's own token, which a caller
+/// of ours may be using.
+#[cfg(all(singleflight_wakers, feature = "std", not(target_family = "wasm")))]
+pub(crate) use parker::Parker;
+
+#[cfg(all(singleflight_wakers, feature = "std", not(target_family = "wasm")))]
+mod parker {
+    use core::task::Waker;
+
+    #[cfg(loom)]
+    use loom::sync::{Condvar, Mutex};
+    #[cfg(not(loom))]
+    use std::sync::{Condvar, Mutex};
+
+    pub(crate) struct Parker {
+        woken: Mutex<bool>,
+        wakes: Condvar,
+    }
+
+    impl Parker {
+        fn new() -> (std::sync::Arc<Self>, Waker) {
+            let parker = std::sync::Arc::new(Self {
+                woken: Mutex::new(false),
+                wakes: Condvar::new(),
+            });
+            let waker = Waker::from(std::sync::Arc::clone(&parker));
+            (parker, waker)
+        }
+
+        /// Uses the thread's parker. A wait inside a wait (a waker, a `Clone`) gets one of its own.
+        #[cfg(not(any(loom, shuttle)))]
+        pub(crate) fn with<R>(wait: impl FnOnce(&Self, &Waker) -> R) -> R {
+            std::thread_local! {
+                static PARKER: std::cell::Cell<Option<(std::sync::Arc<Parker>, Waker)>> =
+                    const { std::cell::Cell::new(None) };
+            }
+            let kept = PARKER.try_with(std::cell::Cell::take).ok().flatten();
+            let (parker, waker) = kept.unwrap_or_else(Self::new);
+            parker.set(false);
+            let result = wait(&parker, &waker);
+            let _torn_down = PARKER.try_with(|place| place.set(Some((parker, waker))));
+            result
+        }
+
+        #[cfg(any(loom, shuttle))]
+        pub(crate) fn with<R>(wait: impl FnOnce(&Self, &Waker) -> R) -> R {
+            let (parker, waker) = Self::new();
+            wait(&parker, &waker)
+        }
+
+        fn set(&self, woken: bool) {
+            *self
+                .woken
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = woken;
+        }
+
+        /// Sleeps until the waker wakes.
+        pub(crate) fn park(&self) {
+            let mut woken = self
+                .woken
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            while !*woken {
+                woken = self
+                    .wakes
+                    .wait(woken)
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+            }
+            *woken = false;
+        }
+
+        /// The same, until the deadline at the latest. Says whether it was woken.
+        #[cfg(not(loom))]
+        pub(crate) fn park_until(&self, deadline: std::time::Instant) -> bool {
+            let mut woken = self
+                .woken
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            while !*woken {
+                let left = deadline.saturating_duration_since(std::time::Instant::now());
+                if left.is_zero() {
+                    return false;
+                }
+                let waited = self.wakes.wait_timeout(woken, left);
+                woken = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+            }
+            *woken = false;
+            true
+        }
+    }
+
+    impl std::task::Wake for Parker {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.set(true);
+            self.wakes.notify_one();
+        }
+    }
+}
+
 /// Whether this bug is planted, for a model to catch. Only a build of the models can say
 /// yes, when `SINGLEFLIGHT_SEED` names the bug; elsewhere it is the constant `false`.
 #[cfg(any(loom, shuttle))]
