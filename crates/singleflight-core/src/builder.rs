@@ -67,6 +67,16 @@ impl<S> Builder<S> {
     /// The shard is chosen by bits 41 to 56 of the hash and hashbrown uses the lowest and
     /// the highest bits, so a hasher must spread its entropy over all 64: an identity
     /// hash of small integers puts every key into one shard.
+    ///
+    /// Keys with equal hashes are told apart by `Eq`. A call compares its key with each key in
+    /// flight that has the same hash (twice, if the key is a borrow that has to be made into one),
+    /// under the shard's lock; landing compares nothing. So a thousand keys in flight that all
+    /// collide cost each call a thousand comparisons, and are otherwise served as any others.
+    ///
+    /// Equal keys must hash alike. Where they do not (a builder that draws a new seed for each
+    /// hasher, a key that is changed while it is in flight) calls do not meet: each leads, is
+    /// served, and leaves nothing behind, but a key runs several times at once, `forget` and
+    /// `followers` may miss it, and a batch may miss what its own work returns.
     pub fn hasher<T>(self, hasher: T) -> Builder<T> {
         Builder {
             hasher,

@@ -44,6 +44,9 @@ impl<K, V, S> Group<K, V, S> {
 
     /// Closes the group and waits until nothing is in flight.
     ///
+    /// Whoever ends the last flight wakes those who wait here. A waker must not poll or drop one
+    /// of them from inside `wake`; see [`Follower`](crate::Follower#what-wakers-may-do).
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future stops the waiting; the group stays closed.

@@ -22,10 +22,18 @@ use crate::wait::{Signal, until};
 ///
 /// # What wakers may do
 ///
-/// event-listener, by which followers sleep, calls and drops wakers under a lock of its own.
-/// A waker that, from inside `wake`, `wake_by_ref` or `Drop`, polls or drops a follower of
-/// the same flight deadlocks, and one that panics leaves the followers behind it asleep.
-/// Executors schedule from their wakers and are not concerned.
+/// event-listener, by which followers sleep, clones, calls and drops wakers under a lock of its
+/// own, one for each flight. From inside, a waker may poll, drop and end other flights, and make
+/// new calls, but not come back to the flight that it is woken from: poll or drop one of its
+/// followers (a waker that owns the last handle to its task drops the task), or claim it and
+/// complete or drop that leader. The thread then waits for itself; under the feature
+/// `critical-section` it panics, and may panic again on the way out, which aborts. Executors
+/// schedule from their wakers and are not concerned.
+///
+/// A waker that panics takes the caller who landed or lost the flight with it. The followers
+/// behind it are not woken: a task finds out when it is next polled, a parked thread never. And
+/// event-listener has lost count of that flight's followers: with overflow checks one that leaves
+/// panics, without them nobody may be woken any more. No other flight is concerned.
 ///
 /// # Examples
 ///

@@ -30,7 +30,7 @@ use crate::wait::Signal;
 /// | | |
 /// |---|---|
 /// | `K` | the key: what makes calls equal. It must contain everything that the work reads, the tenant and the user included: followers receive what the leader was allowed to see. |
-/// | `V` | the value; each follower receives a clone, so make it cheap to clone (`Arc<T>`). |
+/// | `V` | the value; each follower receives a clone, so make it cheap to clone (`Arc<T>`), and a large one is moved about: box it. |
 /// | `S` | the hash builder. |
 ///
 /// # Calls from inside the work
@@ -41,6 +41,21 @@ use crate::wait::Signal;
 /// Works that wait for each other across tasks, or side by side in one, are not noticed, nor is
 /// anything without the feature `std`. A work that itself drives an executor counts as being
 /// around all that the executor polls: calls of other tasks for its key are refused there.
+///
+/// # Your code, and when it runs
+///
+/// | code | under a lock | may call the group | if it panics |
+/// |---|---|---|---|
+/// | the work, and its `Drop` | no | yes, but see above for its own key | see [`PanicPolicy`] |
+/// | `Hash` of a key, the hash builder | no | yes | its own call ends; nothing is registered |
+/// | `Clone` of a key, [`Key::into_key`] | no | yes | the same |
+/// | `Eq` of a key, [`Key::matches`] | the shard's | **no**: the thread waits for itself, or under `critical-section` panics; another group, yes | its own call ends; nothing is changed |
+/// | `Drop` of a key | no | yes | the flight has ended or is given up; the caller who ended it loses its value |
+/// | `Clone` and `Drop` of a value | no | yes | its own caller loses the value |
+/// | wakers | event-listener's, of the flight | yes, but not come back to the flight | see [`Follower`](crate::Follower#what-wakers-may-do) |
+///
+/// In a batch a key that panics ends the batch: what it has claimed and not landed is handed
+/// over.
 ///
 /// It is `Send` and `Sync` where `K: Send + Sync` and `V: Send + Sync`; keys and values that are not can be
 /// used on one thread.

@@ -8,13 +8,20 @@ use foldhash::fast::{FixedState, FoldHasher, RandomState};
 /// The default hash builder of a group: fast, and seeded anew for each group.
 ///
 /// It is foldhash, as in hashbrown, under a name of ours so that a new version of it is no
-/// breaking change here. An attacker who does not see hash values or timings cannot
-/// aim for collisions; it is not a cryptographic hash. Where keys come from the network
-/// and that is not enough, give `std::hash::RandomState` (`SipHash`) to
-/// [`Group::with_hasher`](crate::Group::with_hasher).
+/// breaking change here.
 ///
-/// Without an operating system the seed has little to draw on (addresses); there, give a
-/// [`SeededHashBuilder`] that is seeded from the device's own randomness if keys are hostile.
+/// # Hostile keys
+///
+/// It is not a cryptographic hash. Its seed is made of addresses (of the stack, a function and a
+/// static) and of how many groups were made before; with the feature `std`, of the time and an
+/// address of the heap too. Where an operating system places programs at random addresses, an
+/// attacker who sees neither hashes nor timings cannot aim for collisions. On a device every run
+/// may have the same seeds.
+///
+/// What collisions cost is told at [`Builder::hasher`](crate::Builder::hasher). Where keys come
+/// from the network and that is too much, give `std::hash::RandomState` (`SipHash`, seeded by the
+/// system) to [`Group::with_hasher`](crate::Group::with_hasher); on a device, a
+/// [`SeededHashBuilder`] that is seeded from the device's own randomness.
 #[derive(Clone, Default)]
 pub struct DefaultHashBuilder(RandomState);
 

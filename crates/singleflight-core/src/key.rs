@@ -34,7 +34,8 @@ use crate::sync::PublicArc;
 ///
 /// [`hash_into`](Self::hash_into) and [`into_key`](Self::into_key) run outside every
 /// lock; [`matches`](Self::matches) runs under a shard's lock and must not call back into
-/// the group (it would deadlock, or panic under the feature `critical-section`).
+/// the group (the thread would wait for itself, or panic under the feature
+/// `critical-section`).
 ///
 /// # Examples
 ///

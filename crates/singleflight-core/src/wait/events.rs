@@ -1,12 +1,8 @@
-//! How a follower waits and how it is woken: the one file that names event-listener.
+//! Waiting over event-listener: the one file that names it.
 //!
-//! Every wait is look, listen, look again, sleep, look again. The second look pairs
-//! with [`Signal::notify_all`]: both go through event-listener's list lock, so either
-//! the listener is in the list when the notifier takes that lock, and is woken, or what
-//! was written before the notification is visible to the second look.
-//!
-//! Two properties of event-listener reach our callers and are documented on
-//! [`Follower`](crate::Follower): wakers are called and dropped under its list lock.
+//! Two properties of it reach our callers and are documented on [`Follower`](crate::Follower):
+//! wakers are cloned, called and dropped under its list lock, and one that panics may leave others
+//! asleep.
 
 use core::future::{Future, poll_fn};
 use core::pin::Pin;

@@ -113,6 +113,16 @@ fn a_hasher_that_changes_parts_those_who_come_later() {
     assert_eq!(group.in_flight(), 0);
 }
 
+/// Two groups never agree on hashes, so that what collides in one does not in the other.
+#[test]
+fn each_group_is_seeded_apart() {
+    let (one, other): (Group<u64, u64>, Group<u64, u64>) = (Group::new(), Group::new());
+    let differ = |key: &u64| one.hasher().hash_one(key) != other.hasher().hash_one(key);
+    assert!((0..100).all(|key| differ(&key)));
+    let hash = one.hasher().hash_one(1);
+    assert_eq!(one.hasher().hash_one(1), hash, "a group agrees with itself");
+}
+
 thread_local!(static COMPARED: Cell<u64> = const { Cell::new(0) });
 
 #[derive(Clone, Debug, Eq)]
