@@ -86,7 +86,7 @@ pub(crate) fn run(project: &Project) -> Result<(), Stop> {
         count += report(what, &check(&tree));
     }
     count += report(
-        "every promise names scenarios and models that exist",
+        "promises and peers' tests name scenarios and models that exist",
         &promises::check(&tree),
     );
     count += report(

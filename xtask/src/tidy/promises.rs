@@ -1,4 +1,5 @@
-//! ARCHITECTURE.md's table of promises names scenarios and models, and they are there.
+//! Pages that name scenarios, models and tests name such as are there: ARCHITECTURE.md's table of
+//! promises, and the table of what others test.
 
 use crate::tidy::Finding;
 use crate::tidy::pages::quoted;
@@ -7,16 +8,65 @@ use crate::tidy::tree::Tree;
 
 const PAGE: &str = "ARCHITECTURE.md";
 
+/// What others test. The last cell of a row tells what of ours holds the same.
+const PEERS: &str = "docs/peers-tests.md";
+
+/// How a row begins to say why nothing of ours does.
+const WITHOUT: [&str; 2] = ["Deviates", "Not ours"];
+
 const PROMISES: [&str; 10] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10"];
 
 /// The promise that the compiler holds, and so no scenario: safe Rust only.
 const HELD_BY_COMPILER: &str = "P10";
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
-    let Some(page) = tree.text(PAGE) else {
-        return vec![Finding::new(PAGE, 0, "is missing")];
-    };
     let functions = functions(tree);
+    let mut findings = Vec::new();
+    for (path, check) in [(PAGE, promises as PageCheck), (PEERS, peers)] {
+        match tree.text(path) {
+            Some(page) => findings.extend(check(page, &functions)),
+            None => findings.push(Finding::new(path, 0, "is missing")),
+        }
+    }
+    findings
+}
+
+/// Checks a page, given the functions that it may name.
+type PageCheck = fn(&str, &[&str]) -> Vec<Finding>;
+
+/// Every row names something of ours that is there, or says why there is nothing.
+fn peers(page: &str, functions: &[&str]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut rows = 0;
+    let mut was_table = false;
+    for (number, line) in page.lines().enumerate() {
+        let is_table = line.starts_with('|');
+        // Neither the head of a table nor the line below it.
+        let is_row = was_table && is_table && !line.starts_with("|---");
+        was_table = is_table;
+        if !is_row {
+            continue;
+        }
+        rows += 1;
+        let ours = line.trim_end_matches('|').rsplit('|').next().unwrap_or("");
+        let names: Vec<_> = quoted(ours).filter_map(function).collect();
+        for name in names.iter().filter(|name| !functions.contains(name)) {
+            let what = format!("names `{name}`, which is no scenario and no test");
+            findings.push(Finding::new(PEERS, number + 1, what));
+        }
+        if names.is_empty() && !WITHOUT.iter().any(|word| ours.trim().starts_with(word)) {
+            let what = "names nothing of ours, and does not say why";
+            findings.push(Finding::new(PEERS, number + 1, what));
+        }
+    }
+    if rows == 0 {
+        findings.push(Finding::new(PEERS, 0, "has no rows"));
+    }
+    findings
+}
+
+/// Every promise has a row, which names what holds it.
+fn promises(page: &str, functions: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for promise in PROMISES {
         let begin = format!("| {promise} |");
@@ -72,9 +122,22 @@ fn function(quoted: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    const HEAD: &str = "| test | what it holds | ours |\n|---|---|---|\n";
+
+    /// What is found in a page of promises, beside a good one of peers.
     fn found(page: &str) -> Vec<String> {
+        found_in(page, &format!("{HEAD}| `T` | x | `two_claim` |\n"))
+    }
+
+    /// What is found in the rows of a page of peers, beside a good one of promises.
+    fn found_in_rows(rows: &str) -> Vec<String> {
+        found_in(&page("", ""), &format!("{HEAD}{rows}\n"))
+    }
+
+    fn found_in(page: &str, peers: &str) -> Vec<String> {
         let tree = Tree::of(&[
             (PAGE, page),
+            (PEERS, peers),
             (
                 "crates/singleflight-conformance/src/panics.rs",
                 "pub fn a_panic_is_told() {}",
@@ -134,9 +197,45 @@ mod tests {
             found(&page("P3", "")),
             ["ARCHITECTURE.md: no row begins with `| P3 |`"]
         );
+        let missing: Vec<_> = check(&Tree::of(&[]))
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(
-            check(&Tree::of(&[]))[0].to_string(),
-            "ARCHITECTURE.md: is missing"
+            missing,
+            [
+                "ARCHITECTURE.md: is missing",
+                "docs/peers-tests.md: is missing"
+            ]
         );
+    }
+
+    #[test]
+    fn a_row_that_names_what_is_there_or_says_why_not_is_good() {
+        for row in [
+            "| `TestDo` | `nil` | `two_claim`: once |",
+            "| `test_of_theirs` | x | `panics::a_panic_is_told`. Deviates (1) |",
+            "| `TestDo` | x | Deviates: there is no context |",
+            "| `TestDo` | x | Not ours |",
+        ] {
+            assert_eq!(found_in_rows(row), [""; 0], "{row}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_names_nothing_that_is_there_is_found() {
+        let found = found_in_rows("| `two_claim` | x | `two_claim`, `a_panic_is_shared` |");
+        assert_eq!(
+            found,
+            ["docs/peers-tests.md:3: names `a_panic_is_shared`, which is no scenario and no test"]
+        );
+        let found = found_in_rows("| `two_claim` | `two_claim` | as above |");
+        let finding = "docs/peers-tests.md:3: names nothing of ours, and does not say why";
+        assert_eq!(found, [finding]);
+    }
+
+    #[test]
+    fn a_page_of_peers_without_rows_is_found() {
+        assert_eq!(found_in_rows(""), ["docs/peers-tests.md: has no rows"]);
     }
 }
