@@ -3,6 +3,7 @@
 mod dependencies;
 mod ladder;
 mod licences;
+mod links;
 mod manifests;
 mod names;
 mod pages;
@@ -54,7 +55,7 @@ impl fmt::Display for Finding {
 /// A check, and what it holds.
 type Check = (&'static str, fn(&Tree) -> Vec<Finding>);
 
-const CHECKS: [Check; 8] = [
+const CHECKS: &[Check] = &[
     (
         "the core's files use only what stands below them",
         ladder::check,
@@ -75,6 +76,7 @@ const CHECKS: [Check; 8] = [
         "every planted bug is named by a model, and every model names one",
         seeds::check,
     ),
+    ("pages link to what is there", links::check),
 ];
 
 /// Runs every check: the command, and the step of `ci`.

@@ -74,8 +74,8 @@ fn uncompiled(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-/// Returns the path from the root of what a file names relative to itself.
-fn resolved(from: &str, relative: &str) -> Option<String> {
+/// Returns the path from the root of what a file names relative to itself, unless it lies outside.
+pub(crate) fn resolved(from: &str, relative: &str) -> Option<String> {
     let mut parts: Vec<_> = from.split('/').collect();
     parts.pop();
     for part in relative.split('/') {

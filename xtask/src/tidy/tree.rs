@@ -36,6 +36,13 @@ impl Tree {
         self.files.contains_key(path)
     }
 
+    /// Whether there is any file under a directory that is given with its `/`.
+    pub(crate) fn has_under(&self, directory: &str) -> bool {
+        let mut from = self.files.range(directory.to_owned()..);
+        from.next()
+            .is_some_and(|(path, _)| path.starts_with(directory))
+    }
+
     pub(crate) fn text(&self, path: &str) -> Option<&str> {
         self.files.get(path).map(String::as_str)
     }

@@ -1,0 +1,66 @@
+//! Links from one page to another lead to something that is there.
+
+use crate::tidy::Finding;
+use crate::tidy::pages::resolved;
+use crate::tidy::tree::Tree;
+
+pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, text) in tree.ending(&[".md"]) {
+        for (number, line) in text.lines().enumerate() {
+            for link in links(line) {
+                let file = link.split('#').next().unwrap_or(link);
+                // A link out of the checkout is the forge's: its pages about this repository.
+                let Some(target) = resolved(path, file.trim_end_matches('/')) else {
+                    continue;
+                };
+                if !tree.has(&target) && !tree.has_under(&format!("{target}/")) {
+                    let what = format!("links to `{link}`, which is not there");
+                    findings.push(Finding::new(path, number + 1, what));
+                }
+            }
+        }
+    }
+    findings
+}
+
+/// Returns where the inline links of a line lead, as far as they name files.
+fn links(line: &str) -> impl Iterator<Item = &str> {
+    line.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .filter(|link| !link.starts_with('#') && !link.contains("://") && !link.contains("::"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &str, text: &str) -> Vec<String> {
+        let tree = Tree::of(&[
+            (path, text),
+            ("README.md", ""),
+            ("docs/page.md", ""),
+            ("crates/a/README.md", ""),
+        ]);
+        check(&tree).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn links_to_what_is_there_are_good() {
+        let text = "[a](../README.md), [b](page.md#part) [c](../crates/a) [d](../crates/a/)";
+        assert_eq!(found("docs/other.md", text), [""; 0]);
+    }
+
+    #[test]
+    fn links_to_other_places_are_not_looked_at() {
+        let text = "[a](https://example.org/x) [b](#part) [c](../../security) [d](crate::Type)";
+        assert_eq!(found("SECURITY.md", text), [""; 0]);
+    }
+
+    #[test]
+    fn a_link_to_what_is_not_there_is_found() {
+        let finding = "docs/other.md:2: links to `README.md`, which is not there";
+        assert_eq!(found("docs/other.md", "\n[a](README.md)"), [finding]);
+    }
+}
