@@ -105,10 +105,10 @@ impl LocalWork {
     ///
     /// Never; front ends have entry points that share errors.
     pub async fn run(self) -> LocalValue {
+        self.value.set(self.value.get() + 1);
         if let Some(gate) = &self.gate {
             gate.passed().await;
         }
-        self.value.set(self.value.get() + 1);
         Ok(self.value)
     }
 

@@ -154,7 +154,7 @@ pub fn a_lost_leader_hands_over_on_its_thread<F: LocalTasks>() {
         drop(lost);
         until("the other one leading", || answer.borrow().is_some()).await;
         assert!(answer.take().is_some_and(|answer| is(&answer, &value)));
-        assert_eq!((value.get(), group.stats().handed_over), (1, 1));
+        assert_eq!((value.get(), group.stats().handed_over), (2, 1));
         until("its task ending", || Rc::strong_count(&value) == 1).await;
     }));
 }
@@ -182,6 +182,7 @@ pub fn a_call_may_be_spawned_on_its_thread<F: LocalTasks>() {
         let (group, value) = stage::<F>();
         let work = LocalWork::new(&value).behind(&Gate::new());
         let unwanted = F::spawn_call(&group, key(), Until::Unwanted, work);
+        until("the work beginning", || value.get() == 1).await;
         drop(unwanted.expect("it is spawned"));
         until("the work being cancelled", || group.in_flight() == 0).await;
         until("the work being dropped", || Rc::strong_count(&value) == 1).await;
