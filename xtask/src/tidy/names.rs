@@ -50,7 +50,7 @@ const MECHANISMS: [Mechanism; 7] = [
     },
     Mechanism {
         name: "event_listener",
-        home: "wait.rs",
+        home: "wait/events.rs",
         is_named: |path| path.reaches_into("event_listener"),
     },
     Mechanism {
@@ -111,7 +111,7 @@ mod tests {
             ("sync.rs", "fn f() { critical_section::with(|_| ()) }"),
             ("sync.rs", "use std::{fmt, sync::Mutex};"),
             ("sync.rs", "pub(crate) use alloc::sync::Arc;"),
-            ("wait.rs", "use event_listener::Event as E;"),
+            ("wait/events.rs", "use event_listener::Event as E;"),
             (
                 "policy.rs",
                 "use std::panic::{AssertUnwindSafe, catch_unwind};",
