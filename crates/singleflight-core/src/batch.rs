@@ -19,6 +19,7 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 
 use hashbrown::HashTable;
+use pin_project_lite::pin_project;
 
 use crate::answers::Answers;
 use crate::error::CallError;
@@ -38,6 +39,29 @@ enum Loaded<K, V> {
     Each(Vec<(K, V)>),
     /// This, for every key that it was given.
     Every(V),
+}
+
+pin_project! {
+    /// The work of a batch. Not an `async` block, which drops the work's future as it ends,
+    /// and if that panics leaks what the work has returned.
+    struct Loading<T, L> {
+        #[pin]
+        future: T,
+        loaded: L,
+    }
+}
+
+impl<T, L, R> Future for Loading<T, L>
+where
+    T: Future,
+    L: FnMut(T::Output) -> R,
+{
+    type Output = R;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<R> {
+        let this = self.project();
+        this.future.poll(context).map(this.loaded)
+    }
 }
 
 /// Where a key of the batch stands. `W` is a follower's wait.
@@ -102,10 +126,11 @@ where
         T: Future<Output = R>,
         R: IntoIterator<Item = (K, V)>,
     {
-        let load = |keys| {
-            let loading = work(keys);
-            // Collected here: an iterator that the work returns is part of the work.
-            async { Loaded::Each(loading.await.into_iter().collect()) }
+        // Collected here: an iterator that the work returns is part of the work.
+        let loaded = |pairs: R| Loaded::Each(pairs.into_iter().collect());
+        let load = |keys| Loading {
+            future: work(keys),
+            loaded,
         };
         self.fly_many(keys, load).await
     }
@@ -183,17 +208,16 @@ where
         L: Future<Output = Result<R, E>>,
         R: IntoIterator<Item = (K, T)>,
     {
-        let load = |keys| {
-            let loading = work(keys);
-            async {
-                match loading.await {
-                    Ok(pairs) => {
-                        let pairs = pairs.into_iter().map(|(key, value)| (key, Ok(value)));
-                        Loaded::Each(pairs.collect())
-                    }
-                    Err(error) => Loaded::Every(Err(error)),
-                }
+        let loaded = |result: Result<R, E>| match result {
+            Ok(pairs) => {
+                let pairs = pairs.into_iter().map(|(key, value)| (key, Ok(value)));
+                Loaded::Each(pairs.collect())
             }
+            Err(error) => Loaded::Every(Err(error)),
+        };
+        let load = |keys| Loading {
+            future: work(keys),
+            loaded,
         };
         self.fly_many(keys, load).await
     }

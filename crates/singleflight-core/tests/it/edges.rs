@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use singleflight_core::{Builder, CallError, Group, Joined, Leader, Role, Until};
 
@@ -33,6 +34,36 @@ fn a_batch_draws_its_keys_before_it_claims_any() {
     });
     let load = |keys: Vec<u64>| ready(keys.into_iter().map(|key| (key, key)));
     assert_eq!(Task::new(group.run_many(keys, load)).ends().len(), 2);
+}
+
+/// What a work has returned is dropped if its future panics as that is dropped: an `async`
+/// block that awaits it would leak it.
+#[test]
+fn a_batch_leaks_nothing_when_its_works_future_panics_late() {
+    struct PanicsLate<T>(T);
+    impl<T: Clone> Future for PanicsLate<T> {
+        type Output = T;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+            Poll::Ready(self.0.clone())
+        }
+    }
+    impl<T> Drop for PanicsLate<T> {
+        fn drop(&mut self) {
+            panic!("late");
+        }
+    }
+
+    let value = Rc::new(());
+    let group: Group<u64, Rc<()>> = Group::new();
+    let load = |_: Vec<u64>| PanicsLate(vec![(1, Rc::clone(&value))]);
+    assert!(panics(|| Task::new(group.run_many([1], load)).poll()));
+    assert_eq!(Rc::strong_count(&value), 1);
+
+    let group: Group<u64, Result<Rc<()>, ()>> = Group::new();
+    let load = |_: Vec<u64>| PanicsLate(Ok(vec![(1, Rc::clone(&value))]));
+    assert!(panics(|| Task::new(group.try_run_many([1], load)).poll()));
+    assert_eq!(Rc::strong_count(&value), 1);
 }
 
 /// A clock of nanoseconds is finer than it should be, and does no harm to values.
