@@ -12,7 +12,7 @@ impl Model {
             let mut places: Vec<(u8, Place)> = Vec::new();
             for key in keys {
                 if places.iter().all(|(known, _)| known != key) {
-                    let place = match self.join(number, *key) {
+                    let place = match self.join(number, *key, &[]) {
                         Ok(Joined::Leader(flight)) => Place::Leads(flight),
                         Ok(Joined::Follower(flight)) => Place::Waits(flight),
                         Err(why) => Place::Answered(Err(why)),
@@ -90,7 +90,20 @@ impl Model {
                 self.end(number, End::Panicked(text(number)));
                 return false;
             }
-            Plan::Land | Plan::LandSome | Plan::LandMore | Plan::Fail => {}
+            _ => {}
+        }
+        let inside: Vec<_> = claimed
+            .iter()
+            .filter_map(|(_, place)| place.led())
+            .collect();
+        if plan == Plan::LandNested {
+            // For the last of the keys: it stands elsewhere than the first.
+            let key = claimed.last().map_or(0, |(key, _)| *key);
+            self.nest(number, key, &inside);
+        }
+        if plan == Plan::Fail && tries {
+            // Each key is given its own.
+            self.most_clones += claimed.len();
         }
         for (at, (key, place)) in claimed.iter_mut().enumerate() {
             let Place::Leads(flight) = *place else {

@@ -5,19 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 
-use singleflight_core::{
-    CallError, Fence, Follower, Group, Joined, Key, Leader, Outcome, Spawned, Turn, Until, Watcher,
-};
+use singleflight_core::{CallError, Follower, Group, Joined, Leader, Spawned, Until, Watcher};
 
+use crate::calls::{one, run, run_many, tell, turn};
 use crate::case::Shared;
-use crate::counted::Counted;
 use crate::party::{End, text};
-use crate::rules::{Share, Why};
-use crate::step::{Call, Form, Kind, Plan};
+#[cfg(feature = "std")]
+use crate::rules::Told;
+use crate::step::{Kind, On, Plan};
 use crate::waker::Flag;
-use crate::work::{Bench, Gate, Loaded, Value};
+use crate::work::{Bench, Gate, acting};
 
 pub(crate) struct Caller {
     number: usize,
@@ -27,46 +26,47 @@ pub(crate) struct Caller {
     pub(crate) gate: Rc<Gate>,
     /// The places in which it was polled, the current one last.
     flags: Vec<Arc<Flag>>,
+    /// Tasks that have come to something. Some callers keep theirs, and it must not matter.
+    rest: Vec<Stage>,
 }
 
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
 enum Stage {
-    Task(Pin<Box<dyn Future<Output = Polled>>>),
+    Task(Task),
     Leader(Leader<Shared>),
     Follower(Follower<Shared>),
     Watcher(Watcher<Shared>),
     Handle(Spawned<Shared>),
+    /// What a thread is to run.
+    #[cfg(feature = "std")]
+    Thread(Box<dyn FnOnce()>),
     Ended(End),
 }
 
-/// What a task gives.
-enum Polled {
+/// What a task comes to.
+pub(crate) enum Polled {
     End(End),
     /// It is its turn to lead, by hand.
     Leader(Leader<Shared>),
 }
 
-type Answer = Result<Outcome<Value>, CallError>;
-
-fn share(answer: Answer) -> Result<Share, Why> {
-    let share = |outcome: Outcome<Value>| Share {
-        value: bare(outcome.value),
-        role: outcome.role,
-        followers: outcome.followers,
-    };
-    answer.map(share).map_err(Why::from)
-}
-
-fn bare(value: Value) -> crate::rules::Value {
-    value.map(|value| value.what).map_err(|error| error.what)
-}
-
 impl Stage {
-    fn task(future: impl Future<Output = End> + 'static) -> Self {
-        Self::Task(Box::pin(async { Polled::End(future.await) }))
+    fn task(task: impl Future<Output = ()> + 'static) -> Self {
+        Self::Task(Box::pin(task))
     }
 
     fn ended(error: CallError) -> Self {
         Self::Ended(End::One(Err(error.into())))
+    }
+}
+
+impl From<Polled> for Stage {
+    fn from(polled: Polled) -> Self {
+        match polled {
+            Polled::End(end) => Self::Ended(end),
+            Polled::Leader(leader) => Self::Leader(leader),
+        }
     }
 }
 
@@ -78,18 +78,14 @@ impl Caller {
             stage,
             gate,
             flags: vec![Flag::due()],
+            rest: Vec::new(),
         }
     }
 
     /// Lets a party come; a spawned call comes with its handle.
-    pub(crate) fn come(
-        group: &Shared,
-        bench: &Rc<Bench>,
-        number: usize,
-        kind: &Kind,
-    ) -> (Self, Option<Self>) {
+    pub(crate) fn come(bench: &Rc<Bench>, number: usize, kind: &Kind) -> (Self, Option<Self>) {
         let gate = Gate::new(number, bench);
-        let group = Rc::clone(group);
+        let group = Rc::clone(&bench.group);
         let mut handle = None;
         let stage = match kind {
             Kind::Call(call) => Stage::task(run(group, Rc::clone(&gate), *call)),
@@ -101,15 +97,16 @@ impl Caller {
                 Ok(Joined::Follower(follower)) => Stage::Follower(follower),
                 Err(error) => Stage::ended(error),
             },
-            Kind::Spawned { key, until } => {
-                let (task, other) = spawn(group, &gate, *key, *until);
+            Kind::Spawned { key, until, on } => {
+                let (task, other) = spawn(group, &gate, *key, *until, *on);
                 handle = Some(Self::new(number + 1, Gate::new(number + 1, bench), other));
                 task
             }
-            Kind::Drain => Stage::task(async move {
-                group.drained().await;
-                End::Done
-            }),
+            Kind::Drain => Stage::task(tell(
+                Rc::clone(&gate),
+                async move { group.drained().await },
+                |()| Polled::End(End::Done),
+            )),
             Kind::Handle(_) => unreachable!("a handle comes with its task"),
         };
         let mut caller = Self::new(number, gate, stage);
@@ -126,57 +123,65 @@ impl Caller {
 
     /// Polls it, in another place than before if so told.
     pub(crate) fn poll(&mut self, elsewhere: bool) {
-        self.stage = match std::mem::replace(&mut self.stage, Stage::Ended(End::Dropped)) {
-            Stage::Follower(follower) => Stage::Task(Box::pin(async {
-                match follower.wait().await {
-                    Ok(Turn::Lead(leader)) => Polled::Leader(leader),
-                    Ok(Turn::Landed(outcome)) => Polled::End(End::One(share(Ok(outcome)))),
-                    Err(error) => Polled::End(End::One(share(Err(error)))),
-                }
-            })),
-            Stage::Watcher(watcher) => Stage::task(async { End::One(share(watcher.wait().await)) }),
-            Stage::Handle(handle) => Stage::task(async { End::One(share(handle.outcome().await)) }),
-            other => other,
-        };
         if elsewhere {
             self.flags.push(Flag::due());
         }
         let _was_due = self.flag().take();
         let waker = self.flag().waker();
-        let Stage::Task(task) = &mut self.stage else {
-            unreachable!("the step is allowed");
-        };
-        let mut context = Context::from_waker(&waker);
-        match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(&mut context))) {
-            Ok(Poll::Pending) => {}
-            Ok(Poll::Ready(Polled::End(end))) => self.stage = Stage::Ended(end),
-            Ok(Poll::Ready(Polled::Leader(leader))) => self.stage = Stage::Leader(leader),
-            Err(payload) => {
-                let text = payload.downcast_ref::<String>().cloned();
-                self.panicked(&text.unwrap_or_default());
-            }
+        let gate = Rc::clone(&self.gate);
+        self.act(|stage| {
+            let mut task: Task = match stage {
+                Stage::Task(task) => task,
+                Stage::Follower(follower) => Box::pin(tell(gate, follower.wait(), turn)),
+                Stage::Watcher(watcher) => Box::pin(tell(gate, watcher.wait(), one)),
+                Stage::Handle(handle) => Box::pin(tell(gate, handle.outcome(), one)),
+                _ => unreachable!("the step is allowed"),
+            };
+            let polled = task.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending(), "what a task comes to is told");
+            Stage::Task(task)
+        });
+        if let Some(polled) = self.gate.polled.take() {
+            self.rest
+                .push(std::mem::replace(&mut self.stage, polled.into()));
         }
     }
 
-    fn panicked(&mut self, message: &str) {
-        let end = if message.starts_with("no value to return: ") {
+    /// Makes the next stage of this one. What it holds is gone if that panics.
+    fn act(&mut self, act: impl FnOnce(Stage) -> Stage) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Ended(End::Dropped));
+        let acted = acting(self.number, || {
+            catch_unwind(AssertUnwindSafe(|| act(stage)))
+        });
+        self.stage = match acted {
+            Ok(stage) => stage,
+            Err(payload) => {
+                let text = match payload.downcast_ref::<String>() {
+                    Some(text) => text.as_str(),
+                    None => payload.downcast_ref::<&str>().copied().unwrap_or_default(),
+                };
+                Stage::Ended(self.panicked(text))
+            }
+        };
+    }
+
+    fn panicked(&self, message: &str) -> End {
+        if message.starts_with("no value to return: ") {
             End::Raised
         } else if message == text(self.number) {
             End::Panicked(message.to_owned())
         } else {
             // Not the work's own: an assertion of the case, or of the group.
             panic!("party {} panicked: {message}", self.number);
-        };
-        self.stage = Stage::Ended(end);
+        }
     }
 
     /// Drops what it holds.
     pub(crate) fn go(&mut self) {
-        let held = std::mem::replace(&mut self.stage, Stage::Ended(End::Dropped));
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(held))) {
-            let text = payload.downcast_ref::<String>().cloned();
-            self.panicked(&text.unwrap_or_default());
-        }
+        self.act(|stage| {
+            drop(stage);
+            Stage::Ended(End::Dropped)
+        });
     }
 
     pub(crate) fn complete(&mut self, plan: Plan) {
@@ -186,38 +191,82 @@ impl Caller {
         } else {
             Ok(made)
         };
-        let end = |leader: Leader<_>| Stage::Ended(End::One(share(Ok(leader.complete(value)))));
-        self.with_leader(end);
+        self.lead_by(|leader| one(Ok(leader.complete(value))).into());
     }
 
     pub(crate) fn lead(&mut self, keeps: bool) {
         let (gate, key) = (Rc::clone(&self.gate), self.key);
-        self.with_leader(|leader| {
+        self.lead_by(|leader| {
+            let told = Rc::clone(&gate);
             let work = move || gate.single(key, None::<fn() -> bool>);
+            let end = |outcome| one(Ok(outcome));
             if keeps {
-                Stage::task(async move { End::One(share(Ok(leader.try_lead(work).await))) })
+                Stage::task(tell(told, leader.try_lead(work), end))
             } else {
-                Stage::task(async move { End::One(share(Ok(leader.lead(work).await))) })
+                Stage::task(tell(told, leader.lead(work), end))
             }
         });
         self.flags.push(Flag::due());
     }
 
-    fn with_leader(&mut self, next: impl FnOnce(Leader<Shared>) -> Stage) {
-        match std::mem::replace(&mut self.stage, Stage::Ended(End::Dropped)) {
+    pub(crate) fn lead_now(&mut self, plan: Plan, keeps: bool) {
+        let (gate, key) = (Rc::clone(&self.gate), self.key);
+        gate.plan.set(plan);
+        self.lead_by(|leader| {
+            let work = || gate.single_now(key);
+            let outcome = if keeps {
+                leader.lead_blocking_if(work, Result::is_ok)
+            } else {
+                leader.lead_blocking(work)
+            };
+            one(Ok(outcome)).into()
+        });
+    }
+
+    pub(crate) fn hand_over(&mut self) {
+        self.lead_by(|leader| {
+            leader.hand_over();
+            Stage::Ended(End::Done)
+        });
+    }
+
+    fn lead_by(&mut self, lead: impl FnOnce(Leader<Shared>) -> Stage) {
+        let bench = Rc::clone(&self.gate.bench);
+        self.act(|stage| match stage {
             Stage::Leader(leader) => {
-                self.gate.keep(leader.fence());
-                self.stage = next(leader);
+                bench.fences.borrow_mut().push(leader.fence());
+                lead(leader)
             }
-            _ => panic!("party {} should have a leader in hand", self.number),
-        }
+            _ => panic!("it should have a leader in hand"),
+        });
     }
 
     pub(crate) fn disarm(&mut self) {
-        match std::mem::replace(&mut self.stage, Stage::Ended(End::Dropped)) {
-            Stage::Follower(follower) => self.stage = Stage::Watcher(follower.without_work()),
-            _ => panic!("party {} should have a follower in hand", self.number),
-        }
+        self.act(|stage| match stage {
+            Stage::Follower(follower) => Stage::Watcher(follower.without_work()),
+            _ => panic!("it should have a follower in hand"),
+        });
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn wait_now(&mut self) {
+        self.act(|stage| match stage {
+            Stage::Follower(follower) => {
+                turn(follower.wait_deadline_blocking(std::time::Instant::now())).into()
+            }
+            _ => panic!("it should have a follower in hand"),
+        });
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn run(&mut self) {
+        self.act(|stage| match stage {
+            Stage::Thread(run) => {
+                run();
+                Stage::Ended(End::Done)
+            }
+            _ => panic!("it should be a thread"),
+        });
     }
 
     pub(crate) fn end(&self) -> Option<&End> {
@@ -232,9 +281,15 @@ impl Caller {
         matches!(self.stage, Stage::Leader(_))
     }
 
-    /// Whether somebody keeps a waker of it.
-    pub(crate) fn has_wakers(&self) -> bool {
-        self.flags.iter().any(|flag| Arc::strong_count(flag) > 1)
+    /// Whether somebody woke it while his work was still being executed.
+    pub(crate) fn was_woken_early(&self) -> bool {
+        self.flags.iter().any(|flag| flag.is_early())
+    }
+
+    /// Lets go of everything but the places in which it was polled.
+    pub(crate) fn into_flags(self) -> Vec<Arc<Flag>> {
+        self.gate.clear();
+        self.flags
     }
 
     fn flag(&self) -> &Arc<Flag> {
@@ -242,92 +297,33 @@ impl Caller {
     }
 }
 
-async fn run(group: Shared, gate: Rc<Gate>, call: Call) -> End {
-    let key = gate.key(call.key);
-    if call.borrowed {
-        run_for(&group, &gate, call, &key).await
-    } else {
-        run_for(&group, &gate, call, key).await
-    }
-}
-
-async fn run_for<Q, M>(group: &Shared, gate: &Rc<Gate>, call: Call, key: Q) -> End
-where
-    Q: Key<Counted<u8>, M>,
-{
-    let work = || gate.single(call.key, None::<fn() -> bool>);
-    let fenced = |fence: Fence<_>| gate.single(call.key, Some(move || fence.is_forgotten()));
-    let answer = match (call.form, call.keeps) {
-        (Form::Bare, true) => return End::Bare(bare(group.try_run(key, work).await)),
-        (Form::Bare, false) => return End::Bare(bare(group.run(key, work).await)),
-        (Form::Outcome, _) => group.run_outcome(key, work).await,
-        (_, keeps) => {
-            let described = group.call(key);
-            let described = if keeps {
-                described.keep_errors()
-            } else {
-                described
-            };
-            let expiry = Rc::clone(gate).expiry();
-            match (call.form.is_limited(), call.form.is_fenced()) {
-                (false, false) => described.run(work).await,
-                (false, true) => described.run_fenced(fenced).await,
-                (true, false) => described.give_up_on(expiry).run(work).await,
-                (true, true) => described.give_up_on(expiry).run_fenced(fenced).await,
-            }
-        }
-    };
-    End::One(share(answer))
-}
-
-async fn run_many(group: Shared, gate: Rc<Gate>, keys: Vec<u8>, tries: bool) -> End {
-    let keys: Vec<_> = keys.into_iter().map(|key| gate.key(key)).collect();
-    let answers = if tries {
-        let load = |keys| {
-            let loading = gate.many(keys);
-            async {
-                let Loaded { pairs, failure } = loading.await;
-                failure.map_or(Ok(pairs), Err)
-            }
-        };
-        group.try_run_many(keys, load).await
-    } else {
-        let load = |keys| {
-            let loading = gate.many(keys);
-            async {
-                let Loaded { pairs, failure } = loading.await;
-                let value = |made| {
-                    if failure.is_some() {
-                        Err(made)
-                    } else {
-                        Ok(made)
-                    }
-                };
-                let pairs = pairs.into_iter().map(|(key, made)| (key, value(made)));
-                pairs.collect::<Vec<_>>()
-            }
-        };
-        group.run_many(keys, load).await
-    };
-    let answers = answers.into_iter();
-    End::Many(
-        answers
-            .map(|(key, answer)| (key.what, share(answer)))
-            .collect(),
-    )
-}
-
-/// Makes a task and its handle.
-fn spawn(group: Shared, gate: &Rc<Gate>, key: u8, until: Until) -> (Stage, Stage) {
+/// Makes a spawned call and its handle.
+fn spawn(group: Shared, gate: &Rc<Gate>, key: u8, until: Until, on: On) -> (Stage, Stage) {
     let arrival = match Group::arrive(group, gate.key(key)) {
         Ok(arrival) => arrival,
         Err(error) => return (Stage::ended(error.clone()), Stage::ended(error)),
     };
-    let gate = Rc::clone(gate);
-    let (task, handle) = arrival.into_task(until, move || gate.single(key, None::<fn() -> bool>));
-    let task = Stage::task(async {
-        task.await;
-        End::Done
-    });
-    (task, Stage::Handle(handle))
+    let (gate, told) = (Rc::clone(gate), Rc::clone(gate));
+    match on {
+        On::Task => {
+            let work = move || gate.single(key, None::<fn() -> bool>);
+            let (task, handle) = arrival.into_task(until, work);
+            let task = tell(told, task, |()| Polled::End(End::Done));
+            (Stage::task(task), Stage::Handle(handle))
+        }
+        #[cfg(feature = "std")]
+        On::Thread => {
+            let (run, handle) = arrival.into_closure(until, move |interest| {
+                gate.tell(Told::Unwanted(interest.has_ended()));
+                if gate.plan.get() == Plan::Wait {
+                    // It cannot, on the only thread that there is.
+                    gate.plan.set(Plan::Land);
+                }
+                gate.single_now(key)
+            });
+            (Stage::Thread(Box::new(run)), Stage::Handle(handle))
+        }
+        #[cfg(not(feature = "std"))]
+        On::Thread => unreachable!("there are no threads without `std`"),
+    }
 }

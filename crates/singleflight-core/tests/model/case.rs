@@ -1,25 +1,26 @@
 //! The group itself, and its comparison with the model after each step.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use proptest_state_machine::StateMachineTest;
-use singleflight_core::{FlightInfo, Group};
+use singleflight_core::{Fence, FlightInfo, Group};
 
 use crate::caller::Caller;
-use crate::counted::Counted;
+use crate::counted::{Counted, Tally};
 use crate::draw::holds;
 use crate::options::{Hashing, set_now};
-use crate::party::{self, Party};
 use crate::rules::{Line, Model};
 use crate::step::{Order, Step};
-use crate::work::{Bench, Value};
+use crate::work::{self, Bench, Value};
 
 pub(crate) type Shared = Rc<Group<Counted<u8>, Value, Hashing>>;
 
 /// What the steps are done to.
 pub(crate) struct Case {
-    group: Shared,
     bench: Rc<Bench>,
     callers: BTreeMap<usize, Caller>,
     /// What the last step returned, if it returns something.
@@ -34,9 +35,15 @@ impl StateMachineTest for Comparison {
 
     fn init_test(model: &Model) -> Case {
         set_now(0);
+        work::reset();
         Case {
-            group: Rc::new(model.options.group()),
-            bench: Rc::default(),
+            bench: Rc::new(Bench {
+                group: Rc::new(model.options.group()),
+                fences: RefCell::default(),
+                told: RefCell::default(),
+                values: Tally::default(),
+                keys: Tally::default(),
+            }),
             callers: BTreeMap::new(),
             said: None,
         }
@@ -65,10 +72,13 @@ impl Case {
     /// Does a step, of which the model knows already what it leads to.
     fn take(&mut self, model: &Model, step: &Step) {
         self.said = None;
-        let key = |key: &u8| self.bench.keys.count(*key);
+        let group = Rc::clone(&self.bench.group);
+        let keys = self.bench.keys.clone();
+        let key = |key: &u8| keys.count(*key);
         match step {
-            Step::Come(number, kind) => {
-                let (caller, handle) = Caller::come(&self.group, &self.bench, *number, kind);
+            Step::Come(number, kind, plan) => {
+                let (caller, handle) = Caller::come(&self.bench, *number, kind);
+                caller.gate.decide(*plan);
                 self.callers.insert(*number, caller);
                 self.callers
                     .extend(handle.map(|handle| (number + 1, handle)));
@@ -80,15 +90,30 @@ impl Case {
             Step::Drop(number) => self.caller(*number).go(),
             Step::Complete(number, plan) => self.caller(*number).complete(*plan),
             Step::Lead { party, keeps } => self.caller(*party).lead(*keeps),
+            Step::LeadNow { party, plan, keeps } => self.caller(*party).lead_now(*plan, *keeps),
+            Step::HandOver(number) => self.caller(*number).hand_over(),
             Step::Disarm(number) => self.caller(*number).disarm(),
-            Step::Forget(known) => self.said = Some(self.group.forget(key(known)).into()),
-            Step::ForgetUnshared(known) => {
-                self.said = Some(self.group.forget_unshared(&key(known)).into());
+            #[cfg(feature = "std")]
+            Step::WaitNow(number) => self.caller(*number).wait_now(),
+            #[cfg(feature = "std")]
+            Step::Run(number) => self.caller(*number).run(),
+            #[cfg(feature = "std")]
+            Step::DrainNow => {
+                let drained = group.drained_blocking(std::time::Instant::now());
+                self.said = Some(drained.into());
             }
-            Step::ForgetAll => self.said = Some(self.group.forget_all()),
-            Step::Close => self.group.close(),
+            #[cfg(not(feature = "std"))]
+            Step::WaitNow(_) | Step::Run(_) | Step::DrainNow => {
+                unreachable!("there are no threads without `std`")
+            }
+            Step::Forget(known) => self.said = Some(group.forget(key(known)).into()),
+            Step::ForgetUnshared(known) => {
+                self.said = Some(group.forget_unshared(&key(known)).into());
+            }
+            Step::ForgetAll => self.said = Some(group.forget_all()),
+            Step::Close => group.close(),
             Step::Tick(_) => set_now(model.now),
-            Step::List => assert_eq!(self.listing(), model.listing(), "what is listed"),
+            Step::List => agree("what is listed", "", &self.listing(), &model.listing()),
         }
     }
 
@@ -127,102 +152,99 @@ impl Case {
                 flight.age(),
             )
         };
-        let mut lines: Vec<_> = self.group.flights().iter().map(line).collect();
+        let mut lines: Vec<_> = self.bench.group.flights().iter().map(line).collect();
         lines.sort_unstable();
         lines
     }
 
     /// Every promise, as far as it can be seen from outside.
     fn compare(&self, model: &Model, when: &str) {
+        let group = &self.bench.group;
         for (number, party) in &model.parties {
-            let end = match &party.stage {
-                party::Stage::Ended(end) => Some(end),
-                _ => None,
-            };
             let caller = &self.callers[number];
-            assert_eq!(caller.end(), end, "how party {number} ended, after: {when}");
-            let (holds, expected) = (caller.is_leader(), holds(party));
-            assert_eq!(
-                holds, expected,
-                "party {number} holds a leader, after: {when}"
-            );
+            let what = format!("how party {number} ended");
+            agree(&what, when, &caller.end(), &party.end());
+            let what = format!("whether party {number} holds a leader");
+            agree(&what, when, &caller.is_leader(), &holds(party));
+            let what = format!("P1: whether party {number} was woken from within a work");
+            agree(&what, when, &caller.was_woken_early(), &false);
         }
-        assert_eq!(self.said, model.said, "what was returned by: {when}");
-        let runs = |(number, party): (&usize, &Party)| party.runs().then_some(*number);
-        let running: Vec<_> = model.parties.iter().filter_map(runs).collect();
-        let runs: Vec<_> = self.bench.running.borrow().iter().copied().collect();
-        assert_eq!(runs, running, "P1: whose works run, after: {when}");
+        agree("what was returned", when, &self.said, &model.said);
+        agree(
+            "P1: whose works run",
+            when,
+            &work::running(),
+            &model.running(),
+        );
         for key in 0..model.options.keys {
-            let followers = self.group.followers(self.bench.keys.count(key));
-            let expected = model.followers(key);
-            assert_eq!(
-                followers, expected,
-                "P2: who waits for key {key}, after: {when}"
-            );
+            let followers = group.followers(self.bench.keys.count(key));
+            let what = format!("P2: how many wait for key {key}");
+            agree(&what, when, &followers, &model.followers(key));
         }
-        for (fence, flight) in self.bench.fences.borrow().iter().zip(&model.fences) {
-            let expected = model.is_closed_to_newcomers(*flight);
-            assert_eq!(
-                fence.is_forgotten(),
-                expected,
-                "what a fence says, after: {when}"
-            );
-        }
-        assert_eq!(
-            *self.bench.told.borrow(),
-            model.told,
-            "what fences said, after: {when}"
+        let fences = self.bench.fences.borrow();
+        let said: Vec<_> = fences.iter().map(Fence::is_forgotten).collect();
+        agree("what fences say", when, &said, &model.fences_say());
+        agree(
+            "what works were told",
+            when,
+            &*self.bench.told.borrow(),
+            &model.told,
         );
-        assert_eq!(
-            self.group.in_flight(),
-            model.in_flight(),
-            "in flight, after: {when}"
+        agree(
+            "how many are in flight",
+            when,
+            &group.in_flight(),
+            &model.in_flight(),
         );
-        assert_eq!(
-            self.group.is_closed(),
-            model.closed,
-            "closed, after: {when}"
+        agree(
+            "whether the group is closed",
+            when,
+            &group.is_closed(),
+            &model.closed,
         );
-        assert_eq!(
-            self.group.stats(),
-            model.stats(),
-            "the statistics, after: {when}"
+        agree("the statistics", when, &group.stats(), &model.stats());
+        let (clones, most) = (self.bench.values.clones(), model.most_clones);
+        assert!(
+            clones <= most,
+            "P7: {clones} clones, {most} at most, after: {when}"
         );
     }
 
     /// P6: nothing stays behind.
     fn finish(self) {
-        let Self {
-            group,
-            bench,
-            callers,
-            ..
-        } = self;
-        let stats = group.stats();
+        let stats = self.bench.group.stats();
         let leaders = stats.led + stats.handed_over;
-        assert_eq!(group.in_flight(), 0, "P6: flights are left");
+        assert_eq!(stats.in_flight, 0, "P6: flights are left");
         assert_eq!(
             stats.landed + stats.panicked + stats.abandoned,
             leaders,
             "{stats:?}"
         );
-        bench.fences.borrow_mut().clear();
-        for (number, caller) in callers {
-            caller.gate.clear();
-            assert!(
-                !caller.has_wakers(),
-                "P6: a waker of party {number} is left"
-            );
+        for (number, caller) in self.callers {
+            for flag in caller.into_flags() {
+                let wakers = Arc::strong_count(&flag) - 1;
+                assert_eq!(wakers, 0, "P6: wakers of party {number} are left");
+            }
         }
+        let bench = Rc::into_inner(self.bench).expect("P6: a work is left");
+        bench.fences.take().clear();
         assert_eq!(bench.values.alive(), 0, "P6: values are left");
         assert_eq!(bench.keys.alive(), 0, "P6: keys are left");
         assert_eq!(
-            Rc::strong_count(&group),
+            Rc::strong_count(&bench.group),
             1,
-            "P6: a handle to the group is left"
+            "P6: handles to the group are left"
         );
     }
 }
 
 /// More rounds than any case needs for everyone to have heard of everything.
 const MOST_ROUNDS: usize = 1_000;
+
+#[track_caller]
+fn agree<T: Debug + PartialEq>(what: &str, when: &str, group: &T, model: &T) {
+    assert!(
+        group == model,
+        "{what}, after: {when}\n  the group: {group:?}\n  the model: {model:?}"
+    );
+}

@@ -1,5 +1,6 @@
 //! Keys and values that are counted while they live, and compared by what they hold.
 
+use std::cell::Cell;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
@@ -13,27 +14,34 @@ pub(crate) struct Made {
 }
 
 /// Something of which the copies are counted.
-#[derive(Clone)]
 pub(crate) struct Counted<T> {
     pub(crate) what: T,
-    /// For its count alone.
-    _alive: Rc<()>,
+    tally: Tally,
 }
 
-/// Counts the copies that live.
-#[derive(Default)]
-pub(crate) struct Tally(Rc<()>);
+/// Counts the copies that live by its own, and how many were made by cloning.
+#[derive(Clone, Default)]
+pub(crate) struct Tally(Rc<Cell<usize>>);
 
 impl Tally {
     pub(crate) fn count<T>(&self, what: T) -> Counted<T> {
-        Counted {
-            what,
-            _alive: Rc::clone(&self.0),
-        }
+        let tally = self.clone();
+        Counted { what, tally }
     }
 
     pub(crate) fn alive(&self) -> usize {
         Rc::strong_count(&self.0) - 1
+    }
+
+    pub(crate) fn clones(&self) -> usize {
+        self.0.get()
+    }
+}
+
+impl<T: Clone> Clone for Counted<T> {
+    fn clone(&self) -> Self {
+        self.tally.0.set(self.tally.0.get() + 1);
+        self.tally.count(self.what.clone())
     }
 }
 

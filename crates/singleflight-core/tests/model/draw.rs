@@ -5,14 +5,14 @@ use std::fmt;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::sample::select;
 use proptest::strategy::Union;
-use proptest::{collection, prop_oneof};
+use proptest::{bool, collection, prop_oneof};
 use proptest_state_machine::ReferenceStateMachine;
 use singleflight_core::Until;
 
 use crate::options::Options;
 use crate::party::{Party, Stage};
 use crate::rules::Model;
-use crate::step::{Call, Form, Kind, Order, Plan, Step};
+use crate::step::{Call, Form, Kind, On, Order, Plan, Step};
 
 /// How many parties there are at one time. More are not more interesting.
 const MOST_PARTIES: usize = 8;
@@ -38,34 +38,40 @@ impl ReferenceStateMachine for Model {
         // Late, or most of a case would be about refusals.
         if model.parties.len() > 5 {
             steps.push((1, Just(Step::Close).boxed()));
-            steps.push((1, Just(Step::Come(next, Kind::Drain)).boxed()));
+            if cfg!(feature = "std") {
+                steps.push((1, Just(Step::DrainNow).boxed()));
+            }
+            steps.push((1, Just(Step::Come(next, Kind::Drain, Plan::Wait)).boxed()));
         }
         if model.options.has_clock {
-            steps.push((4, (1..4_u64).prop_map(Step::Tick).boxed()));
+            steps.push((3, (1..4_u64).prop_map(Step::Tick).boxed()));
         }
         let there = |party: &&Party| !party.has_ended();
         if model.parties.values().filter(there).count() < MOST_PARTIES {
-            let kind = kind(model.options.keys);
-            steps.push((
-                24,
-                kind.prop_map(move |kind| Step::Come(next, kind)).boxed(),
-            ));
+            steps.push((24, come(next, model.options.keys)));
         }
-        let mut among =
-            |weight, may: fn(&Party) -> bool, step: BoxedStrategy<fn(usize) -> Step>| {
-                let parties = model.parties.iter().filter(|(_, party)| may(party));
-                let numbers: Vec<_> = parties.map(|(number, _)| *number).collect();
-                if !numbers.is_empty() {
-                    let drawn = (select(numbers), step).prop_map(|(number, step)| step(number));
-                    steps.push((weight, drawn.boxed()));
-                }
-            };
-        among(24, can_be_polled, select(POLLS).boxed());
-        among(16, has_work, select(PLANS).boxed());
-        among(3, can_expire, one(Step::Expire));
-        among(6, |party| !party.has_ended(), one(Step::Drop));
-        among(6, holds, select(LEADS).boxed());
-        among(4, can_be_disarmed, one(Step::Disarm));
+        let decide: fn(usize, Plan) -> Step = Step::Decide;
+        let one: fn(usize, Doing) -> Step = |number, step| step(number);
+        steps.extend(
+            [
+                among(model, 24, can_be_polled, POLLS, one),
+                among(model, 16, has_work, PLANS, decide),
+                among(model, 3, can_expire, EXPIRE, one),
+                among(model, 6, |party| !party.has_ended(), DROP, one),
+                among(model, 6, holds, LEADS, one),
+                among(model, 6, is_in_hand, WAITS, one),
+            ]
+            .into_iter()
+            .flatten(),
+        );
+        let runnable = model
+            .parties
+            .keys()
+            .filter(|number| model.can_run(**number));
+        let runnable: Vec<_> = runnable.copied().collect();
+        if !runnable.is_empty() {
+            steps.push((16, select(runnable).prop_map(Step::Run).boxed()));
+        }
         Union::new_weighted(steps).boxed()
     }
 
@@ -73,7 +79,7 @@ impl ReferenceStateMachine for Model {
         let is =
             |number: &usize, may: fn(&Party) -> bool| model.parties.get(number).is_some_and(may);
         match step {
-            Step::Come(number, kind) => {
+            Step::Come(number, kind, _) => {
                 let is_free = |number| !model.parties.contains_key(&number);
                 is_free(*number) && (is_free(number + 1) || !matches!(kind, Kind::Spawned { .. }))
             }
@@ -81,13 +87,18 @@ impl ReferenceStateMachine for Model {
             Step::Decide(party, _) => is(party, has_work),
             Step::Expire(party) => is(party, can_expire),
             Step::Drop(party) => is(party, |party| !party.has_ended()),
-            Step::Complete(party, _) | Step::Lead { party, .. } => is(party, holds),
-            Step::Disarm(party) => is(party, can_be_disarmed),
+            Step::Complete(party, _)
+            | Step::Lead { party, .. }
+            | Step::LeadNow { party, .. }
+            | Step::HandOver(party) => is(party, holds),
+            Step::Disarm(party) | Step::WaitNow(party) => is(party, is_in_hand),
+            Step::Run(party) => is(party, |_| true) && model.can_run(*party),
             Step::Settle(_)
             | Step::Forget(_)
             | Step::ForgetUnshared(_)
             | Step::ForgetAll
             | Step::Close
+            | Step::DrainNow
             | Step::Tick(_)
             | Step::List => true,
         }
@@ -99,84 +110,6 @@ impl ReferenceStateMachine for Model {
     }
 }
 
-impl Model {
-    pub(crate) fn take(&mut self, step: &Step) {
-        self.said = None;
-        match step {
-            Step::Come(number, kind) => self.come(*number, kind),
-            Step::Poll { party, .. } => self.poll(*party),
-            Step::Settle(order) => self.settle(*order),
-            Step::Decide(number, plan) => self.change(*number, |party| party.plan = *plan),
-            Step::Expire(number) => self.change(*number, |party| party.is_expired = true),
-            Step::Drop(number) => {
-                let end = self.release(*number);
-                self.change(*number, |party| party.stage = Stage::Ended(end));
-            }
-            Step::Complete(number, plan) => self.complete(*number, *plan),
-            Step::Lead { party, keeps } => self.lead(*party, *keeps),
-            Step::Disarm(number) => {
-                let Stage::Follows(flight) = self.parties[number].stage else {
-                    unreachable!("it follows");
-                };
-                self.disarm(flight, *number);
-                self.change(*number, |party| party.stage = Stage::Watches(flight));
-            }
-            Step::Forget(key) => self.said = Some(self.forget(Some(*key), true).min(1)),
-            Step::ForgetUnshared(key) => {
-                self.forget(Some(*key), false);
-                self.said = Some(usize::from(self.open(*key).is_none()));
-            }
-            Step::ForgetAll => self.said = Some(self.forget(None, true)),
-            Step::Close => self.closed = true,
-            Step::Tick(ticks) => self.now += ticks,
-            Step::List => {}
-        }
-    }
-
-    /// The steps that bring a case to its end: works may end, and then parties go, the oldest
-    /// first. Nothing if everyone is gone.
-    pub(crate) fn ending(&self) -> Option<Vec<Step>> {
-        let there = |(_, party): &(&usize, &Party)| !party.has_ended();
-        let mut parties = self.parties.iter().filter(there);
-        let waits = |(_, party): &(&usize, &Party)| has_work(party) && party.plan == Plan::Wait;
-        let to_be_told = parties.clone().filter(waits);
-        let mut steps: Vec<_> = to_be_told
-            .map(|(number, _)| Step::Decide(*number, Plan::Land))
-            .collect();
-        if steps.is_empty() {
-            steps.push(Step::Drop(*parties.next()?.0));
-        }
-        steps.push(Step::Settle(Order::NewestFirst));
-        Some(steps)
-    }
-
-    fn change(&mut self, number: usize, how: impl FnOnce(&mut Party)) {
-        how(self.parties.get_mut(&number).expect("the step is allowed"));
-    }
-
-    /// Polls every task until nothing changes. The group's tasks are polled only if they were
-    /// woken: if that makes a difference, a wake was lost.
-    fn settle(&mut self, order: Order) {
-        let mut tasks: Vec<_> = self.parties.keys().copied().collect();
-        order.sort(&mut tasks);
-        loop {
-            let mut any = false;
-            for number in &tasks {
-                if self.parties[number].is_task && can_be_polled(&self.parties[number]) {
-                    // Whatever a poll changes, the party's stage is among it, or it is the
-                    // first to close the group.
-                    let before = (self.parties[number].stage.clone(), self.closed);
-                    self.poll(*number);
-                    any |= before != (self.parties[number].stage.clone(), self.closed);
-                }
-            }
-            if !any {
-                return;
-            }
-        }
-    }
-}
-
 /// Of a case, there is nothing to tell at its start but how the group was made.
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,7 +117,14 @@ impl fmt::Debug for Model {
     }
 }
 
-const POLLS: &[fn(usize) -> Step] = &[
+/// What can be done to a party.
+type Doing = fn(usize) -> Step;
+
+const EXPIRE: &[Doing] = &[Step::Expire];
+
+const DROP: &[Doing] = &[Step::Drop];
+
+const POLLS: &[Doing] = &[
     |party| Step::Poll {
         party,
         elsewhere: false,
@@ -195,20 +135,21 @@ const POLLS: &[fn(usize) -> Step] = &[
     },
 ];
 
-const PLANS: &[fn(usize) -> Step] = &[
-    |party| Step::Decide(party, Plan::Land),
-    |party| Step::Decide(party, Plan::Land),
-    |party| Step::Decide(party, Plan::LandSome),
-    |party| Step::Decide(party, Plan::LandMore),
-    |party| Step::Decide(party, Plan::Fail),
-    |party| Step::Decide(party, Plan::Fail),
-    |party| Step::Decide(party, Plan::PanicMaking),
-    |party| Step::Decide(party, Plan::PanicPolling),
-    |party| Step::Decide(party, Plan::PanicDropping),
-    |party| Step::Decide(party, Plan::Wait),
+const PLANS: &[Plan] = &[
+    Plan::Land,
+    Plan::Land,
+    Plan::LandNested,
+    Plan::LandSome,
+    Plan::LandMore,
+    Plan::Fail,
+    Plan::Fail,
+    Plan::PanicMaking,
+    Plan::PanicPolling,
+    Plan::PanicDropping,
+    Plan::Wait,
 ];
 
-const LEADS: &[fn(usize) -> Step] = &[
+const LEADS: &[Doing] = &[
     |party| Step::Complete(party, Plan::Land),
     |party| Step::Complete(party, Plan::Fail),
     |party| Step::Lead {
@@ -216,10 +157,61 @@ const LEADS: &[fn(usize) -> Step] = &[
         keeps: false,
     },
     |party| Step::Lead { party, keeps: true },
+    |party| Step::LeadNow {
+        party,
+        plan: Plan::Land,
+        keeps: false,
+    },
+    |party| Step::LeadNow {
+        party,
+        plan: Plan::LandNested,
+        keeps: true,
+    },
+    |party| Step::LeadNow {
+        party,
+        plan: Plan::Fail,
+        keeps: false,
+    },
+    |party| Step::LeadNow {
+        party,
+        plan: Plan::Fail,
+        keeps: true,
+    },
+    |party| Step::LeadNow {
+        party,
+        plan: Plan::PanicPolling,
+        keeps: false,
+    },
+    Step::HandOver,
 ];
 
-fn one(step: fn(usize) -> Step) -> BoxedStrategy<fn(usize) -> Step> {
-    Just(step).boxed()
+/// What is done to a follower in hand. Waiting by a thread needs `std`.
+const WAITS: &[Doing] = if cfg!(feature = "std") {
+    &[Step::Disarm, Step::WaitNow]
+} else {
+    &[Step::Disarm]
+};
+
+/// Draws one of these for one of the parties that may, if there is one.
+fn among<T: Clone + fmt::Debug + 'static>(
+    model: &Model,
+    weight: u32,
+    may: fn(&Party) -> bool,
+    these: &'static [T],
+    step: fn(usize, T) -> Step,
+) -> Option<(u32, BoxedStrategy<Step>)> {
+    let parties = model.parties.iter().filter(|(_, party)| may(party));
+    let numbers: Vec<_> = parties.map(|(number, _)| *number).collect();
+    if numbers.is_empty() {
+        return None;
+    }
+    let drawn = (select(numbers), select(these));
+    Some((
+        weight,
+        drawn
+            .prop_map(move |(number, this)| step(number, this))
+            .boxed(),
+    ))
 }
 
 pub(crate) fn holds(party: &Party) -> bool {
@@ -227,10 +219,10 @@ pub(crate) fn holds(party: &Party) -> bool {
 }
 
 pub(crate) fn can_be_polled(party: &Party) -> bool {
-    !party.has_ended() && !holds(party)
+    !party.has_ended() && !holds(party) && !party.is_thread()
 }
 
-fn has_work(party: &Party) -> bool {
+pub(crate) fn has_work(party: &Party) -> bool {
     let works = matches!(
         party.kind,
         Kind::Call(_) | Kind::Many { .. } | Kind::Spawned { .. }
@@ -243,7 +235,8 @@ fn can_expire(party: &Party) -> bool {
     is_limited && !party.is_expired && !party.has_ended()
 }
 
-fn can_be_disarmed(party: &Party) -> bool {
+/// Whether it is a follower that nobody has polled.
+fn is_in_hand(party: &Party) -> bool {
     let in_hand = matches!(party.kind, Kind::Raw(_)) && !party.is_task;
     in_hand && matches!(party.stage, Stage::Follows(_))
 }
@@ -258,6 +251,27 @@ fn settle(next: usize) -> BoxedStrategy<Step> {
     .boxed()
 }
 
+/// Somebody comes. Half of the works have been told already, so that much can happen in one
+/// step; most that may keep their errors have some, or there would hardly be any in a row.
+fn come(next: usize, keys: u8) -> BoxedStrategy<Step> {
+    let plan = prop_oneof![Just(Plan::Wait), select(PLANS)];
+    let come = move |(kind, plan, fails): (Kind, Plan, bool)| {
+        let plan = match kind {
+            Kind::Raw(_) => Plan::Wait,
+            Kind::Call(call) if call.keeps && fails => Plan::Fail,
+            _ => plan,
+        };
+        Step::Come(next, kind, plan)
+    };
+    let fails = bool::weighted(0.6);
+    (kind(keys), plan, fails).prop_map(come).boxed()
+}
+
+/// Parties are to meet: most come for the first key.
+fn key(keys: u8) -> impl Strategy<Value = u8> {
+    prop_oneof![2 => Just(0), 1 => 0..keys]
+}
+
 fn kind(keys: u8) -> impl Strategy<Value = Kind> {
     let forms = select(vec![
         Form::Bare,
@@ -266,7 +280,9 @@ fn kind(keys: u8) -> impl Strategy<Value = Kind> {
         Form::Limited,
         Form::FencedLimited,
     ]);
-    let call = (0..keys, any::<bool>(), any::<bool>(), forms);
+    // Errors that are kept matter only in a row.
+    let keeps = bool::weighted(0.75);
+    let call = (key(keys), any::<bool>(), keeps, forms);
     let call = call.prop_map(|(key, borrowed, keeps, form)| Call {
         key,
         borrowed,
@@ -275,10 +291,12 @@ fn kind(keys: u8) -> impl Strategy<Value = Kind> {
     });
     let many = (collection::vec(0..keys, 0..5), any::<bool>());
     let until = select(vec![Until::Done, Until::Unwanted]);
+    // Threads need `std`.
+    let on = prop_oneof![2 => Just(On::Task), u32::from(cfg!(feature = "std")) => Just(On::Thread)];
     prop_oneof![
-        8 => call.prop_map(Kind::Call),
+        12 => call.prop_map(Kind::Call),
         3 => many.prop_map(|(keys, tries)| Kind::Many { keys, tries }),
-        4 => (0..keys).prop_map(Kind::Raw),
-        5 => (0..keys, until).prop_map(|(key, until)| Kind::Spawned { key, until }),
+        4 => key(keys).prop_map(Kind::Raw),
+        5 => (key(keys), until, on).prop_map(|(key, until, on)| Kind::Spawned { key, until, on }),
     ]
 }

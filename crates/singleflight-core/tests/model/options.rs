@@ -51,14 +51,14 @@ pub(crate) fn set_now(now: u64) {
 impl Options {
     pub(crate) fn strategy() -> impl Strategy<Value = Self> {
         let sizes = (
-            prop_oneof![3 => Just(1), 3 => Just(2), 2 => Just(4)],
+            prop_oneof![5 => Just(1), 3 => Just(2), 2 => Just(4)],
             prop_oneof![Just(1), Just(4)],
             prop_oneof![2 => Just(Hashing::Real), 1 => Just(Hashing::Equal)],
         );
         let policies = (
             prop_oneof![Just(PanicPolicy::Share), Just(PanicPolicy::HandOver)],
             option::weighted(0.3, 0..4_u32),
-            option::weighted(0.5, 1..4_u32),
+            option::weighted(0.6, 1..4_u32),
         );
         let clock = (any::<bool>(), option::weighted(0.4, 0..4_u64));
         (sizes, policies, clock).prop_map(|(sizes, policies, (has_clock, max_age))| Self {

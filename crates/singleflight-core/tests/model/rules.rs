@@ -18,8 +18,12 @@ pub(crate) struct Model {
     pub(crate) parties: BTreeMap<usize, Party>,
     /// Those of leaders in hand, by flight.
     pub(crate) fences: Vec<usize>,
-    /// What the fences of works said as those ended, by party.
-    pub(crate) told: Vec<(usize, bool)>,
+    /// What works were told as they ended, by party.
+    pub(crate) told: Vec<(usize, Told)>,
+    /// How many tasks were cancelled, since nobody waited any more.
+    pub(crate) cancelled: usize,
+    /// How many clones of values there may have been.
+    pub(crate) most_clones: usize,
     /// What the last step returned, if it returns something.
     pub(crate) said: Option<usize>,
     pub(crate) stats: Stats,
@@ -81,12 +85,27 @@ pub(crate) enum Joined {
     Follower(usize),
 }
 
+/// What a work is told by the group while it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Told {
+    /// Whether its flight was forgotten.
+    Forgotten(bool),
+    /// Whether nobody wants its value.
+    Unwanted(bool),
+    /// What a call for its own key became.
+    Nested(Result<Role, Why>),
+}
+
 /// One line of a listing: key, followers, whether it is vacant, whether forgotten, its age.
 pub(crate) type Line = (u8, usize, bool, bool, Option<u64>);
 
 impl Flight {
     fn is_in_table(&self) -> bool {
         self.result.is_none()
+    }
+
+    pub(crate) fn is_led(&self) -> bool {
+        self.is_in_table() && !self.vacant
     }
 
     fn count(&self, seat: Seat) -> usize {
@@ -117,6 +136,8 @@ impl Model {
             parties: BTreeMap::new(),
             fences: Vec::new(),
             told: Vec::new(),
+            most_clones: 0,
+            cancelled: 0,
             said: None,
             stats: Stats::default(),
         }
@@ -145,6 +166,26 @@ impl Model {
     pub(crate) fn is_closed_to_newcomers(&self, flight: usize) -> bool {
         let flight = &self.flights[flight];
         !flight.is_in_table() || flight.forgotten || self.is_too_old(flight)
+    }
+
+    pub(crate) fn fences_say(&self) -> Vec<bool> {
+        let says = |flight: &usize| self.is_closed_to_newcomers(*flight);
+        self.fences.iter().map(says).collect()
+    }
+
+    /// How many works have kept their error, most of all flights that ended with one more.
+    pub(crate) fn most_failures(&self) -> u32 {
+        let ended = self
+            .flights
+            .iter()
+            .filter(|flight| matches!(flight.result, Some(Ok(Err(_)))));
+        ended.map(|flight| flight.failures).max().unwrap_or(0)
+    }
+
+    /// The parties whose works are being executed.
+    pub(crate) fn running(&self) -> Vec<usize> {
+        let running = self.parties.iter().filter(|(_, party)| party.runs());
+        running.map(|(number, _)| *number).collect()
     }
 
     fn in_table(&self) -> impl Iterator<Item = &Flight> {
@@ -180,7 +221,8 @@ impl Model {
 
     // ---- what callers do to a flight ----
 
-    pub(crate) fn join(&mut self, party: usize, key: u8) -> Result<Joined, Why> {
+    /// A call comes, perhaps from inside the works of some flights.
+    pub(crate) fn join(&mut self, party: usize, key: u8, inside: &[usize]) -> Result<Joined, Why> {
         if self.closed {
             self.stats.refused += 1;
             return Err(Why::Closed);
@@ -199,6 +241,11 @@ impl Model {
             });
             return Ok(Joined::Leader(self.flights.len() - 1));
         };
+        // Without `std` it is not noticed.
+        if inside.contains(&at) && cfg!(feature = "std") {
+            self.stats.refused += 1;
+            return Err(Why::Reentrant);
+        }
         let flight = &mut self.flights[at];
         if flight.vacant {
             self.stats.led += 1;
@@ -230,6 +277,8 @@ impl Model {
     /// The work has returned what is shared.
     pub(crate) fn land(&mut self, at: usize, value: Value) -> Share {
         self.stats.landed += 1;
+        // P7: the leader and all who wait take a share, and the last of them the value itself.
+        self.most_clones += self.flights[at].waiting.len();
         self.flights[at].end(Ok(value));
         let share = self.share(at, Role::Leader).expect("it has landed");
         share.expect("it has landed with a value")
@@ -313,6 +362,22 @@ impl Model {
         if flight.vacant && flight.count(Seat::WithWork) == 0 {
             flight.end(Err(Why::Lost));
         }
+    }
+
+    /// A work calls for a key from inside these flights, and goes away at once.
+    pub(crate) fn nest(&mut self, party: usize, key: u8, inside: &[usize]) {
+        let role = match self.join(party, key, inside) {
+            Ok(Joined::Leader(flight)) => {
+                self.lose(flight);
+                Ok(Role::Leader)
+            }
+            Ok(Joined::Follower(flight)) => {
+                self.leave(flight, party);
+                Ok(Role::Follower)
+            }
+            Err(why) => Err(why),
+        };
+        self.told.push((party, Told::Nested(role)));
     }
 
     /// Forgets the flights of a key that nobody waits for, or all of them.

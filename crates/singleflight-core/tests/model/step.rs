@@ -8,8 +8,8 @@ use singleflight_core::Until;
 /// means the same when others are left out.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Step {
-    /// A party comes.
-    Come(usize, Kind),
+    /// A party comes, and its work is told what to do.
+    Come(usize, Kind, Plan),
     /// It is polled, woken or not; perhaps in another place than before.
     Poll {
         party: usize,
@@ -29,8 +29,22 @@ pub(crate) enum Step {
         party: usize,
         keeps: bool,
     },
+    /// A leader in hand runs a work without waiting for anything.
+    LeadNow {
+        party: usize,
+        plan: Plan,
+        keeps: bool,
+    },
+    /// A leader in hand hands over.
+    HandOver(usize),
     /// A follower in hand waits on without work.
     Disarm(usize),
+    /// A follower in hand waits for no time at all.
+    WaitNow(usize),
+    /// A thread is run, now that it does not have to wait.
+    Run(usize),
+    /// The group is drained in no time at all.
+    DrainNow,
     Forget(u8),
     ForgetUnshared(u8),
     ForgetAll,
@@ -52,15 +66,24 @@ pub(crate) enum Kind {
     },
     /// The handles that a front end is made from.
     Raw(u8),
-    /// A spawned call. Its handle is the party with the next number.
+    /// A spawned call, to run in a task or on a thread. Its handle is the party with the next
+    /// number.
     Spawned {
         key: u8,
         until: Until,
+        on: On,
     },
     /// The handle of a spawned call, which is that party.
     Handle(usize),
     /// Waits until nothing is in flight.
     Drain,
+}
+
+/// What a spawned call runs on. Its thread is the test's own, and so must not have to wait.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum On {
+    Task,
+    Thread,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,6 +125,8 @@ impl Form {
 pub(crate) enum Plan {
     Wait,
     Land,
+    /// Lands, but calls for its own key first.
+    LandNested,
     /// Of a batch: leaves out the first key.
     LandSome,
     /// Of a batch: returns everything twice, and a key that it was not given.
@@ -118,9 +143,9 @@ pub(crate) enum Plan {
 impl Plan {
     /// Whether the work returns something.
     pub(crate) fn is_return(self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::Land | Self::LandSome | Self::LandMore | Self::Fail
+            Self::Wait | Self::PanicMaking | Self::PanicPolling | Self::PanicDropping
         )
     }
 }
@@ -147,12 +172,16 @@ impl Order {
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Come(party, Kind::Spawned { key, until }) => write!(
-                f,
-                "spawn party {party} for key {key} until {until:?}, with party {} as its handle",
-                party + 1
-            ),
-            Self::Come(party, kind) => write!(f, "make party {party}: {kind:?}"),
+            Self::Come(party, kind, plan) => {
+                write!(f, "make party {party}: {kind:?}")?;
+                if *plan != Plan::Wait {
+                    write!(f, ", told to {plan:?}")?;
+                }
+                if let Kind::Spawned { .. } = kind {
+                    write!(f, ", with party {} as its handle", party + 1)?;
+                }
+                Ok(())
+            }
             Self::Poll { party, elsewhere } => {
                 let place = if *elsewhere { " in another place" } else { "" };
                 write!(f, "poll party {party}{place}")
@@ -166,7 +195,15 @@ impl fmt::Debug for Step {
                 let keeping = if *keeps { ", keeping errors" } else { "" };
                 write!(f, "party {party} is going to run its work{keeping}")
             }
+            Self::LeadNow { party, plan, keeps } => {
+                let keeping = if *keeps { ", keeping errors" } else { "" };
+                write!(f, "party {party} runs a work at once, to {plan:?}{keeping}")
+            }
+            Self::HandOver(party) => write!(f, "party {party} hands over"),
             Self::Disarm(party) => write!(f, "party {party} is without work"),
+            Self::WaitNow(party) => write!(f, "party {party} waits for no time at all"),
+            Self::Run(party) => write!(f, "run the thread of party {party}"),
+            Self::DrainNow => write!(f, "drain the group in no time at all"),
             Self::Forget(key) => write!(f, "forget key {key}"),
             Self::ForgetUnshared(key) => write!(f, "forget key {key} if it is unshared"),
             Self::ForgetAll => write!(f, "forget all"),
@@ -195,7 +232,9 @@ impl fmt::Debug for Kind {
                 write!(f, "batch for keys {keys:?} that may fail")
             }
             Self::Raw(key) => write!(f, "join of key {key}"),
-            Self::Spawned { key, until } => write!(f, "task for key {key} until {until:?}"),
+            Self::Spawned { key, until, on } => {
+                write!(f, "{on:?} for key {key} until {until:?}")
+            }
             Self::Handle(task) => write!(f, "handle of party {task}"),
             Self::Drain => write!(f, "wait for the group to be drained"),
         }

@@ -1,0 +1,168 @@
+//! The model of those who call a group: what a poll makes of each.
+
+use singleflight_core::{Role, Until};
+
+use crate::party::{End, Stage, text};
+use crate::rules::{Joined, Model, Share, Told, Why};
+use crate::step::{Call, Form, Kind, Plan};
+
+impl Model {
+    pub(crate) fn poll(&mut self, number: usize) {
+        let party = self.party(number);
+        party.is_task = true;
+        match party.kind.clone() {
+            Kind::Call(call) => self.poll_call(number, call),
+            Kind::Many { keys, tries } => self.poll_many(number, &keys, tries),
+            Kind::Raw(_) => self.poll_in_hand(number),
+            Kind::Spawned { key, until, .. } => self.poll_spawned(number, key, until),
+            Kind::Handle(task) => self.poll_handle(number, task),
+            Kind::Drain => {
+                self.closed = true;
+                if self.in_flight() == 0 {
+                    self.end(number, End::Done);
+                }
+            }
+        }
+        let party = &self.parties[&number];
+        if party.is_expired && !party.has_ended() {
+            match self.release(number) {
+                // The panic of a work that is dropped goes on.
+                End::Dropped => self.end(number, End::One(Err(Why::TimedOut))),
+                panicked => self.end(number, panicked),
+            }
+        }
+    }
+
+    fn poll_call(&mut self, number: usize, call: Call) {
+        let answer = |answer: Result<Share, Why>| match (call.form, answer) {
+            (Form::Bare, Ok(share)) => End::Bare(share.value),
+            (Form::Bare, Err(_)) => End::Raised,
+            (_, answer) => End::One(answer),
+        };
+        let flight = match self.parties[&number].stage.clone() {
+            Stage::New => match self.join(number, call.key, &[]) {
+                Ok(Joined::Leader(flight)) => flight,
+                Ok(Joined::Follower(flight)) => {
+                    self.party(number).stage = Stage::Follows(flight);
+                    return;
+                }
+                Err(why) => return self.end(number, answer(Err(why))),
+            },
+            Stage::Follows(flight) => match self.share(flight, Role::Follower) {
+                Some(share) => return self.end(number, answer(share)),
+                None if self.claim(flight, number) => flight,
+                None => return,
+            },
+            Stage::Leads { flight, .. } => flight,
+            other => unreachable!("a call is never {other:?}"),
+        };
+        self.party(number).stage = Stage::Leads { flight, runs: true };
+        let (made, plan) = (self.made(number, call.key), self.parties[&number].plan);
+        if plan == Plan::LandNested {
+            self.nest(number, call.key, &[flight]);
+        }
+        if plan.is_return() && call.form.is_fenced() {
+            let is_forgotten = self.is_closed_to_newcomers(flight);
+            self.told.push((number, Told::Forgotten(is_forgotten)));
+        }
+        let share = match plan {
+            Plan::Wait => return,
+            Plan::Land | Plan::LandNested | Plan::LandSome | Plan::LandMore => {
+                self.land(flight, Ok(made))
+            }
+            Plan::Fail if call.keeps => self.keep(flight, Err(made)),
+            Plan::Fail => self.land(flight, Err(made)),
+            Plan::PanicMaking | Plan::PanicPolling | Plan::PanicDropping => {
+                self.panic(flight, &text(number));
+                return self.end(number, End::Panicked(text(number)));
+            }
+        };
+        self.end(number, answer(Ok(share)));
+    }
+
+    fn poll_in_hand(&mut self, number: usize) {
+        let stage = self.parties[&number].stage.clone();
+        let (Stage::Follows(flight) | Stage::Watches(flight)) = stage else {
+            unreachable!("a leader in hand is not polled");
+        };
+        if let Some(share) = self.share(flight, Role::Follower) {
+            self.end(number, End::One(share));
+        } else if self.claim(flight, number) {
+            let party = self.party(number);
+            party.stage = Stage::Holds(flight);
+            party.is_task = false;
+        }
+    }
+
+    fn poll_spawned(&mut self, number: usize, key: u8, until: Until) {
+        let ends_unwanted = until == Until::Unwanted;
+        let flight = match self.parties[&number].stage.clone() {
+            Stage::Follows(flight) => {
+                if self.is_dismissed(number) {
+                    self.leave(flight, number);
+                    return self.end(number, End::Done);
+                }
+                if self.share(flight, Role::Follower).is_some() {
+                    return self.end(number, End::Done);
+                }
+                if !self.claim(flight, number) {
+                    return;
+                }
+                flight
+            }
+            Stage::Leads { flight, .. } => flight,
+            other => unreachable!("a spawned task is never {other:?}"),
+        };
+        let plan = self.parties[&number].plan;
+        if ends_unwanted && self.flights[flight].waiting.is_empty() {
+            let panics = plan == Plan::PanicDropping && self.parties[&number].runs();
+            self.lose(flight);
+            self.cancelled += 1;
+            // Without `std` it cannot be swallowed.
+            let end = if panics && !cfg!(feature = "std") {
+                End::Panicked(text(number))
+            } else {
+                End::Done
+            };
+            return self.end(number, end);
+        }
+        self.party(number).stage = Stage::Leads { flight, runs: true };
+        if plan != Plan::Wait {
+            self.settle_spawned(number, key, flight, plan);
+        }
+    }
+
+    /// The work of a spawned call has ended.
+    pub(crate) fn settle_spawned(&mut self, number: usize, key: u8, flight: usize, plan: Plan) {
+        if plan == Plan::LandNested {
+            self.nest(number, key, &[flight]);
+        }
+        let made = self.made(number, key);
+        if plan == Plan::Fail {
+            self.land(flight, Err(made));
+        } else if plan.is_return() {
+            self.land(flight, Ok(made));
+        } else {
+            self.panic(flight, &text(number));
+            if !cfg!(feature = "std") {
+                return self.end(number, End::Panicked(text(number)));
+            }
+        }
+        self.party(number).has_led = true;
+        self.end(number, End::Done);
+    }
+
+    fn poll_handle(&mut self, number: usize, task: usize) {
+        let Stage::Watches(flight) = self.parties[&number].stage else {
+            unreachable!("a handle watches");
+        };
+        let role = if self.parties[&task].has_led {
+            Role::Leader
+        } else {
+            Role::Follower
+        };
+        if let Some(share) = self.share(flight, role) {
+            self.end(number, End::One(share));
+        }
+    }
+}
