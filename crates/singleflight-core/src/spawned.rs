@@ -232,7 +232,7 @@ where
             drop(flight);
             match result {
                 Some(result) => {
-                    tether.led.store(true, Ordering::Release);
+                    tether.led.store(result.is_ok(), Ordering::Release);
                     leader.settle(result);
                 }
                 // The work is gone; whoever came meanwhile leads on.
@@ -283,7 +283,7 @@ where
                 // What was made for nobody goes to nobody; whoever came meanwhile leads on.
                 Ok(_) if ended => leader.hand_over(),
                 result => {
-                    tether.led.store(true, Ordering::Release);
+                    tether.led.store(result.is_ok(), Ordering::Release);
                     leader.settle(result);
                 }
             }
@@ -312,7 +312,8 @@ impl<G: Handle> Spawned<G> {
     ///
     /// [`LeaderPanicked`](CallError::LeaderPanicked) if the work panicked,
     /// [`LeaderLost`](CallError::LeaderLost) if its task was dropped, by a runtime that was
-    /// shut down for example, [`Reentrant`](CallError::Reentrant) if this waits inside the work.
+    /// shut down for example, or handed its panic over to someone who was lost,
+    /// [`Reentrant`](CallError::Reentrant) if this waits inside the work.
     ///
     /// # Panics
     ///

@@ -1,8 +1,12 @@
 //! Panics, where they can be caught and where they cannot.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(feature = "std")]
+use std::sync::Arc;
 
 use singleflight_core::{Builder, CallError, Group, PanicPolicy};
+#[cfg(feature = "std")]
+use singleflight_core::{Role, Until};
 
 use crate::task::Task;
 
@@ -45,6 +49,25 @@ fn a_panic_settles_or_hands_over() {
         }
         assert_eq!(group.in_flight(), 0);
     }
+}
+
+/// Its task is gone, and its handle waits for whoever leads on.
+#[cfg(feature = "std")]
+#[test]
+fn a_spawned_call_that_handed_its_panic_over_has_not_led() {
+    let group: Arc<Group<u64, u64>> =
+        Arc::new(Builder::new().panic_policy(PanicPolicy::HandOver).build());
+    let arrival = Group::arrive(Arc::clone(&group), 1).expect("nothing is refused");
+    let boom = || -> std::future::Ready<u64> { panic!("boom") };
+    let (task, handle) = arrival.into_task(Until::Done, boom);
+    let mut follower = Task::new(group.run(1, async || 8));
+    follower.waits();
+    Task::new(task).ends();
+    assert_eq!(follower.ends(), 8);
+    let outcome = Task::new(handle.outcome())
+        .ends()
+        .expect("it was handed over");
+    assert_eq!((outcome.value, outcome.role), (8, Role::Follower));
 }
 
 /// The closure that makes the future may panic, and so may the future's drop.
