@@ -1,0 +1,160 @@
+//! What a subject answers, and how that is read.
+
+use std::any::Any;
+
+use singleflight_core::{CallError, Outcome, Role};
+
+use crate::clock::Stamp;
+use crate::history::{Ending, Told};
+use crate::value::Made;
+
+/// What a call came to, as an adapter tells it.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "adapters make all of them")]
+pub enum Answer {
+    /// What some work made; and whether that was the caller's own, if the subject says so.
+    Made(Made, Option<Role>),
+    /// Nothing.
+    Refused(Refusal),
+}
+
+/// Why there is nothing to answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "adapters make all of them")]
+pub enum Refusal {
+    /// The leader panicked. The text, if there is one, names the execution.
+    Panicked(String),
+    /// The leader was lost.
+    Lost,
+    /// The call was made from inside its own work.
+    Reentrant,
+    /// The group is closed.
+    Closed,
+    /// The deadline came first.
+    TimedOut,
+    /// The flight has as many followers as it may.
+    Full,
+    /// Anything else, in its own words. It is never right.
+    Other(String),
+}
+
+impl From<Made> for Answer {
+    fn from(made: Made) -> Self {
+        Self::Made(made, None)
+    }
+}
+
+impl From<Result<Outcome<Made>, CallError>> for Answer {
+    fn from(result: Result<Outcome<Made>, CallError>) -> Self {
+        match result {
+            Ok(outcome) => {
+                let role = outcome.role;
+                Self::Made(outcome.into_value(), Some(role))
+            }
+            Err(error) => Self::Refused(error.into()),
+        }
+    }
+}
+
+impl From<CallError> for Refusal {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::LeaderPanicked(panicked) => Self::Panicked(panicked.message().to_owned()),
+            CallError::LeaderLost => Self::Lost,
+            CallError::Reentrant => Self::Reentrant,
+            CallError::Closed => Self::Closed,
+            CallError::TimedOut => Self::TimedOut,
+            CallError::TooManyFollowers => Self::Full,
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl Answer {
+    /// Reads what the call for `key` came to.
+    pub(crate) fn ending(self, key: u64) -> Ending {
+        match self {
+            Self::Made(made, role) => {
+                let (value, is_success) = match &made {
+                    Ok(value) => (value, true),
+                    Err(fault) => (&fault.0, false),
+                };
+                value.execution(key).map_or(Ending::Damaged, |execution| {
+                    Ending::Answered(Told {
+                        execution,
+                        is_success,
+                        role,
+                    })
+                })
+            }
+            Self::Refused(Refusal::Panicked(text)) => Ending::Panicked(named_in(&text)),
+            Self::Refused(refusal) => Ending::Refused(refusal),
+        }
+    }
+}
+
+/// What a planted panic says, before the number of its execution.
+const PLANTED: &str = "planted panic of execution ";
+
+/// Panics as a work does that was told to. No hook is called: it is no news.
+pub(crate) fn panic_as_planted(execution: Stamp) -> ! {
+    std::panic::resume_unwind(Box::new(format!("{PLANTED}{execution}")))
+}
+
+/// Returns the execution whose planted panic a text names.
+fn named_in(text: &str) -> Option<Stamp> {
+    let (_, rest) = text.split_once(PLANTED)?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit());
+    rest[..digits.unwrap_or(rest.len())].parse().ok()
+}
+
+/// Reads what a call threw.
+pub(crate) fn thrown(payload: &(dyn Any + Send)) -> Ending {
+    let text = match payload.downcast_ref::<String>() {
+        Some(text) => text.as_str(),
+        None => payload
+            .downcast_ref::<&str>()
+            .copied()
+            .unwrap_or("Box<dyn Any>"),
+    };
+    match (named_in(text), text.starts_with(PLANTED)) {
+        (Some(execution), true) => Ending::Thrown(execution),
+        (Some(execution), false) => Ending::Panicked(Some(execution)),
+        (None, _) => Ending::Refused(refusal_in(text)),
+    }
+}
+
+/// Reads the panic of a call that has no other way to say that there is no value.
+fn refusal_in(text: &str) -> Refusal {
+    let known = [
+        CallError::LeaderLost,
+        CallError::Reentrant,
+        CallError::Closed,
+        CallError::TimedOut,
+        CallError::TooManyFollowers,
+    ];
+    known
+        .into_iter()
+        .find(|error| text.ends_with(&error.to_string()))
+        .map_or_else(|| Refusal::Other(text.to_owned()), Refusal::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_planted_panic_is_known_again_raised_or_told() {
+        let raised = std::panic::catch_unwind(|| panic_as_planted(17)).expect_err("it panics");
+        assert_eq!(thrown(&*raised), Ending::Thrown(17));
+        let told = "no value to return: planted panic of execution 17.".to_owned();
+        assert_eq!(thrown(&told), Ending::Panicked(Some(17)));
+        let stray = "index out of bounds";
+        assert_eq!(
+            thrown(&stray),
+            Ending::Refused(Refusal::Other(stray.to_owned()))
+        );
+        let closed = format!("no value to return: {}", CallError::Closed);
+        assert_eq!(thrown(&closed), Ending::Refused(Refusal::Closed));
+    }
+}

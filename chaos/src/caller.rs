@@ -1,0 +1,138 @@
+//! Those who make the calls, and what blocking and async callers have in common.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::answer::{Answer, thrown};
+use crate::history::{Closing, Ending, Retirement};
+use crate::log::Log;
+use crate::rules::{Rules, outlive};
+use crate::script::{Dice, Step};
+use crate::subject::{Ability, Order, Subject, Way};
+
+/// What all callers of a round know.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) rules: Rules,
+    /// How many steps each caller makes.
+    pub(crate) steps: u64,
+    /// Set when the time is up.
+    pub(crate) stop: AtomicBool,
+}
+
+/// Somebody who makes calls, one after the other.
+#[derive(Debug)]
+pub(crate) struct Caller<S> {
+    pub(crate) subject: Arc<S>,
+    pub(crate) log: Arc<Log>,
+    pub(crate) stage: Arc<Stage>,
+    /// At which of its steps it closes the group, if that is its task.
+    pub(crate) closes_at: Option<u64>,
+}
+
+impl<S> Clone for Caller<S> {
+    fn clone(&self) -> Self {
+        Self {
+            subject: Arc::clone(&self.subject),
+            log: Arc::clone(&self.log),
+            stage: Arc::clone(&self.stage),
+            closes_at: self.closes_at,
+        }
+    }
+}
+
+impl<S: Subject> Caller<S> {
+    pub(crate) fn dice(stage: &Stage, seed: u64, threads: bool) -> Dice<'_> {
+        Dice::new(seed, &stage.rules, S::ABILITIES, threads)
+    }
+
+    pub(crate) fn can(ability: Ability) -> bool {
+        S::ABILITIES.contains(&ability)
+    }
+
+    /// Whether this step is to be made. Closes the group when it is time to.
+    pub(crate) fn goes_on(&self, step: u64) -> bool {
+        if self.closes_at == Some(step) && Self::can(Ability::Close) {
+            let begin = self.log.stamp();
+            self.subject.close();
+            let end = self.log.stamp();
+            self.log.closed(Closing { begin, end });
+        }
+        !self.stage.stop.load(Ordering::Relaxed)
+    }
+
+    /// Makes a step that is no call, or gives it back.
+    pub(crate) fn retire(&self, step: Step) -> Option<Step> {
+        let begin = self.log.stamp();
+        let (key, has_effect) = match step {
+            Step::Forget(key) => (Some(key), self.subject.forget(key)),
+            Step::ForgetUnshared(key) => (Some(key), self.subject.forget_unshared(key)),
+            Step::ForgetAll => {
+                self.subject.forget_all();
+                (None, true)
+            }
+            Step::Outlive(age) => {
+                outlive(age);
+                (None, true)
+            }
+            call => return Some(call),
+        };
+        if has_effect {
+            let end = self.log.stamp();
+            self.log.retired(Retirement { key, begin, end });
+        }
+        None
+    }
+}
+
+/// How a call came back to its caller.
+pub(crate) enum Return<T> {
+    Answered(T),
+    Thrown(Box<dyn std::any::Any + Send>),
+    GivenUp,
+}
+
+impl Return<Option<Answer>> {
+    pub(crate) fn ending(self, key: u64) -> Ending {
+        match self {
+            Self::Answered(Some(answer)) => answer.ending(key),
+            Self::Thrown(payload) => thrown(&*payload),
+            Self::Answered(None) | Self::GivenUp => Ending::GivenUp,
+        }
+    }
+}
+
+/// The orders that stand for the keys of a batch.
+pub(crate) fn of_batch(keys: &[u64]) -> Vec<Order> {
+    keys.iter().copied().map(of_one).collect()
+}
+
+const fn of_one(key: u64) -> Order {
+    Order::new(key, Way::Batch)
+}
+
+impl Return<Vec<(u64, Answer)>> {
+    /// Returns an ending for each key that was asked for; what was answered beside them stays
+    /// in the list, and is found by the checker.
+    pub(crate) fn endings(self, keys: &[u64]) -> Vec<(Order, Ending)> {
+        let same = |ending: &Ending| {
+            let keys = keys.iter();
+            keys.map(|key| (of_one(*key), ending.clone())).collect()
+        };
+        let answers = match self {
+            Self::Thrown(payload) => return same(&thrown(&*payload)),
+            Self::GivenUp => return same(&Ending::GivenUp),
+            Self::Answered(answers) => answers,
+        };
+        let mut endings: Vec<_> = answers
+            .into_iter()
+            .map(|(key, answer)| (of_one(key), answer.ending(key)))
+            .collect();
+        for key in keys {
+            if !endings.iter().any(|(order, _)| order.key == *key) {
+                endings.push((of_one(*key), Ending::Absent));
+            }
+        }
+        endings
+    }
+}

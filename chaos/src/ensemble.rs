@@ -1,0 +1,231 @@
+//! Who takes part in a round: callers, on threads and in runtimes, and what they call.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use smol::Executor;
+use smol::channel;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::caller::{Caller, Stage};
+use crate::log::{Desk, Log};
+use crate::rules::{Rules, mixed};
+use crate::subject::{Ability, Async, Blocking, Subject};
+
+/// What the callers of a round, whose number is not known yet, are hired with.
+pub(crate) struct Hiring<'a> {
+    pub(crate) desk: &'a Arc<Desk>,
+    pub(crate) stage: &'a Arc<Stage>,
+    pub(crate) seed: u64,
+    pub(crate) done: &'a Sender<()>,
+    pub(crate) logs: Vec<Arc<Log>>,
+}
+
+/// Tells that a caller is done, however it ended.
+struct Done(Sender<()>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        // Nobody listens any more to a caller that was given up.
+        let _given_up = self.0.send(());
+    }
+}
+
+impl Hiring<'_> {
+    /// Hires one caller: it has a log and a seed of its own.
+    fn hire<S: Subject>(&mut self, subject: &Arc<S>) -> (Caller<S>, u64, Done) {
+        let log = Arc::new(Log::new(self.desk));
+        let number = self.logs.len() as u64;
+        self.logs.push(Arc::clone(&log));
+        let closes = self.stage.rules.closes && number == 0;
+        let caller = Caller {
+            subject: Arc::clone(subject),
+            log,
+            stage: Arc::clone(self.stage),
+            closes_at: closes.then(|| self.stage.steps / 10 * 9),
+        };
+        (caller, mixed(self.seed, number), Done(self.done.clone()))
+    }
+}
+
+/// Callers at work.
+pub(crate) trait Crew {
+    /// Waits until nothing of them is left. They are done.
+    fn end(self: Box<Self>);
+
+    /// Leaves them to themselves: some hang.
+    fn abandon(self: Box<Self>);
+}
+
+type Roster = Box<dyn FnOnce(&mut Hiring<'_>) -> Box<dyn Crew>>;
+
+/// Who takes part in a round: callers, on threads and in runtimes, and what they call.
+///
+/// Everything is made anew for each round, the runtimes too, so that a round leaves nothing
+/// behind or is seen to.
+pub struct Ensemble {
+    /// How many callers there are.
+    pub(crate) callers: usize,
+    pub(crate) frees: bool,
+    pub(crate) closes: bool,
+    pub(crate) rosters: Vec<Roster>,
+    pub(crate) in_flight: Box<dyn Fn() -> Option<usize>>,
+    pub(crate) drain: Box<dyn Fn(Duration) -> bool>,
+}
+
+impl Ensemble {
+    /// Starts from the subject that is asked, at the end, what is left in flight.
+    pub fn of<S: Subject>(subject: &Arc<S>) -> Self {
+        let (asked, drained) = (Arc::clone(subject), Arc::clone(subject));
+        let can = |ability| S::ABILITIES.contains(&ability);
+        Self {
+            callers: 0,
+            frees: can(Ability::Free),
+            closes: can(Ability::Close),
+            rosters: Vec::new(),
+            in_flight: Box::new(move || asked.in_flight()),
+            drain: Box::new(move |within| drained.drain(within)),
+        }
+    }
+
+    /// Adds callers that block a thread each.
+    #[must_use]
+    pub fn threads<S: Blocking>(mut self, callers: usize, subject: &Arc<S>) -> Self {
+        let subject = Arc::clone(subject);
+        self.callers += callers;
+        self.rosters.push(Box::new(move |hiring| {
+            let threads = (0..callers).map(|_| {
+                let (caller, seed, done) = hiring.hire(&subject);
+                thread::spawn(move || {
+                    let _done = done;
+                    caller.run(seed);
+                })
+            });
+            Box::new(Threads(threads.collect()))
+        }));
+        self
+    }
+
+    /// Adds callers that are tasks of a tokio runtime with this many workers.
+    ///
+    /// # Panics
+    ///
+    /// When the round begins, if no thread can be started.
+    #[must_use]
+    pub fn tokio<S: Async>(mut self, workers: usize, callers: usize, subject: &Arc<S>) -> Self {
+        let subject = Arc::clone(subject);
+        self.callers += callers;
+        self.rosters.push(Box::new(move |hiring| {
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(workers)
+                .enable_time()
+                .build()
+                .expect("threads can be started");
+            for _ in 0..callers {
+                let (caller, seed, done) = hiring.hire(&subject);
+                runtime.spawn(async move {
+                    let _done = done;
+                    caller.run_async(seed).await;
+                });
+            }
+            Box::new(Tokio(runtime))
+        }));
+        self
+    }
+
+    /// Adds callers that are tasks of a smol executor, run by this many threads.
+    #[must_use]
+    pub fn smol<S: Async>(
+        mut self,
+        threads: usize,
+        callers: usize,
+        executor: &Arc<Executor<'static>>,
+        subject: &Arc<S>,
+    ) -> Self {
+        let (executor, subject) = (Arc::clone(executor), Arc::clone(subject));
+        self.callers += callers;
+        self.rosters.push(Box::new(move |hiring| {
+            let (stop, stopped) = channel::bounded::<()>(1);
+            for _ in 0..callers {
+                let (caller, seed, done) = hiring.hire(&subject);
+                let task = executor.spawn(async move {
+                    let _done = done;
+                    caller.run_async(seed).await;
+                });
+                task.detach();
+            }
+            let threads = (0..threads).map(|_| {
+                let (executor, stopped) = (Arc::clone(&executor), stopped.clone());
+                thread::spawn(move || {
+                    // Nothing is sent: it ends when the other end is closed.
+                    let _closed = smol::block_on(executor.run(stopped.recv()));
+                })
+            });
+            Box::new(Smol {
+                threads: threads.collect(),
+                stop,
+            })
+        }));
+        self
+    }
+}
+
+impl fmt::Debug for Ensemble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ensemble")
+            .field("callers", &self.callers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes an ensemble for a round. It is called once for each.
+pub(crate) type Cast<'a> = &'a dyn Fn(&Rules) -> Ensemble;
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        thread.join().expect("a caller catches what a call throws");
+    }
+}
+
+struct Threads(Vec<JoinHandle<()>>);
+
+impl Crew for Threads {
+    fn end(self: Box<Self>) {
+        join(self.0);
+    }
+
+    fn abandon(self: Box<Self>) {}
+}
+
+struct Tokio(Runtime);
+
+impl Crew for Tokio {
+    fn end(self: Box<Self>) {
+        drop(self.0);
+    }
+
+    fn abandon(self: Box<Self>) {
+        self.0.shutdown_background();
+    }
+}
+
+struct Smol {
+    threads: Vec<JoinHandle<()>>,
+    /// Closed to stop the threads.
+    stop: channel::Sender<()>,
+}
+
+impl Crew for Smol {
+    fn end(self: Box<Self>) {
+        drop(self.stop);
+        join(self.threads);
+    }
+
+    fn abandon(self: Box<Self>) {
+        // One of them may block for ever; the others end.
+        drop(self.stop);
+    }
+}

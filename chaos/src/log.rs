@@ -1,0 +1,169 @@
+//! Where those who take part in a round write down what happens to them.
+
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::clock::{Clock, Stamp};
+use crate::history::{Call, Closing, Ending, Execution, History, Question, Retirement};
+use crate::subject::Order;
+use crate::value::Census;
+
+/// What all logs of a round share.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) clock: Clock,
+    pub(crate) census: Arc<Census>,
+    /// Works that have begun and are not gone.
+    running: AtomicU64,
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        Self {
+            clock: Clock::new(),
+            census: Arc::default(),
+            running: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn running(&self) -> u64 {
+        self.running.load(Ordering::Acquire)
+    }
+}
+
+/// The log of one caller. Works that were handed over or spawned write into their caller's,
+/// so it is locked, almost always by a thread that finds it free.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) desk: Arc<Desk>,
+    /// What has ended, to see from outside whether anything moves.
+    ended: AtomicU64,
+    pages: Mutex<Pages>,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    history: History,
+    /// The call that is under way, innermost last.
+    under_way: Vec<(Stamp, Order)>,
+}
+
+impl Log {
+    pub(crate) fn new(desk: &Arc<Desk>) -> Self {
+        Self {
+            desk: Arc::clone(desk),
+            ended: AtomicU64::new(0),
+            pages: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.desk.clock.stamp()
+    }
+
+    /// Begins a call that asks for an answer to each of these orders.
+    pub(crate) fn begin<O: AsRef<[Order]>>(&self, orders: O) -> Begun<'_, O> {
+        let begin = self.stamp();
+        let mut pages = self.pages();
+        pages.history.asked += orders.as_ref().len() as u64;
+        pages.under_way.push((begin, orders.as_ref()[0]));
+        drop(pages);
+        Begun {
+            log: self,
+            begin,
+            orders,
+            has_ended: false,
+        }
+    }
+
+    fn end(&self, begin: Stamp, endings: impl Iterator<Item = (Order, Ending)>) {
+        let end = self.stamp();
+        let mut pages = self.pages();
+        pages.under_way.retain(|(call, _)| *call != begin);
+        let calls = endings.map(|(order, ending)| Call {
+            order,
+            begin,
+            end,
+            ending,
+        });
+        pages.history.calls.extend(calls);
+        drop(pages);
+        self.ended.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn work_begins(&self) {
+        self.desk.running.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Writes down the executions of a work that is gone.
+    pub(crate) fn work_ends(&self, executions: impl IntoIterator<Item = Execution>) {
+        self.pages().history.executions.extend(executions);
+        // Pairs with the load in `Desk::running`: what is written stands before the count.
+        self.desk.running.fetch_sub(1, Ordering::Release);
+    }
+
+    pub(crate) fn retired(&self, retirement: Retirement) {
+        self.pages().history.retirements.push(retirement);
+    }
+
+    pub(crate) fn asked(&self, question: Question) {
+        self.pages().history.questions.push(question);
+    }
+
+    pub(crate) fn closed(&self, closing: Closing) {
+        self.pages().history.closing = Some(closing);
+    }
+
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn under_way(&self) -> Vec<(Stamp, Order)> {
+        self.pages().under_way.clone()
+    }
+
+    /// Moves what is written into the history of the round.
+    pub(crate) fn take_into(&self, history: &mut History) {
+        let taken = mem::take(&mut self.pages().history);
+        history.asked += taken.asked;
+        history.calls.extend(taken.calls);
+        history.executions.extend(taken.executions);
+        history.retirements.extend(taken.retirements);
+        history.questions.extend(taken.questions);
+        history.closing = history.closing.or(taken.closing);
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        // Nothing panics while it is locked.
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that has begun. Dropping it without an ending is giving it up: so it goes with calls
+/// from inside of works that are dropped. It must be dropped after what it tells of.
+pub(crate) struct Begun<'a, O: AsRef<[Order]>> {
+    log: &'a Log,
+    /// The name of the call.
+    pub(crate) begin: Stamp,
+    orders: O,
+    has_ended: bool,
+}
+
+impl<O: AsRef<[Order]>> Begun<'_, O> {
+    /// Ends the call with an ending for each of its orders.
+    pub(crate) fn end(mut self, endings: impl IntoIterator<Item = (Order, Ending)>) {
+        self.has_ended = true;
+        self.log.end(self.begin, endings.into_iter());
+    }
+}
+
+impl<O: AsRef<[Order]>> Drop for Begun<'_, O> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let orders = self.orders.as_ref().iter();
+            let given_up = orders.map(|order| (*order, Ending::GivenUp));
+            self.log.end(self.begin, given_up);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a run came to.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::answer::Refusal;
+use crate::history::{Completion, Ending, History};
+use crate::subject::Way;
+use crate::violation::Violations;
+
+/// What a run came to.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// How many rounds there were.
+    pub rounds: u64,
+    /// How long callers called; checking what they saw is not counted.
+    pub calling: Duration,
+    /// Calls, each key of a batch being one.
+    pub calls: u64,
+    /// Works that began.
+    pub executions: u64,
+    /// Calls that were given up.
+    pub given_up: u64,
+    /// Works that panicked.
+    pub panics: u64,
+    /// Works that failed.
+    pub faults: u64,
+    /// Works that were dropped before their end.
+    pub dropped: u64,
+    /// Calls that were told of the panic of another's work.
+    pub told: u64,
+    /// Calls that did not come in time.
+    pub timed_out: u64,
+    /// Calls from inside their own work that were refused.
+    pub reentrant: u64,
+    /// Calls that were refused for another reason.
+    pub refused: u64,
+    /// Keys of batches.
+    pub batched: u64,
+    /// Calls that had a task or thread of their own.
+    pub spawned: u64,
+    /// Times that flights were forgotten, or grew too old.
+    pub retired: u64,
+    /// Times that a group was closed among calls.
+    pub closed: u64,
+    /// Whether live bytes could be compared at the end of every round but the first.
+    pub bytes_compared: bool,
+    /// What was wrong.
+    pub violations: Violations,
+}
+
+impl Report {
+    /// Adds what a round's history tells.
+    pub(crate) fn add(&mut self, history: &History) {
+        self.calls += history.calls.len() as u64;
+        self.executions += history.executions.len() as u64;
+        self.retired += history.retirements.len() as u64;
+        self.closed += u64::from(history.closing.is_some());
+        for execution in &history.executions {
+            match execution.result {
+                Completion::Panic => self.panics += 1,
+                Completion::Fault => self.faults += 1,
+                Completion::Dropped => self.dropped += 1,
+                Completion::Value | Completion::Omitted => {}
+            }
+        }
+        for call in &history.calls {
+            match call.order.way {
+                Way::Batch => self.batched += 1,
+                Way::Spawn | Way::SpawnUnwanted => self.spawned += 1,
+                _ => {}
+            }
+            match &call.ending {
+                Ending::GivenUp => self.given_up += 1,
+                Ending::Panicked(_) => self.told += 1,
+                Ending::Refused(Refusal::TimedOut) => self.timed_out += 1,
+                Ending::Refused(Refusal::Reentrant) => self.reentrant += 1,
+                Ending::Refused(_) => self.refused += 1,
+                Ending::Answered(_) | Ending::Thrown(_) | Ending::Damaged | Ending::Absent => {}
+            }
+        }
+    }
+
+    /// Returns how many calls there were in a second.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate is rounded anyway"
+    )]
+    pub fn calls_per_second(&self) -> u64 {
+        let seconds = self.calling.as_secs_f64();
+        if seconds > 0.0 {
+            (self.calls as f64 / seconds) as u64
+        } else {
+            0
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let figures = [
+            ("rounds", self.rounds),
+            ("calls", self.calls),
+            ("calls per second", self.calls_per_second()),
+            ("calls given up", self.given_up),
+            ("calls in time-out", self.timed_out),
+            ("calls told of a panic", self.told),
+            ("calls re-entrant", self.reentrant),
+            ("calls refused", self.refused),
+            ("calls spawned", self.spawned),
+            ("calls of batches", self.batched),
+            ("executions", self.executions),
+            ("works that panicked", self.panics),
+            ("works that failed", self.faults),
+            ("works dropped", self.dropped),
+            ("times forgotten or too old", self.retired),
+            ("times closed", self.closed),
+            ("violations", self.violations.total()),
+        ];
+        for (name, figure) in figures {
+            writeln!(f, "  {name:<28} {figure:>12}")?;
+        }
+        let bytes = if self.bytes_compared {
+            "compared"
+        } else {
+            "not compared"
+        };
+        writeln!(f, "  live bytes {bytes}")?;
+        self.violations.fmt(f)
+    }
+}

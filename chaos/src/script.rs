@@ -1,0 +1,288 @@
+//! What a caller is going to do next. It depends on the seed alone, not on what happens.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::history::Completion;
+use crate::rules::Rules;
+use crate::subject::{Ability, Order, Way};
+use crate::work::Plan;
+
+/// Keys up to here are cold, if they are not hot.
+const COLD_KEYS: u64 = 1 << 20;
+
+/// One thing that a caller does.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Call(Script),
+    Batch(BatchScript),
+    /// The first call waits without being polled while the second is made.
+    Sleep(Script, Script),
+    Forget(u64),
+    ForgetUnshared(u64),
+    ForgetAll,
+    /// Flights grow older than this.
+    Outlive(u64),
+}
+
+/// One call, and what its work does.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(crate) order: Order,
+    pub(crate) plan: Plan,
+    /// What the work calls.
+    pub(crate) nested: Option<Box<Script>>,
+    /// At which pending poll the call is dropped.
+    pub(crate) lost_at: Option<u32>,
+}
+
+/// One call for many keys.
+#[derive(Debug)]
+pub(crate) struct BatchScript {
+    /// Distinct, in no order.
+    pub(crate) keys: Vec<u64>,
+    pub(crate) plan: Plan,
+    pub(crate) omits: Option<u64>,
+    pub(crate) lost_at: Option<u32>,
+}
+
+/// Draws the steps of one caller.
+#[derive(Debug)]
+pub(crate) struct Dice<'a> {
+    rng: Rng,
+    rules: &'a Rules,
+    abilities: &'static [Ability],
+    /// How a call of this subject can be made, with how often that is wished.
+    ways: Vec<(Way, u32)>,
+}
+
+/// How often each way is wished, of those that the subject knows. Threads are dear.
+fn wishes(threads: bool) -> [(Way, u32); 8] {
+    let spawned = if threads { 3 } else { 30 };
+    [
+        (Way::Run, 200),
+        (Way::Outcome, 500),
+        (Way::KeepFaults, 120),
+        (Way::Fence, 40),
+        (Way::Spawn, spawned),
+        (Way::SpawnUnwanted, spawned),
+        (Way::Watch, 40),
+        (Way::Desert, 20),
+    ]
+}
+
+impl<'a> Dice<'a> {
+    /// `threads` says that calls block a thread.
+    pub(crate) fn new(
+        seed: u64,
+        rules: &'a Rules,
+        abilities: &'static [Ability],
+        threads: bool,
+    ) -> Self {
+        let knows = |way| way == Way::Run || abilities.contains(&Ability::Call(way));
+        let ways = wishes(threads).into_iter().filter(|(way, _)| knows(*way));
+        Self {
+            rng: Rng::with_seed(seed),
+            rules,
+            abilities,
+            ways: ways.collect(),
+        }
+    }
+
+    pub(crate) fn draw(&mut self) -> Step {
+        let roll = self.rng.u32(..1000);
+        let Some(rest) = roll.checked_sub(self.rules.forget_share) else {
+            return self.retire();
+        };
+        if rest < 15 && self.can(Ability::Batch) {
+            return self.batch();
+        }
+        if (15..25).contains(&rest) && self.can(Ability::Sleep) {
+            let key = self.key();
+            let way = self.steady_way();
+            let mut first = self.plain(Order::new(key, way));
+            first.lost_at = self.lost_at();
+            return Step::Sleep(first, self.plain(Order::new(key, way)));
+        }
+        Step::Call(self.call())
+    }
+
+    fn retire(&mut self) -> Step {
+        let key = self.key();
+        let max_age = self.rules.max_age;
+        let roll = self.rng.u32(..16);
+        match (roll, max_age) {
+            (0, _) if self.can(Ability::ForgetAll) => Step::ForgetAll,
+            (1, Some(age)) if self.can(Ability::Age) => Step::Outlive(age),
+            (2..6, _) if self.can(Ability::ForgetUnshared) => Step::ForgetUnshared(key),
+            _ if self.can(Ability::Forget) => Step::Forget(key),
+            _ => Step::Call(self.call()),
+        }
+    }
+
+    fn call(&mut self) -> Script {
+        let mut order = Order::new(self.key(), self.way());
+        let bounded = matches!(order.way, Way::Outcome | Way::KeepFaults | Way::Fence);
+        if bounded && self.can(Ability::Deadline) && self.rng.u32(..16) == 0 {
+            order.patience = Some(Duration::from_micros(self.rng.u64(..2_000)));
+        }
+        order.is_given_up = self.of_thousand(self.rules.lost_share);
+        let mut script = self.plain(order);
+        script.lost_at = self.lost_at();
+        let roll = self.rng.u32(..100);
+        let inner = if roll == 0 && self.can(Ability::Reenter) {
+            let mut inner = Order::new(order.key, self.steady_way());
+            inner.is_inner = true;
+            Some(inner)
+        } else if roll < 3 && self.can(Ability::Nest) {
+            // Only towards greater keys, or circles of works would wait for each other.
+            let key = order.key + self.rng.u64(1..4);
+            Some(Order::new(key, self.steady_way()))
+        } else {
+            None
+        };
+        script.nested = inner.map(|inner| Box::new(self.plain(inner)));
+        script
+    }
+
+    fn batch(&mut self) -> Step {
+        let mut keys = Vec::new();
+        for _ in 0..self.rng.usize(1..8) {
+            let key = self.key();
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        Step::Batch(BatchScript {
+            keys,
+            plan: self.plan(),
+            omits: (self.rng.u32(..4) == 0).then(|| self.rng.u64(2..5)),
+            lost_at: self.lost_at(),
+        })
+    }
+
+    /// A call that nobody gives up.
+    fn plain(&mut self, order: Order) -> Script {
+        Script {
+            order,
+            plan: self.plan(),
+            nested: None,
+            lost_at: None,
+        }
+    }
+
+    fn plan(&mut self) -> Plan {
+        let result = if self.can(Ability::Panic) && self.of_thousand(self.rules.panic_share) {
+            Completion::Panic
+        } else if self.of_thousand(self.rules.fault_share) {
+            Completion::Fault
+        } else {
+            Completion::Value
+        };
+        // Most works are short, and some are long enough for a crowd to gather.
+        let yields = match self.rng.u32(..32) {
+            0 => self.rng.u32(8..40),
+            1..16 => self.rng.u32(1..4),
+            _ => 0,
+        };
+        Plan {
+            yields,
+            spins: self.rng.u32(..64),
+            result,
+        }
+    }
+
+    fn key(&mut self) -> u64 {
+        if self.of_thousand(self.rules.hot_share) {
+            self.rng.u64(..self.rules.hot_keys)
+        } else {
+            self.rng.u64(self.rules.hot_keys..COLD_KEYS)
+        }
+    }
+
+    fn way(&mut self) -> Way {
+        let sum: u32 = self.ways.iter().map(|(_, wish)| wish).sum();
+        let mut roll = self.rng.u32(..sum);
+        for (way, wish) in &self.ways {
+            match roll.checked_sub(*wish) {
+                None => return *way,
+                Some(rest) => roll = rest,
+            }
+        }
+        Way::Run
+    }
+
+    /// A way that answers where it stands.
+    fn steady_way(&self) -> Way {
+        if self.can(Ability::Call(Way::Outcome)) {
+            Way::Outcome
+        } else {
+            Way::Run
+        }
+    }
+
+    fn lost_at(&mut self) -> Option<u32> {
+        let lost = self.can(Ability::Lose) && self.of_thousand(self.rules.lost_share);
+        lost.then(|| self.rng.u32(..12))
+    }
+
+    fn of_thousand(&mut self, share: u32) -> bool {
+        self.rng.u32(..1000) < share
+    }
+
+    fn can(&self, ability: Ability) -> bool {
+        self.abilities.contains(&ability)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERYTHING: &[Ability] = &[
+        Ability::Lose,
+        Ability::Panic,
+        Ability::Nest,
+        Ability::Reenter,
+        Ability::Sleep,
+        Ability::Forget,
+        Ability::ForgetUnshared,
+        Ability::ForgetAll,
+        Ability::Age,
+        Ability::Batch,
+        Ability::Deadline,
+        Ability::Call(Way::Outcome),
+        Ability::Call(Way::Spawn),
+    ];
+
+    fn steps(seed: u64, abilities: &'static [Ability]) -> Vec<String> {
+        let rules = Rules::draw(7, 1);
+        let mut dice = Dice::new(seed, &rules, abilities, false);
+        (0..20_000).map(|_| format!("{:?}", dice.draw())).collect()
+    }
+
+    #[test]
+    fn a_seed_draws_the_same_steps_again_and_another_does_not() {
+        assert_eq!(steps(1, EVERYTHING), steps(1, EVERYTHING));
+        assert_ne!(steps(1, EVERYTHING), steps(2, EVERYTHING));
+    }
+
+    #[test]
+    fn what_a_subject_cannot_do_is_not_asked_for() {
+        let words = [
+            "Panic",
+            "lost_at: Some",
+            "Batch",
+            "Sleep",
+            "Forget",
+            "Spawn",
+            "patience: Some",
+        ];
+        for word in words {
+            let names = |step: &String| step.contains(word);
+            assert!(steps(1, EVERYTHING).iter().any(names), "{word}");
+            assert!(!steps(1, &[]).iter().any(names), "{word}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Callers that are tasks.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use crate::batch::BatchWork;
+use crate::caller::{Caller, Return, of_batch};
+use crate::pause::pauses;
+use crate::quiet::caught;
+use crate::script::{BatchScript, Script, Step};
+use crate::subject::{Ability, Async};
+use crate::work::{Nested, Work};
+
+/// After how many steps a caller lets others run: a call that waits for nobody does not.
+const STEPS_AT_ONCE: u64 = 4;
+
+impl<S: Async> Caller<S> {
+    /// Makes all steps.
+    pub(crate) async fn run_async(self, seed: u64) {
+        let stage = Arc::clone(&self.stage);
+        let mut dice = Self::dice(&stage, seed, false);
+        for step in 0..stage.steps {
+            if !self.goes_on(step) {
+                break;
+            }
+            match self.retire(dice.draw()) {
+                None => {}
+                Some(Step::Batch(script)) => self.batch_async(script).await,
+                Some(Step::Call(script)) => self.call_async(script).await,
+                Some(Step::Sleep(first, second)) => self.sleep(first, second).await,
+                Some(other) => unreachable!("{other:?} was made already"),
+            }
+            if step % STEPS_AT_ONCE == 0 {
+                pauses(1).await;
+            }
+        }
+    }
+
+    async fn call_async(&self, script: Script) {
+        let (order, lost_at) = (script.order, script.lost_at);
+        let begun = self.log.begin([order]);
+        let work = self.work(script, begun.begin);
+        let returned = {
+            let call = pin!(self.subject.call(order, work));
+            until_lost(call, lost_at).await
+        };
+        let ending = returned.ending(order.key);
+        begun.end([(order, ending)]);
+    }
+
+    async fn batch_async(&self, script: BatchScript) {
+        let BatchScript {
+            keys,
+            plan,
+            omits,
+            lost_at,
+        } = script;
+        let begun = self.log.begin(of_batch(&keys));
+        let work = BatchWork::new(&self.log, begun.begin, plan, omits);
+        let returned = {
+            let call = pin!(self.subject.batch(keys.clone(), work));
+            until_lost(call, lost_at).await
+        };
+        let endings = returned.endings(&keys);
+        begun.end(endings);
+    }
+
+    /// Polls the first call once; if it waits, makes the second to its end before the first
+    /// is polled again (P3).
+    async fn sleep(&self, first: Script, second: Script) {
+        let (order, lost_at) = (first.order, first.lost_at);
+        let begun = self.log.begin([order]);
+        let leads = Arc::new(AtomicBool::new(false));
+        let mut work = self.work(first, begun.begin);
+        work.begun = Some(Arc::clone(&leads));
+        let returned = {
+            let mut call = pin!(self.subject.call(order, work));
+            match poll_fn(|context| Poll::Ready(poll(call.as_mut(), context))).await {
+                Poll::Ready(returned) => returned,
+                Poll::Pending => {
+                    // One that leads and sleeps does hold up the others.
+                    if !leads.load(Ordering::Relaxed) {
+                        self.call_boxed(second).await;
+                    }
+                    until_lost(call, lost_at).await
+                }
+            }
+        };
+        let ending = returned.ending(order.key);
+        begun.end([(order, ending)]);
+    }
+
+    fn work(&self, script: Script, begin: u64) -> Work {
+        let nested = script
+            .nested
+            .map(|nested| Nested::Async(self.clone().into_call(*nested)));
+        let lasts = Self::can(Ability::DropFirst);
+        let name = (script.order.key, begin);
+        Work::new(&self.log, name, script.plan, nested, lasts)
+    }
+
+    /// A call that owns its caller, for works; boxed, since it may hold such a work itself.
+    fn into_call(self, script: Script) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move { self.call_async(script).await })
+    }
+
+    fn call_boxed(&self, script: Script) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.call_async(script))
+    }
+}
+
+fn poll<F: Future>(call: Pin<&mut F>, context: &mut Context<'_>) -> Poll<Return<F::Output>> {
+    match caught(|| call.poll(context)) {
+        Ok(polled) => polled.map(Return::Answered),
+        Err(payload) => Poll::Ready(Return::Thrown(payload)),
+    }
+}
+
+/// Polls a call until it is ready, or until the poll at which its caller gives it up. Such a
+/// caller wakes itself, or it would wait for the very thing that it should not live to see.
+async fn until_lost<F: Future>(mut call: Pin<&mut F>, lost_at: Option<u32>) -> Return<F::Output> {
+    let mut polls = 0;
+    poll_fn(|context| {
+        let polled = poll(call.as_mut(), context);
+        if let (Poll::Pending, Some(lost_at)) = (&polled, lost_at) {
+            if polls == lost_at {
+                return Poll::Ready(Return::GivenUp);
+            }
+            polls += 1;
+            context.waker().wake_by_ref();
+        }
+        polled
+    })
+    .await
+}

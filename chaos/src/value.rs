@@ -1,0 +1,113 @@
+//! What works make: values that say which execution made them, and are counted.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::clock::Stamp;
+
+/// What a work returns. It is the value type of every group.
+pub type Made = Result<Value, Fault>;
+
+/// Counts the values of a round. The counters are read when no call is under way.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    made: AtomicI64,
+    cloned: AtomicI64,
+    dropped: AtomicI64,
+}
+
+impl Census {
+    /// Returns how many values were made or cloned and not dropped; negative if more were
+    /// dropped than there ever were.
+    pub(crate) fn alive(&self) -> i64 {
+        let count = |counter: &AtomicI64| counter.load(Ordering::Relaxed);
+        count(&self.made) + count(&self.cloned) - count(&self.dropped)
+    }
+
+    fn count(counter: &AtomicI64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What a work makes. It owns memory, so that a value that leaks is missed, and one that is
+/// read before it is whole is seen by a sanitizer.
+pub struct Value {
+    census: Arc<Census>,
+    content: Box<Content>,
+}
+
+#[derive(Clone, Copy)]
+struct Content {
+    key: u64,
+    execution: Stamp,
+    /// Follows from the other two.
+    seal: u64,
+}
+
+/// The key of what a batch made for all of its keys.
+pub(crate) const EVERY_KEY: u64 = u64::MAX;
+
+impl Value {
+    pub(crate) fn new(census: &Arc<Census>, key: u64, execution: Stamp) -> Self {
+        Census::count(&census.made);
+        let seal = seal(key, execution);
+        let content = Content {
+            key,
+            execution,
+            seal,
+        };
+        Self {
+            census: Arc::clone(census),
+            content: Box::new(content),
+        }
+    }
+
+    /// Returns the execution that made it, unless it is not what that execution made for `key`.
+    pub(crate) fn execution(&self, key: u64) -> Option<Stamp> {
+        let content = &*self.content;
+        let is_whole = content.seal == seal(content.key, content.execution);
+        let is_for = content.key == key || content.key == EVERY_KEY;
+        (is_whole && is_for).then_some(content.execution)
+    }
+}
+
+fn seal(key: u64, execution: Stamp) -> u64 {
+    (key ^ execution.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+impl Clone for Value {
+    fn clone(&self) -> Self {
+        Census::count(&self.census.cloned);
+        Self {
+            census: Arc::clone(&self.census),
+            content: self.content.clone(),
+        }
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        Census::count(&self.census.dropped);
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Content { key, execution, .. } = *self.content;
+        write!(f, "Value of execution {execution} for key {key}")
+    }
+}
+
+/// What a work that fails returns.
+#[derive(Clone, Debug)]
+pub struct Fault(pub(crate) Value);
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the work failed, as it was told to")
+    }
+}
+
+impl Error for Fault {}
