@@ -13,14 +13,18 @@ impl<S: Blocking> Caller<S> {
         let stage = self.stage.clone();
         let mut dice = Self::dice(&stage, seed, true);
         for step in 0..stage.steps {
-            if !self.goes_on(step) {
+            if !self.goes_on() {
                 break;
+            }
+            if self.closes(step) && !self.subject.drain(stage.patience) {
+                self.log.left_undrained();
             }
             match self.retire(dice.draw()) {
                 None => {}
                 Some(Step::Batch(script)) => self.batch(script),
                 // A thread cannot leave a call that waits alone.
                 Some(Step::Sleep(script, _) | Step::Call(script)) => self.call(script),
+                Some(Step::Crowd(mut crowd, _)) => self.call(crowd.swap_remove(0)),
                 Some(other) => unreachable!("{other:?} was made already"),
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::answer::{Answer, thrown};
 use crate::history::{Closing, Ending, Retirement};
@@ -16,6 +17,8 @@ pub(crate) struct Stage {
     pub(crate) rules: Rules,
     /// How many steps each caller makes.
     pub(crate) steps: u64,
+    /// How long a group may take to drain.
+    pub(crate) patience: Duration,
     /// Set when the time is up.
     pub(crate) stop: AtomicBool,
 }
@@ -50,15 +53,21 @@ impl<S: Subject> Caller<S> {
         S::ABILITIES.contains(&ability)
     }
 
-    /// Whether this step is to be made. Closes the group when it is time to.
-    pub(crate) fn goes_on(&self, step: u64) -> bool {
-        if self.closes_at == Some(step) && Self::can(Ability::Close) {
+    /// Whether there is time for another step.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.stage.stop.load(Ordering::Relaxed)
+    }
+
+    /// Closes the group when it is time to; returns whether it did.
+    pub(crate) fn closes(&self, step: u64) -> bool {
+        let closes = self.closes_at == Some(step) && Self::can(Ability::Close);
+        if closes {
             let begin = self.log.stamp();
             self.subject.close();
             let end = self.log.stamp();
             self.log.closed(Closing { begin, end });
         }
-        !self.stage.stop.load(Ordering::Relaxed)
+        closes
     }
 
     /// Makes a step that is no call, or gives it back.

@@ -28,6 +28,10 @@ use index::Index;
 
 /// Checks the history of a round. `is_whole` says that every call has ended.
 pub(crate) fn check(history: History, rules: &Rules, is_whole: bool, violations: &mut Violations) {
+    if history.is_undrained {
+        let text = || "a group that was closed was not drained".to_owned();
+        violations.add(Kind::InFlight, text);
+    }
     let asked = history.asked;
     let index = Index::new(history);
     once(&index, asked, is_whole, violations);

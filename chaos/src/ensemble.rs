@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use smol::Executor;
 use smol::channel;
@@ -70,24 +69,19 @@ pub struct Ensemble {
     /// How many callers there are.
     pub(crate) callers: usize,
     pub(crate) frees: bool,
-    pub(crate) closes: bool,
     pub(crate) rosters: Vec<Roster>,
     pub(crate) in_flight: Box<dyn Fn() -> Option<usize>>,
-    pub(crate) drain: Box<dyn Fn(Duration) -> bool>,
 }
 
 impl Ensemble {
     /// Starts from the subject that is asked, at the end, what is left in flight.
     pub fn of<S: Subject>(subject: &Arc<S>) -> Self {
-        let (asked, drained) = (Arc::clone(subject), Arc::clone(subject));
-        let can = |ability| S::ABILITIES.contains(&ability);
+        let asked = Arc::clone(subject);
         Self {
             callers: 0,
-            frees: can(Ability::Free),
-            closes: can(Ability::Close),
+            frees: S::ABILITIES.contains(&Ability::Free),
             rosters: Vec::new(),
             in_flight: Box::new(move || asked.in_flight()),
-            drain: Box::new(move |within| drained.drain(within)),
         }
     }
 

@@ -103,4 +103,6 @@ pub(crate) struct History {
     pub(crate) retirements: Vec<Retirement>,
     pub(crate) questions: Vec<Question>,
     pub(crate) closing: Option<Closing>,
+    /// It was closed, and something stayed in flight.
+    pub(crate) is_undrained: bool,
 }

@@ -115,6 +115,10 @@ impl Log {
         self.pages().history.closing = Some(closing);
     }
 
+    pub(crate) fn left_undrained(&self) {
+        self.pages().history.is_undrained = true;
+    }
+
     pub(crate) fn ended(&self) -> u64 {
         self.ended.load(Ordering::Relaxed)
     }
@@ -132,6 +136,7 @@ impl Log {
         history.retirements.extend(taken.retirements);
         history.questions.extend(taken.questions);
         history.closing = history.closing.or(taken.closing);
+        history.is_undrained |= taken.is_undrained;
     }
 
     fn pages(&self) -> MutexGuard<'_, Pages> {

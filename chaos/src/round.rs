@@ -50,6 +50,8 @@ pub struct Options {
     pub steps: u64,
     /// After how long without any movement a call is said to hang.
     pub patience: Duration,
+    /// Whether the first round with a violation is the last.
+    pub stops_at_violation: bool,
     /// Counts the bytes that are allocated, if the program does.
     pub live_bytes: Option<fn() -> usize>,
 }
@@ -63,6 +65,7 @@ impl Options {
             seed,
             steps: 60_000,
             patience: Duration::from_secs(10),
+            stops_at_violation: false,
             live_bytes: None,
         }
     }
@@ -82,6 +85,7 @@ pub fn run(options: &Options, cast: Cast<'_>) -> Report {
         Instant::now() >= run.until
             || run.report.rounds >= options.rounds
             || run.hangs >= MOST_HANGS
+            || options.stops_at_violation && run.report.violations.total() > 0
     };
     while !is_over(&run) {
         run.round(cast);
@@ -129,16 +133,16 @@ impl Run<'_> {
         let Ensemble {
             callers,
             frees: _,
-            closes,
             rosters,
             in_flight,
-            drain,
         } = ensemble;
         let number = self.report.rounds;
         let (done, is_done) = channel();
         let stage = Arc::new(Stage {
             steps: self.options.steps / callers as u64,
             rules,
+            // Sooner than the run gives up.
+            patience: self.options.patience / 2,
             stop: AtomicBool::new(false),
         });
         let mut hiring = Hiring {
@@ -166,9 +170,6 @@ impl Run<'_> {
             if !within(self.options.patience, &is_quiet) {
                 let (left, works) = (in_flight(), desk.running());
                 let text = || format!("{left:?} flights and {works} works after round {number}");
-                self.report.violations.add(Kind::InFlight, text);
-            } else if closes && !drain(self.options.patience) {
-                let text = || format!("an empty group is not drained after round {number}");
                 self.report.violations.add(Kind::InFlight, text);
             }
             for crew in crews {
@@ -208,8 +209,13 @@ impl Run<'_> {
     }
 
     fn tell_hang(&mut self, logs: &[Arc<Log>]) {
+        let found = self.report.violations.count(Kind::Hang);
         for (begin, order) in logs.iter().flat_map(|log| log.under_way()) {
             let text = || format!("call {begin}: {order:?}");
+            self.report.violations.add(Kind::Hang, text);
+        }
+        if self.report.violations.count(Kind::Hang) == found {
+            let text = || "a caller, but none of its calls".to_owned();
             self.report.violations.add(Kind::Hang, text);
         }
     }

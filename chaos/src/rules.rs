@@ -31,6 +31,8 @@ pub struct Rules {
     /// How many steps of a thousand are a `forget`. Zero in every second round: there, no
     /// two executions of a key may ever overlap.
     pub forget_share: u32,
+    /// How many steps of a thousand are a call for many keys.
+    pub batch_share: u32,
     /// The group is closed before the round ends.
     pub closes: bool,
 }
@@ -52,6 +54,11 @@ impl Rules {
             panic_share: rng.u32(5..60),
             fault_share: rng.u32(5..100),
             forget_share: if forgets { rng.u32(2..30) } else { 0 },
+            batch_share: if rng.u32(..4) == 0 {
+                250
+            } else {
+                rng.u32(5..30)
+            },
             closes: rng.u32(..4) == 0,
         }
     }

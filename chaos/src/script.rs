@@ -7,10 +7,20 @@ use fastrand::Rng;
 use crate::history::Completion;
 use crate::rules::Rules;
 use crate::subject::{Ability, Order, Way};
-use crate::work::Plan;
+use crate::work::{ENDLESS, Plan};
 
 /// Keys up to here are cold, if they are not hot.
 const COLD_KEYS: u64 = 1 << 20;
+
+/// From here on keys are hot for a while, and then are not called for again: what a flight
+/// leaves behind stays there.
+const PASSING_KEYS: u64 = 1 << 32;
+
+/// For how many steps of each caller.
+const WHILE: u64 = 20;
+
+/// From here on a key is called for once.
+const LONELY_KEYS: u64 = 1 << 48;
 
 /// One thing that a caller does.
 #[derive(Debug)]
@@ -19,11 +29,20 @@ pub(crate) enum Step {
     Batch(BatchScript),
     /// The first call waits without being polled while the second is made.
     Sleep(Script, Script),
+    /// Calls for one key, polled and dropped in this order by one caller, then to their end.
+    Crowd(Vec<Script>, Vec<Move>),
     Forget(u64),
     ForgetUnshared(u64),
     ForgetAll,
     /// Flights grow older than this.
     Outlive(u64),
+}
+
+/// What is done to one call of a crowd, by its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Move {
+    Poll(usize),
+    Drop(usize),
 }
 
 /// One call, and what its work does.
@@ -33,7 +52,7 @@ pub(crate) struct Script {
     pub(crate) plan: Plan,
     /// What the work calls.
     pub(crate) nested: Option<Box<Script>>,
-    /// At which pending poll the call is dropped.
+    /// After how many polls the call is dropped instead of being polled again, less one.
     pub(crate) lost_at: Option<u32>,
 }
 
@@ -51,6 +70,8 @@ pub(crate) struct BatchScript {
 #[derive(Debug)]
 pub(crate) struct Dice<'a> {
     rng: Rng,
+    /// How many steps were drawn.
+    steps: u64,
     rules: &'a Rules,
     abilities: &'static [Ability],
     /// How a call of this subject can be made, with how often that is wished.
@@ -84,6 +105,7 @@ impl<'a> Dice<'a> {
         let ways = wishes(threads).into_iter().filter(|(way, _)| knows(*way));
         Self {
             rng: Rng::with_seed(seed),
+            steps: 0,
             rules,
             abilities,
             ways: ways.collect(),
@@ -91,21 +113,50 @@ impl<'a> Dice<'a> {
     }
 
     pub(crate) fn draw(&mut self) -> Step {
+        self.steps += 1;
         let roll = self.rng.u32(..1000);
         let Some(rest) = roll.checked_sub(self.rules.forget_share) else {
             return self.retire();
         };
-        if rest < 15 && self.can(Ability::Batch) {
+        let Some(rest) = rest.checked_sub(self.rules.batch_share) else {
             return self.batch();
+        };
+        if rest < 3 && self.can(Ability::Call(Way::SpawnUnwanted)) {
+            return Step::Call(self.unwanted());
         }
-        if (15..25).contains(&rest) && self.can(Ability::Sleep) {
+        if (3..13).contains(&rest) && self.can(Ability::Sleep) {
             let key = self.key();
             let way = self.steady_way();
             let mut first = self.plain(Order::new(key, way));
             first.lost_at = self.lost_at();
             return Step::Sleep(first, self.plain(Order::new(key, way)));
         }
+        if (13..23).contains(&rest) && self.can(Ability::Lose) {
+            return self.crowd();
+        }
         Step::Call(self.call())
+    }
+
+    fn crowd(&mut self) -> Step {
+        let key = if self.rng.bool() {
+            self.key()
+        } else {
+            self.rng.u64(LONELY_KEYS..u64::MAX)
+        };
+        let way = self.steady_way();
+        let size = self.rng.usize(2..5);
+        let crowd = (0..size).map(|_| self.plain(Order::new(key, way)));
+        let crowd = crowd.collect();
+        let moves = (0..self.rng.usize(2..12)).map(|_| {
+            let place = self.rng.usize(..size);
+            if self.rng.u8(..3) == 0 {
+                Move::Drop(place)
+            } else {
+                Move::Poll(place)
+            }
+        });
+        let moves = moves.collect();
+        Step::Crowd(crowd, moves)
     }
 
     fn retire(&mut self) -> Step {
@@ -146,7 +197,20 @@ impl<'a> Dice<'a> {
         script
     }
 
+    /// A call whose work has no end, and which is given up.
+    fn unwanted(&mut self) -> Script {
+        let key = self.rng.u64(LONELY_KEYS..u64::MAX);
+        let mut script = self.plain(Order::new(key, Way::SpawnUnwanted));
+        script.plan.yields = ENDLESS;
+        script.order.is_given_up = true;
+        script.lost_at = Some(self.rng.u32(..12));
+        script
+    }
+
     fn batch(&mut self) -> Step {
+        if !self.can(Ability::Batch) {
+            return Step::Call(self.call());
+        }
         let mut keys = Vec::new();
         for _ in 0..self.rng.usize(1..8) {
             let key = self.key();
@@ -195,7 +259,13 @@ impl<'a> Dice<'a> {
 
     fn key(&mut self) -> u64 {
         if self.of_thousand(self.rules.hot_share) {
-            self.rng.u64(..self.rules.hot_keys)
+            let hot = self.rng.u64(..self.rules.hot_keys);
+            let era = self.steps / WHILE * self.rules.hot_keys;
+            hot + if self.rng.bool() {
+                PASSING_KEYS + era
+            } else {
+                0
+            }
         } else {
             self.rng.u64(self.rules.hot_keys..COLD_KEYS)
         }
@@ -275,6 +345,7 @@ mod tests {
             "lost_at: Some",
             "Batch",
             "Sleep",
+            "Crowd",
             "Forget",
             "Spawn",
             "patience: Some",

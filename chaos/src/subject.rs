@@ -55,7 +55,7 @@ pub enum Ability {
     ForgetAll,
     /// Does not join flights that are too old by [`ticks`](crate::ticks).
     Age,
-    /// Has [`close`](Subject::close).
+    /// Has [`close`](Subject::close), and `drain`.
     Close,
     /// Has `batch`.
     Batch,
@@ -152,11 +152,6 @@ pub trait Subject: Send + Sync + 'static {
     fn close(&self) {
         unreachable!("{} cannot be closed", Self::NAME)
     }
-
-    /// Closes and waits until nothing is in flight; returns whether that came in time.
-    fn drain(&self, within: Duration) -> bool {
-        unreachable!("{} cannot be drained, not within {within:?}", Self::NAME)
-    }
 }
 
 /// A subject whose calls are futures.
@@ -178,6 +173,11 @@ pub trait Async: Subject {
     ) -> impl Future<Output = Vec<(u64, Answer)>> + Send {
         async move { unreachable!("{} has no batch for {keys:?}, {work:?}", Self::NAME) }
     }
+
+    /// Waits until nothing is in flight; returns whether that came in time.
+    fn drain(&self, within: Duration) -> impl Future<Output = bool> + Send {
+        async move { unreachable!("{} cannot be drained within {within:?}", Self::NAME) }
+    }
 }
 
 /// A subject whose calls block the thread.
@@ -194,5 +194,10 @@ pub trait Blocking: Subject {
     /// did not return them.
     fn batch(&self, keys: Vec<u64>, work: BatchWork) -> Vec<(u64, Answer)> {
         unreachable!("{} has no batch for {keys:?}, {work:?}", Self::NAME)
+    }
+
+    /// Waits until nothing is in flight; returns whether that came in time.
+    fn drain(&self, within: Duration) -> bool {
+        unreachable!("{} cannot be drained within {within:?}", Self::NAME)
     }
 }

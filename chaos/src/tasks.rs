@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use crate::answer::Answer;
 use crate::batch::BatchWork;
 use crate::caller::{Caller, Return, of_batch};
+use crate::log::Begun;
 use crate::pause::pauses;
 use crate::quiet::caught;
-use crate::script::{BatchScript, Script, Step};
-use crate::subject::{Ability, Async};
+use crate::script::{BatchScript, Move, Script, Step};
+use crate::subject::{Ability, Async, Order};
 use crate::work::{Nested, Work};
 
 /// After how many steps a caller lets others run: a call that waits for nobody does not.
@@ -23,14 +25,18 @@ impl<S: Async> Caller<S> {
         let stage = Arc::clone(&self.stage);
         let mut dice = Self::dice(&stage, seed, false);
         for step in 0..stage.steps {
-            if !self.goes_on(step) {
+            if !self.goes_on() {
                 break;
+            }
+            if self.closes(step) && !self.subject.drain(stage.patience).await {
+                self.log.left_undrained();
             }
             match self.retire(dice.draw()) {
                 None => {}
                 Some(Step::Batch(script)) => self.batch_async(script).await,
                 Some(Step::Call(script)) => self.call_async(script).await,
                 Some(Step::Sleep(first, second)) => self.sleep(first, second).await,
+                Some(Step::Crowd(crowd, moves)) => self.crowd(crowd, moves).await,
                 Some(other) => unreachable!("{other:?} was made already"),
             }
             if step % STEPS_AT_ONCE == 0 {
@@ -93,6 +99,51 @@ impl<S: Async> Caller<S> {
         begun.end([(order, ending)]);
     }
 
+    /// Makes all moves, then polls who is left to the end.
+    async fn crowd(&self, crowd: Vec<Script>, moves: Vec<Move>) {
+        let mut crowd: Vec<_> = crowd
+            .into_iter()
+            .map(|script| Some(self.member(script)))
+            .collect();
+        for next in moves {
+            match next {
+                Move::Drop(place) => crowd[place] = None,
+                Move::Poll(place) => {
+                    let member = &mut crowd[place];
+                    poll_fn(|context| {
+                        poll_member(member, context);
+                        Poll::Ready(())
+                    })
+                    .await;
+                }
+            }
+        }
+        poll_fn(|context| {
+            let mut is_over = true;
+            for member in &mut crowd {
+                poll_member(member, context);
+                is_over &= member.is_none();
+            }
+            if is_over {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    fn member(&self, script: Script) -> Member<'_> {
+        let order = script.order;
+        let begun = self.log.begin([order]);
+        let work = self.work(script, begun.begin);
+        Member {
+            call: Box::pin(self.subject.call(order, work)),
+            order,
+            begun,
+        }
+    }
+
     fn work(&self, script: Script, begin: u64) -> Work {
         let nested = script
             .nested
@@ -112,23 +163,47 @@ impl<S: Async> Caller<S> {
     }
 }
 
-fn poll<F: Future>(call: Pin<&mut F>, context: &mut Context<'_>) -> Poll<Return<F::Output>> {
+/// One of a crowd. The call is dropped before it is noted that it was given up.
+struct Member<'a> {
+    call: Pin<Box<dyn Future<Output = Option<Answer>> + Send + 'a>>,
+    order: Order,
+    begun: Begun<'a, [Order; 1]>,
+}
+
+/// Polls a member who is there, and lets it go when it has its answer.
+fn poll_member(place: &mut Option<Member<'_>>, context: &mut Context<'_>) {
+    let Some(member) = place else {
+        return;
+    };
+    if let Poll::Ready(returned) = poll(member.call.as_mut(), context) {
+        if let Some(Member { call, order, begun }) = place.take() {
+            drop(call);
+            begun.end([(order, returned.ending(order.key))]);
+        }
+    }
+}
+
+fn poll<F: Future + ?Sized>(
+    call: Pin<&mut F>,
+    context: &mut Context<'_>,
+) -> Poll<Return<F::Output>> {
     match caught(|| call.poll(context)) {
         Ok(polled) => polled.map(Return::Answered),
         Err(payload) => Poll::Ready(Return::Thrown(payload)),
     }
 }
 
-/// Polls a call until it is ready, or until the poll at which its caller gives it up. Such a
-/// caller wakes itself, or it would wait for the very thing that it should not live to see.
+/// Polls a call until it is ready, or until its caller gives it up instead of polling it again.
+/// Such a caller wakes itself, or it would wait for the very thing that it should not live to
+/// see.
 async fn until_lost<F: Future>(mut call: Pin<&mut F>, lost_at: Option<u32>) -> Return<F::Output> {
     let mut polls = 0;
     poll_fn(|context| {
+        if lost_at.is_some_and(|lost_at| polls > lost_at) {
+            return Poll::Ready(Return::GivenUp);
+        }
         let polled = poll(call.as_mut(), context);
-        if let (Poll::Pending, Some(lost_at)) = (&polled, lost_at) {
-            if polls == lost_at {
-                return Poll::Ready(Return::GivenUp);
-            }
+        if polled.is_pending() && lost_at.is_some() {
             polls += 1;
             context.waker().wake_by_ref();
         }

@@ -15,6 +15,9 @@ use crate::history::{Completion, Execution, Question};
 use crate::log::Log;
 use crate::value::{Fault, Made, Value};
 
+/// How often a work lets others run that ends only when it is not wanted any more.
+pub(crate) const ENDLESS: u32 = u32::MAX;
+
 /// What a work is told to do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
@@ -170,8 +173,10 @@ impl Future for Working<'_> {
         let running = this.running.get_or_insert_with(|| this.work.begin());
         compute(this.work.plan.spins);
         if this.work.plan.yields > 0 {
-            this.work.plan.yields -= 1;
-            context.waker().wake_by_ref();
+            if this.work.plan.yields != ENDLESS {
+                this.work.plan.yields -= 1;
+                context.waker().wake_by_ref();
+            }
             return Poll::Pending;
         }
         if let Some(Nested::Async(call)) = &mut this.work.nested {

@@ -51,6 +51,10 @@ struct Arguments {
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
 
+    /// Stop after the first round with a violation
+    #[arg(long)]
+    stop: bool,
+
     /// After how many seconds without any movement a call is said to hang
     #[arg(long, value_name = "N", default_value_t = 10)]
     patience: u64,
@@ -62,10 +66,12 @@ fn main() -> ExitCode {
         front,
         seconds,
         seed,
+        stop,
         patience,
     } = arguments;
     println!("chaos: front {front}, seed {seed}, {seconds} s");
     let mut options = Options::new(Duration::from_secs(seconds), seed);
+    options.stops_at_violation = stop;
     options.patience = Duration::from_secs(patience);
     options.live_bytes = Some(|| LIVE.load(Ordering::Relaxed));
     let report = run(&options, &|rules| front.ensemble(rules));

@@ -47,6 +47,7 @@ impl Index {
             retirements: Retirements::new(retirements),
         };
         index.note_receipts();
+        index.note_retirements();
         index.note_successors();
         index
     }
@@ -117,7 +118,7 @@ impl Index {
 
     /// Whether flights of a key were retired from beginning to end between two moments.
     pub(super) fn is_retired(&self, key: u64, after: Stamp, before: Stamp) -> bool {
-        self.retirements.is(key, after, before)
+        self.retirements.first_end(key, after) < before
     }
 
     /// A result that a call has is not for calls that begin later (P2).
@@ -128,6 +129,14 @@ impl Index {
                 let over = &mut self.over[execution];
                 *over = (*over).min(call.end);
             }
+        }
+    }
+
+    /// A flight that was retired is for those who came before.
+    fn note_retirements(&mut self) {
+        for (execution, over) in self.executions.iter().zip(&mut self.over) {
+            let retired = self.retirements.first_end(execution.key, execution.begin);
+            *over = (*over).min(retired);
         }
     }
 
@@ -158,54 +167,77 @@ impl Index {
 
 /// Retirements, those of all keys apart.
 struct Retirements {
-    /// By key, then by `begin`, each with the latest `end` of its key up to it.
-    of_keys: Vec<(u64, Retirement, Stamp)>,
-    /// The same, of all keys.
-    of_all: Vec<(u64, Retirement, Stamp)>,
+    of_keys: Vec<Sorted>,
+    of_all: Vec<Sorted>,
+}
+
+/// A retirement in a list that is sorted by key, then by `begin`.
+struct Sorted {
+    /// Zero in the list of those of all keys.
+    key: u64,
+    begin: Stamp,
+    /// The latest end of its key in the list up to here.
+    latest_end: Stamp,
+    /// The earliest end of its key in the list from here on.
+    earliest_end: Stamp,
 }
 
 impl Retirements {
     fn new(retirements: Vec<Retirement>) -> Self {
-        let (of_keys, of_all): (Vec<_>, Vec<_>) = retirements
+        let (of_keys, of_all) = retirements
             .into_iter()
-            .map(|retirement| (retirement.key.unwrap_or(0), retirement, retirement.end))
-            .partition(|(_, retirement, _)| retirement.key.is_some());
-        let sorted = |mut list: Vec<(u64, Retirement, Stamp)>| {
-            list.sort_unstable_by_key(|(key, retirement, _)| (*key, retirement.begin));
-            for at in 1..list.len() {
-                if list[at - 1].0 == list[at].0 {
-                    list[at].2 = list[at].2.max(list[at - 1].2);
-                }
-            }
-            list
-        };
+            .partition(|retirement| retirement.key.is_some());
         Self {
             of_keys: sorted(of_keys),
             of_all: sorted(of_all),
         }
     }
 
-    fn may_be(&self, key: u64, after: Stamp, before: Stamp) -> bool {
+    /// Both lists, with the key to look for.
+    fn lists(&self, key: u64) -> [(&[Sorted], u64); 2] {
         [(&self.of_keys, key), (&self.of_all, 0)]
-            .into_iter()
-            .any(|(list, key)| {
-                let to = list
-                    .partition_point(|(of, retirement, _)| (*of, retirement.begin) < (key, before));
-                // The latest end of those that began before `before`.
-                to > 0 && list[to - 1].0 == key && list[to - 1].2 > after
-            })
     }
 
-    fn is(&self, key: u64, after: Stamp, before: Stamp) -> bool {
-        [(&self.of_keys, key), (&self.of_all, 0)]
-            .into_iter()
-            .any(|(list, key)| {
-                let from = list
-                    .partition_point(|(of, retirement, _)| (*of, retirement.begin) <= (key, after));
-                list[from..]
-                    .iter()
-                    .take_while(|(of, retirement, _)| *of == key && retirement.begin < before)
-                    .any(|(_, retirement, _)| retirement.end < before)
-            })
+    /// Whether one ends after `after` and begins before `before`.
+    fn may_be(&self, key: u64, after: Stamp, before: Stamp) -> bool {
+        self.lists(key).into_iter().any(|(list, key)| {
+            let to = list.partition_point(|one| (one.key, one.begin) < (key, before));
+            let last = list[..to].last().filter(|last| last.key == key);
+            last.is_some_and(|last| last.latest_end > after)
+        })
     }
+
+    /// Returns the earliest end of those that begin after `after`.
+    fn first_end(&self, key: u64, after: Stamp) -> Stamp {
+        let ends = self.lists(key).map(|(list, key)| {
+            let from = list.partition_point(|one| (one.key, one.begin) <= (key, after));
+            let first = list[from..].first().filter(|first| first.key == key);
+            first.map_or(Stamp::MAX, |first| first.earliest_end)
+        });
+        ends[0].min(ends[1])
+    }
+}
+
+fn sorted(retirements: Vec<Retirement>) -> Vec<Sorted> {
+    let mut list: Vec<_> = retirements
+        .into_iter()
+        .map(|Retirement { key, begin, end }| Sorted {
+            key: key.unwrap_or(0),
+            begin,
+            latest_end: end,
+            earliest_end: end,
+        })
+        .collect();
+    list.sort_unstable_by_key(|one| (one.key, one.begin));
+    for at in 1..list.len() {
+        if list[at - 1].key == list[at].key {
+            list[at].latest_end = list[at].latest_end.max(list[at - 1].latest_end);
+        }
+    }
+    for at in (1..list.len()).rev() {
+        if list[at - 1].key == list[at].key {
+            list[at - 1].earliest_end = list[at - 1].earliest_end.min(list[at].earliest_end);
+        }
+    }
+    list
 }

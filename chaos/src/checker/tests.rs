@@ -204,6 +204,21 @@ fn a_call_that_gets_a_result_that_nobody_had_but_that_was_replaced_is_found() {
 }
 
 #[test]
+fn a_call_that_gets_a_result_of_a_flight_that_was_forgotten_before_is_found() {
+    // The follower comes at 8, and nobody has the value before 10.
+    let forgotten_at = |begin, end| {
+        let mut history = clean();
+        history.calls[1] = call(8, 11, told(2, Role::Follower));
+        history.retirements = vec![forgotten(begin, end)];
+        history
+    };
+    finds(Kind::Stale, forgotten_at(6, 7));
+    // Not before the execution began, and not before the call did.
+    finds_nothing(forgotten_at(1, 7));
+    finds_nothing(forgotten_at(7, 9));
+}
+
+#[test]
 fn a_call_that_comes_between_the_works_end_and_the_landing_is_right() {
     let mut history = clean();
     history.calls[1] = call(8, 11, told(2, Role::Follower));

@@ -1,6 +1,7 @@
 //! The front end for smol, as a subject.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use singleflight_core::Until;
 use singleflight_smol::Group;
@@ -68,5 +69,11 @@ impl Async for Tasks {
 
     async fn batch(&self, keys: Vec<u64>, work: BatchWork) -> Vec<(u64, Answer)> {
         shared::batch(&self.group, keys, work).await
+    }
+
+    async fn drain(&self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        // At the deadline an empty group is drained, whether or not it has said so.
+        self.group.drain(deadline).await.is_ok() && Instant::now() < deadline
     }
 }

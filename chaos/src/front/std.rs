@@ -21,10 +21,6 @@ impl Threads {
 
 impl Subject for Threads {
     subject!("singleflight-std");
-
-    fn drain(&self, within: Duration) -> bool {
-        self.0.drain(Instant::now() + within).is_ok()
-    }
 }
 
 impl Blocking for Threads {
@@ -102,6 +98,12 @@ impl Blocking for Threads {
         };
         let answers = answers.into_iter();
         answers.map(|(key, answer)| (key, answer.into())).collect()
+    }
+
+    fn drain(&self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        // At the deadline an empty group is drained, whether or not it has said so.
+        self.0.drain(deadline).is_ok() && Instant::now() < deadline
     }
 }
 

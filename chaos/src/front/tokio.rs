@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use singleflight_tokio::Group;
+use tokio::time::Instant;
 
 use super::shared::{self, refused, subject};
 use crate::answer::Answer;
@@ -50,5 +51,11 @@ impl Async for Tasks {
 
     async fn batch(&self, keys: Vec<u64>, work: BatchWork) -> Vec<(u64, Answer)> {
         shared::batch(&self.0, keys, work).await
+    }
+
+    async fn drain(&self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        // At the deadline an empty group is drained, whether or not it has said so.
+        self.0.drain(deadline).await.is_ok() && Instant::now() < deadline
     }
 }
