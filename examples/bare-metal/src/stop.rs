@@ -1,0 +1,26 @@
+//! How a program ends: with a code, through the debugger that the board hangs on.
+
+use core::fmt;
+use core::panic::PanicInfo;
+
+use semihosting::{eprintln, process};
+
+/// The exit code of a program that panicked, as that of a hosted one.
+const PANICKED: i32 = 101;
+
+/// Ends the program well.
+pub fn succeed() -> ! {
+    process::exit(0)
+}
+
+/// Ends the program with the reason.
+pub fn stop(why: fmt::Arguments<'_>) -> ! {
+    eprintln!("failed: {why}");
+    process::exit(1)
+}
+
+#[panic_handler]
+fn panicked(info: &PanicInfo<'_>) -> ! {
+    eprintln!("{info}");
+    process::exit(PANICKED)
+}
