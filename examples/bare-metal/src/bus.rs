@@ -1,4 +1,4 @@
-//! A slow bus with two sensors on it: a transaction asks a sensor to measure and fetches what
+//! A slow bus with three sensors on it: a transaction asks a sensor to measure and fetches what
 //! it has measured when the interrupt says so. The board's timer stands for the sensors.
 
 use core::cell::Cell;
@@ -17,6 +17,8 @@ pub enum Sensor {
     Temperature,
     /// Pascals.
     Pressure,
+    /// Hundredths of a per cent.
+    Humidity,
 }
 
 /// What a sensor has measured.
@@ -66,6 +68,7 @@ pub async fn read(sensor: Sensor) -> Reading {
         value: match sensor {
             Sensor::Temperature => 2_150,
             Sensor::Pressure => 101_325,
+            Sensor::Humidity => 4_200,
         },
         transaction: transaction.number,
     }

@@ -8,13 +8,13 @@ use device::ticker;
 use embassy_executor::Spawner;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::channel::Channel;
-use singleflight_core::{CallError, Group, Outcome, Role};
+use singleflight_core::{CallError, Group, Outcome, Role, SeededHashBuilder};
 
 /// How many tasks can want one at once.
 pub(crate) const READERS: usize = 5;
 
 /// The group through which they ask. A handler of an interrupt may touch it too.
-pub(crate) type Coalesced = Group<Sensor, Reading>;
+pub(crate) type Coalesced = Group<Sensor, Reading, SeededHashBuilder>;
 
 /// What a task was answered, and whether the transaction was its own.
 pub(crate) type Answer = Result<(Reading, Role), CallError>;

@@ -7,6 +7,7 @@ use core::cell::RefCell;
 
 use critical_section::Mutex;
 use device::bus::{Reading, Sensor, Traffic, take_traffic};
+use device::heap::usage;
 use device::ticker::call_after;
 use singleflight_core::{CallError, Joined, Leader, Role};
 
@@ -110,6 +111,32 @@ pub(crate) async fn two_keys(readers: &Readers) -> Check {
         traffic.most
     );
     Ok(format!("{}, beside each other", told(READERS, traffic)))
+}
+
+/// Where two readings are under way there is no room for a third, and nothing is allocated.
+pub(crate) async fn full(readers: &Readers) -> Check {
+    let before = usage().allocations;
+    start(readers, Sensor::Temperature, Way::Shared, READERS - 3);
+    start(readers, Sensor::Pressure, Way::Shared, 2);
+    readers.until(|group| group.in_flight() == 2).await;
+    start(readers, Sensor::Humidity, Way::Shared, 1);
+    let third = readers.answer().await;
+    check!(
+        matches!(third, Err(CallError::Full)),
+        "a third reading was answered {third:?}"
+    );
+    let mut answers = [const { None }; READERS - 1];
+    for answer in &mut answers {
+        *answer = Some(readers.answer().await);
+    }
+    let taken = usage().allocations - before;
+    check!(answers.iter().flatten().all(Result::is_ok), "{answers:?}");
+    check!(taken == 0, "{taken} blocks were taken from the heap");
+    let traffic = settled(readers, 2, 0)?;
+    Ok(format!(
+        "{}, one task refused, nothing allocated",
+        told(READERS, traffic)
+    ))
 }
 
 fn start(readers: &Readers, sensor: Sensor, way: Way, count: usize) {
