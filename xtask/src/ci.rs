@@ -7,6 +7,7 @@ mod suites;
 
 use std::time::Duration;
 
+use crate::bare_metal;
 use crate::command::Command;
 use crate::models;
 use crate::project::Project;
@@ -51,6 +52,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "no-std",
         about: "a program without std links and runs, and does not link with it",
         run: programs::no_std,
+    },
+    Step {
+        name: "bare-metal",
+        about: "firmware over the core runs on three boards, and a module under node",
+        run: bare_metal::step,
     },
     Step {
         name: "loom",

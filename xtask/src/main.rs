@@ -1,7 +1,9 @@
 //! The checks and chores of this workspace: `cargo xtask COMMAND`.
 
+mod bare_metal;
 mod ci;
 mod command;
+mod cross;
 mod metadata;
 mod models;
 mod project;
@@ -31,6 +33,12 @@ const COMMANDS: &[Command] = &[
         takes: "[STEP...]",
         about: "run every check, or only the steps that are named",
         run: ci::command,
+    },
+    Command {
+        name: "bare-metal",
+        takes: "[MACHINE...]",
+        about: "run the core on a Cortex-M3, a Cortex-M0, RISC-V and WebAssembly",
+        run: bare_metal::command,
     },
     Command {
         name: "loom",

@@ -29,3 +29,56 @@ impl fmt::Display for Stop {
         }
     }
 }
+
+/// Sums up what was done for several things, by name. A failure counts more than what could not
+/// be done, and that more than what was.
+pub(crate) fn each(
+    results: impl IntoIterator<Item = (&'static str, Result<(), Stop>)>,
+) -> Result<(), Stop> {
+    let (mut failed, mut unable) = (Vec::new(), Vec::new());
+    for (name, result) in results {
+        match result {
+            Ok(()) => {}
+            Err(Stop::Failed(why)) => {
+                println!("!!! FAILED {name}: {why}");
+                failed.push(format!("{name}: {why}"));
+            }
+            Err(Stop::Unable(why)) => {
+                println!("!!! SKIPPED {name}: {why}");
+                unable.push(format!("{name}: {why}"));
+            }
+        }
+    }
+    if !failed.is_empty() {
+        return Err(Stop::Failed(failed.join("; ")));
+    }
+    if !unable.is_empty() {
+        return Err(Stop::Unable(unable.join("; ")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_counts_more_than_what_could_not_be_done() {
+        let failed = || Err(Stop::Failed("it broke".to_owned()));
+        let unable = || Err(Stop::Unable("not here".to_owned()));
+        let text = |results: Vec<(&'static str, _)>| match each(results) {
+            Ok(()) => "ok".to_owned(),
+            Err(Stop::Failed(why)) => format!("failed {why}"),
+            Err(Stop::Unable(why)) => format!("unable {why}"),
+        };
+        assert_eq!(text(vec![("a", Ok(())), ("b", Ok(()))]), "ok");
+        assert_eq!(
+            text(vec![("a", unable()), ("b", Ok(()))]),
+            "unable a: not here"
+        );
+        assert_eq!(
+            text(vec![("a", unable()), ("b", failed()), ("c", failed())]),
+            "failed b: it broke; c: it broke"
+        );
+    }
+}

@@ -47,12 +47,17 @@ pub(crate) struct Unpacked {
 impl Toolchain {
     /// Finds a toolchain that is on this machine.
     pub(crate) fn find(project: &Project, version: &str) -> Option<Self> {
+        Self::unpacked(project, version).or_else(|| {
+            let installed = Self::Rustup(version.to_owned());
+            installed.cargo("--version").succeeds().then_some(installed)
+        })
+    }
+
+    /// Finds a toolchain that `cargo xtask toolchain` unpacked.
+    pub(crate) fn unpacked(project: &Project, version: &str) -> Option<Self> {
         let unpacked = Unpacked::at(project, version);
-        if unpacked.directory.is_dir() {
-            return Some(Self::Unpacked(unpacked));
-        }
-        let installed = Self::Rustup(version.to_owned());
-        installed.cargo("--version").succeeds().then_some(installed)
+        let is_there = unpacked.directory.is_dir();
+        is_there.then_some(Self::Unpacked(unpacked))
     }
 
     /// Starts a command of this toolchain's cargo.

@@ -6,10 +6,9 @@ use crate::project::{Project, cargo};
 use crate::stop::Stop;
 
 pub(crate) fn fmt(_: &Project) -> Result<(), Stop> {
-    run_all([
-        cargo("fmt --all --check"),
-        cargo("fmt --check").in_directory("examples/no-std"),
-    ])
+    let programs = ["bare-metal", "no-std", "wasm"];
+    let apart = programs.map(|name| cargo("fmt --check").in_directory(&format!("examples/{name}")));
+    run_all([cargo("fmt --all --check")].into_iter().chain(apart))
 }
 
 pub(crate) fn clippy(project: &Project) -> Result<(), Stop> {
