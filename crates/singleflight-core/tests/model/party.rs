@@ -16,7 +16,7 @@ pub(crate) struct Party {
     pub(crate) is_task: bool,
     /// How many of its works have ended.
     pub(crate) round: usize,
-    /// A spawned task has led, so its handle speaks for the leader.
+    /// A spawned task has made the value, so its handle speaks for the leader.
     pub(crate) has_led: bool,
 }
 

@@ -148,7 +148,8 @@ impl Model {
                 return self.end(number, End::Panicked(text(number)));
             }
         }
-        self.party(number).has_led = true;
+        // A work that panicked made nothing, whoever makes the value in the end.
+        self.party(number).has_led = plan == Plan::Fail || plan.is_return();
         self.end(number, End::Done);
     }
 
