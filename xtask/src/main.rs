@@ -6,6 +6,7 @@ mod command;
 mod cross;
 mod metadata;
 mod models;
+mod mutants;
 mod project;
 mod section;
 mod seeds;
@@ -63,6 +64,12 @@ const COMMANDS: &[Command] = &[
         takes: "--mutants",
         about: "the same for the models of crowds",
         run: models::shuttle,
+    },
+    Command {
+        name: "mutants",
+        takes: "",
+        about: "break the crates in a thousand ways and see the tests notice (an hour)",
+        run: mutants::command,
     },
     Command {
         name: "tidy",
