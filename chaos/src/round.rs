@@ -63,7 +63,7 @@ impl Options {
             time,
             rounds: u64::MAX,
             seed,
-            steps: 60_000,
+            steps: 30_000,
             patience: Duration::from_secs(10),
             stops_at_violation: false,
             live_bytes: None,

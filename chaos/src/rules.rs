@@ -33,7 +33,7 @@ pub struct Rules {
     pub forget_share: u32,
     /// How many steps of a thousand are a call for many keys.
     pub batch_share: u32,
-    /// The group is closed before the round ends.
+    /// The group is closed before the round ends. In every third round.
     pub closes: bool,
 }
 
@@ -59,7 +59,7 @@ impl Rules {
             } else {
                 rng.u32(5..30)
             },
-            closes: rng.u32(..4) == 0,
+            closes: round % 3 == 2,
         }
     }
 }

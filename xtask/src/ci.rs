@@ -8,6 +8,7 @@ mod suites;
 use std::time::Duration;
 
 use crate::bare_metal;
+use crate::chaos;
 use crate::command::Command;
 use crate::models;
 use crate::project::Project;
@@ -67,6 +68,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "shuttle",
         about: "crowds of callers hold in 5,000 schedules each",
         run: models::shuttle_step,
+    },
+    Step {
+        name: "chaos",
+        about: "20 s of calls at random on every front end break no promise",
+        run: chaos::step,
     },
     Step {
         name: "examples",

@@ -1,6 +1,7 @@
 //! The checks and chores of this workspace: `cargo xtask COMMAND`.
 
 mod bare_metal;
+mod chaos;
 mod ci;
 mod command;
 mod cross;
@@ -13,6 +14,7 @@ mod seeds;
 mod stop;
 mod tidy;
 mod toolchain;
+mod tsan;
 
 use std::env;
 use std::process::ExitCode;
@@ -40,6 +42,12 @@ const COMMANDS: &[Command] = &[
         takes: "[MACHINE...]",
         about: "run the core on a Cortex-M3, a Cortex-M0, RISC-V and WebAssembly",
         run: bare_metal::command,
+    },
+    Command {
+        name: "chaos",
+        takes: "[--front F] [--seconds N] [--seed S]",
+        about: "call at random on std, tokio, smol or mixed, and check what was seen",
+        run: chaos::command,
     },
     Command {
         name: "loom",
@@ -82,6 +90,12 @@ const COMMANDS: &[Command] = &[
         takes: "VERSION",
         about: "unpack the Rust 1.85 or 1.96 that Debian packages, for the MSRV check",
         run: toolchain::command,
+    },
+    Command {
+        name: "tsan",
+        takes: "[--seconds N]",
+        about: "chaos and scenarios under ThreadSanitizer, with Debian's Rust 1.96",
+        run: tsan::command,
     },
 ];
 

@@ -1,0 +1,153 @@
+//! `cargo xtask tsan`: the chaos and the scenarios under a sanitizer that sees data races.
+//!
+//! It takes a standard library that was built for it, so the newest Rust that Debian packages
+//! is used, which brings its source, with the sanitizer's runtime from Debian's LLVM. The
+//! published crates have no `unsafe` code; what is looked for is in how they use what does,
+//! and in the value that goes from the leader's thread to its followers'.
+
+use std::env::consts::ARCH;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::chaos::{FRONTS, PROGRAM};
+use crate::command::Command;
+use crate::project::Project;
+use crate::stop::Stop;
+use crate::toolchain::Toolchain;
+
+/// The version whose source Debian packages.
+const RUST: &str = "1.96";
+
+/// Where Debian's LLVM of that Rust keeps its linker, and the sanitizer.
+const LLVM: &str = "/usr/lib/llvm-22";
+
+/// How many seconds each front end has, unless a person says otherwise.
+const SECONDS: u64 = 20;
+
+/// How much longer a run may take. Everything is many times slower under a sanitizer.
+const GRACE: Duration = Duration::from_secs(300);
+
+pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
+    let seconds = parse(arguments).map_err(Stop::Unable)?;
+    let sanitizer = Sanitizer::find(project)?;
+    let chaos = format!("{PROGRAM} --features relaxed");
+    sanitizer
+        .cargo("build", &format!("--release {chaos}"))
+        .run()?;
+    for front in FRONTS {
+        let run = format!(
+            "--quiet --release {chaos} -- --front {front} --seconds {seconds} --patience 60"
+        );
+        let within = Duration::from_secs(seconds) + GRACE;
+        sanitizer.cargo("run", &run).within(within).run()?;
+    }
+    let front_ends = "-p singleflight-std -p singleflight-tokio -p singleflight-smol";
+    sanitizer
+        .cargo("test", &format!("{front_ends} --test conformance"))
+        .run()
+}
+
+/// What builds and runs programs under the sanitizer.
+struct Sanitizer {
+    toolchain: Toolchain,
+    flags: String,
+    triple: String,
+    target: String,
+}
+
+impl Sanitizer {
+    fn find(project: &Project) -> Result<Self, Stop> {
+        let toolchain = Toolchain::unpacked(project, RUST).ok_or_else(|| {
+            Stop::Unable(format!(
+                "there is no Rust {RUST} with its source (on Debian: `cargo xtask toolchain {RUST}`)"
+            ))
+        })?;
+        let runtime = format!("{LLVM}/lib/clang/22/lib/linux/libclang_rt.tsan-{ARCH}.a");
+        let linker = format!("{LLVM}/bin/ld.lld");
+        for file in [&runtime, &linker] {
+            if !Path::new(file).is_file() {
+                return Err(Stop::Unable(format!(
+                    "there is no {file} (on Debian: `apt-get install libclang-rt-22-dev lld-22`)"
+                )));
+            }
+        }
+        Ok(Self {
+            toolchain,
+            flags: flags(&runtime),
+            triple: format!("{ARCH}-unknown-linux-gnu"),
+            target: project.target_for("tsan")?,
+        })
+    }
+
+    fn cargo(&self, command: &str, rest: &str) -> Command {
+        let Self { triple, target, .. } = self;
+        let build = format!("{command} -Zbuild-std --target {triple} --target-dir {target} {rest}");
+        self.toolchain
+            .cargo(&build)
+            // The one way in to options that are not stable, for a toolchain that is.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTFLAGS", &self.flags)
+    }
+}
+
+/// The runtime is the compiler's own in Rust's own releases; here it is linked in whole, and
+/// what it replaces has to be seen by what is loaded later.
+fn flags(runtime: &str) -> String {
+    let link = [
+        format!("-B{LLVM}/bin"),
+        "-fuse-ld=lld".to_owned(),
+        "-Wl,--whole-archive".to_owned(),
+        runtime.to_owned(),
+        "-Wl,--no-whole-archive".to_owned(),
+        format!("-Wl,--dynamic-list={runtime}.syms"),
+    ];
+    let link = link.map(|argument| format!(" -Clink-arg={argument}"));
+    format!("-Zsanitizer=thread -Zexternal-clangrt{}", link.concat())
+}
+
+fn parse(arguments: &[String]) -> Result<u64, String> {
+    let seconds = match arguments {
+        [] => return Ok(SECONDS),
+        [name] if name == "--seconds" => "",
+        [name, value] if name == "--seconds" => value,
+        [word, ..] => match word.strip_prefix("--seconds=") {
+            Some(value) => value,
+            None => return Err(format!("`tsan` takes `--seconds N`, not `{word}`")),
+        },
+    };
+    seconds
+        .parse()
+        .map_err(|_| format!("`--seconds` needs a number, not `{seconds}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_read_and_what_is_not_is_named() {
+        let read = |line: &str| {
+            let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+            parse(&words)
+        };
+        assert_eq!(read(""), Ok(SECONDS));
+        assert_eq!(read("--seconds 5"), Ok(5));
+        assert_eq!(read("--seconds=7"), Ok(7));
+        let needs = |value| Err(format!("`--seconds` needs a number, not `{value}`"));
+        assert_eq!(read("--seconds"), needs(""));
+        assert_eq!(read("--seconds soon"), needs("soon"));
+        assert_eq!(
+            read("--front std"),
+            Err("`tsan` takes `--seconds N`, not `--front`".to_owned())
+        );
+    }
+
+    #[test]
+    fn the_runtime_is_linked_in_whole() {
+        let flags = flags("rt.a");
+        assert!(
+            flags.contains("--whole-archive -Clink-arg=rt.a -Clink-arg=-Wl,--no-whole-archive"),
+            "{flags}"
+        );
+    }
+}
