@@ -3,60 +3,22 @@
 //!
 //! `cargo bench -p singleflight-benches`
 
-use std::future::Future;
-use std::hash::BuildHasher;
-use std::pin::pin;
-use std::sync::Mutex;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use divan::{Bencher, black_box};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use singleflight_benches::hand::ready;
+use singleflight_benches::peers::Floor;
 use singleflight_core::{Group, Joined};
 
 fn main() {
     divan::main();
 }
 
-fn ready<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("a lone call ends at its first poll"),
-    }
-}
-
-/// A slot as large as a flight's.
-struct Slot {
-    hash: u64,
-    key: u64,
-    _rest: [u64; 3],
-}
-
 /// The floor: insert, unlock, work, lock, remove.
 #[divan::bench(sample_size = 1000)]
 fn floor(bencher: Bencher<'_, '_>) {
-    let (table, hasher) = (Mutex::new(HashTable::new()), DefaultHashBuilder::default());
-    bencher.bench_local(|| {
-        let key = black_box(7_u64);
-        let hash = hasher.hash_one(key);
-        {
-            let mut table = table.lock().unwrap();
-            let found = table.find(hash, |slot: &Slot| slot.hash == hash && slot.key == key);
-            assert!(found.is_none());
-            let slot = Slot {
-                hash,
-                key,
-                _rest: [0; 3],
-            };
-            table.insert_unique(hash, slot, |slot| slot.hash);
-        }
-        let value = black_box(key + 1);
-        let mut table = table.lock().unwrap();
-        let entry = table.find_entry(hash, |slot| slot.hash == hash && slot.key == key);
-        if let Ok(entry) = entry {
-            entry.remove();
-        }
-        value
-    });
+    let floor = Floor::new();
+    bencher.bench_local(|| floor.call(black_box(7), || black_box(8)));
 }
 
 #[divan::bench(sample_size = 1000)]

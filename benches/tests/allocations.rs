@@ -1,75 +1,15 @@
 //! P7, counted: what a call allocates, on the thread that makes it.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
+use singleflight_benches::counting::{Counting, counted, live};
+use singleflight_benches::hand::{poll, ready};
 use singleflight_core::{Builder, Group, Joined, Turn};
 
-/// Counts the allocations of each thread, and what is live.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    static LIVE: Cell<usize> = const { Cell::new(0) };
-}
-
-// A thread that is being torn down is not measured, and one that frees what another has
-// allocated wraps: only differences on one thread are looked at.
-
-fn note_taken(bytes: usize) {
-    let _torn_down = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-    let _torn_down = LIVE.try_with(|live| live.set(live.get().wrapping_add(bytes)));
-}
-
-fn note_given_back(bytes: usize) {
-    let _torn_down = LIVE.try_with(|live| live.set(live.get().wrapping_sub(bytes)));
-}
-
-// SAFETY: every call is passed on to the system's allocator as it is; counting touches two
-// thread-locals without destructors and allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note_taken(layout.size());
-        // SAFETY: the caller keeps `alloc`'s contract, which is the system's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        note_given_back(layout.size());
-        // SAFETY: the caller keeps `dealloc`'s contract, which is the system's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Returns how often `run` allocated, with its result.
-fn counted<T>(run: impl FnOnce() -> T) -> (usize, T) {
-    let before = ALLOCATIONS.get();
-    let result = run();
-    (ALLOCATIONS.get() - before, result)
-}
-
-fn live() -> usize {
-    LIVE.get()
-}
-
-/// Polls a future by hand; the waker allocates nothing.
-fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-fn ready<T>(future: impl Future<Output = T>) -> T {
-    match poll(pin!(future)) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("a lone call ends at its first poll"),
-    }
-}
+static ALLOCATOR: Counting = Counting::always();
 
 #[test]
 fn the_counter_counts() {

@@ -1,0 +1,20 @@
+//! Futures polled by hand, without an executor and what it costs.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+/// Polls a future once; the waker wakes nobody and allocates nothing.
+#[inline]
+pub fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Returns what a future that waits for nothing comes to.
+#[inline]
+pub fn ready<T>(future: impl Future<Output = T>) -> T {
+    match poll(pin!(future)) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a lone call ends at its first poll"),
+    }
+}
