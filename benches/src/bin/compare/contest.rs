@@ -1,0 +1,190 @@
+//! A contest: each contestant does a round, then each the next, so that whatever else happens
+//! on the machine hits all alike. What counts is the median of the rounds.
+
+use std::time::{Duration, Instant};
+
+use singleflight_benches::peers::{About, Maker, Wakes};
+
+/// What one round of one contestant came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round {
+    /// The figure, in its unit.
+    pub(crate) value: f64,
+    /// How many calls were made, and how many works ran for them; none where it says nothing.
+    pub(crate) calls: u64,
+    pub(crate) executions: u64,
+    /// How many calls received a value that somebody had received before they came (P2).
+    pub(crate) stale: u64,
+}
+
+impl Round {
+    /// A round of calls that took so long together.
+    pub(crate) fn of_calls(took: Duration, calls: u64, executions: u64) -> Self {
+        Self {
+            value: nanos(took) / calls as f64,
+            calls,
+            executions,
+            stale: 0,
+        }
+    }
+}
+
+/// Somebody who takes part.
+pub(crate) struct Contestant {
+    name: String,
+    maker: Maker,
+    wakes: Option<Wakes>,
+    round: Box<dyn FnMut() -> Round>,
+}
+
+impl Contestant {
+    pub(crate) fn new(about: About, round: impl FnMut() -> Round + 'static) -> Self {
+        Self {
+            name: about.name.to_owned(),
+            maker: about.maker,
+            wakes: Some(about.wakes),
+            round: Box::new(round),
+        }
+    }
+
+    /// Somebody who is no peer: a floor, a control, another of ours.
+    pub(crate) fn other(name: &str, maker: Maker, round: impl FnMut() -> Round + 'static) -> Self {
+        Self {
+            name: name.to_owned(),
+            maker,
+            wakes: None,
+            round: Box::new(round),
+        }
+    }
+}
+
+/// What a contestant came to over all rounds.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) maker: Maker,
+    pub(crate) wakes: Option<Wakes>,
+    /// The median, and the quartiles on both sides of it.
+    pub(crate) value: f64,
+    pub(crate) spread: (f64, f64),
+    pub(crate) executions_per_call: Option<f64>,
+    /// Over all rounds.
+    pub(crate) stale: u64,
+    /// What else a reader must know.
+    pub(crate) note: String,
+}
+
+impl Row {
+    /// A row of one value, counted rather than measured.
+    pub(crate) fn counted(about: About, value: f64) -> Self {
+        Self {
+            name: about.name.to_owned(),
+            maker: about.maker,
+            wakes: Some(about.wakes),
+            ..Self::plain("", about.maker, value)
+        }
+    }
+
+    /// A row of somebody who is no peer.
+    pub(crate) fn plain(name: &str, maker: Maker, value: f64) -> Self {
+        Self {
+            name: name.to_owned(),
+            maker,
+            wakes: None,
+            value,
+            spread: (value, value),
+            executions_per_call: None,
+            stale: 0,
+            note: String::new(),
+        }
+    }
+
+    fn of(contestant: Contestant, rounds: &[Round]) -> Self {
+        let mut values: Vec<_> = rounds.iter().map(|round| round.value).collect();
+        values.sort_by(f64::total_cmp);
+        let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
+        let sum = |of: fn(&Round) -> u64| rounds.iter().map(of).sum::<u64>();
+        let (calls, executions) = (sum(|round| round.calls), sum(|round| round.executions));
+        Self {
+            name: contestant.name,
+            maker: contestant.maker,
+            wakes: contestant.wakes,
+            value: at(2),
+            spread: (at(1), at(3)),
+            executions_per_call: (executions > 0).then(|| executions as f64 / calls as f64),
+            stale: sum(|round| round.stale),
+            note: String::new(),
+        }
+    }
+}
+
+/// How long one contestant may take in all; one that is past it does no more rounds.
+const BUDGET: Duration = Duration::from_secs(4);
+
+/// Has everybody do as many rounds, after one to warm up. Who is so slow that it has no time for
+/// more is judged by that one.
+pub(crate) fn contest(rounds: usize, mut contestants: Vec<Contestant>) -> Vec<Row> {
+    let mut taken: Vec<_> = contestants
+        .iter()
+        .map(|_| (Vec::new(), Duration::ZERO))
+        .collect();
+    for number in 0..=rounds {
+        for (contestant, (taken, used)) in contestants.iter_mut().zip(&mut taken) {
+            if *used > BUDGET {
+                continue;
+            }
+            let start = Instant::now();
+            let round = (contestant.round)();
+            *used += start.elapsed();
+            if number > 0 || *used > BUDGET {
+                taken.push(round);
+            }
+        }
+    }
+    let taken = contestants.into_iter().zip(taken);
+    taken
+        .map(|(contestant, (rounds, _))| Row::of(contestant, &rounds))
+        .collect()
+}
+
+pub(crate) fn nanos(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    #[test]
+    fn they_take_turns_and_the_median_counts() {
+        let turns = Rc::new(RefCell::new(String::new()));
+        let contestant = |name: &'static str, values: [f64; 4]| {
+            let (turns, mut values) = (Rc::clone(&turns), values.into_iter());
+            Contestant::other(name, Maker::Ours, move || {
+                turns.borrow_mut().push_str(name);
+                Round {
+                    value: values.next().expect("three rounds and one to warm up"),
+                    calls: 10,
+                    executions: 5,
+                    stale: 1,
+                }
+            })
+        };
+        let rows = contest(
+            3,
+            vec![
+                contestant("a", [99.0, 3.0, 1.0, 2.0]),
+                contestant("b", [0.0, 7.0, 7.0, 8.0]),
+            ],
+        );
+        assert_eq!(*turns.borrow(), "abababab");
+        let [a, b] = &rows[..] else {
+            panic!("two took part");
+        };
+        assert_eq!((a.value, b.value), (2.0, 7.0));
+        assert_eq!((a.executions_per_call, a.stale), (Some(0.5), 3));
+    }
+}

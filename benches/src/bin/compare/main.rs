@@ -1,0 +1,47 @@
+//! Ours beside every peer, measured in turns in one process.
+//!
+//! `cargo xtask compare` builds it, runs it and says where the report is.
+
+mod chart;
+mod contest;
+mod figure;
+mod figures;
+mod host;
+mod options;
+mod report;
+
+use std::process::ExitCode;
+
+use singleflight_benches::counting::Counting;
+
+use crate::options::Options;
+use crate::report::Report;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting::when_told();
+
+fn main() -> ExitCode {
+    let options = match Options::read(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(why) => {
+            eprintln!("compare: {why}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut report = Report::new(&options);
+    for (name, measure) in figures::ALL {
+        if options.wants(name) {
+            println!("\n== {name}");
+            for figure in measure(&options) {
+                report.add(figure);
+            }
+        }
+    }
+    match report.write() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("compare: {}: {error}", options.out.display());
+            ExitCode::FAILURE
+        }
+    }
+}
