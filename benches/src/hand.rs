@@ -18,3 +18,16 @@ pub fn ready<T>(future: impl Future<Output = T>) -> T {
         Poll::Pending => panic!("a lone call ends at its first poll"),
     }
 }
+
+/// Future after future, polled in turns until all are done: at most as often as `rounds` says.
+///
+/// Returns whether all are done, and drops each as soon as it is.
+pub fn settle<F: Future>(futures: &mut Vec<Pin<Box<F>>>, rounds: usize) -> bool {
+    for _ in 0..rounds {
+        futures.retain_mut(|future| poll(future.as_mut()).is_pending());
+        if futures.is_empty() {
+            return true;
+        }
+    }
+    false
+}

@@ -4,6 +4,7 @@ mod bare_metal;
 mod chaos;
 mod ci;
 mod command;
+mod compare;
 mod cross;
 mod metadata;
 mod models;
@@ -48,6 +49,12 @@ const COMMANDS: &[Command] = &[
         takes: "[--front F] [--seconds N] [--seed S]",
         about: "call at random on std, tokio, smol or mixed, and check what was seen",
         run: chaos::command,
+    },
+    Command {
+        name: "compare",
+        takes: "[--quick] [--with-go] [FIGURE...]",
+        about: "measure ours beside every peer, and write a report under target/",
+        run: compare::command,
     },
     Command {
         name: "loom",

@@ -59,6 +59,11 @@ impl Floor {
         });
     }
 
+    /// Takes the key out, whose hash is not at hand.
+    pub fn take(&self, key: u64) {
+        self.remove(self.hasher.hash_one(key), key);
+    }
+
     /// Insert, unlock, work, lock, remove.
     #[inline]
     pub fn call<V>(&self, key: u64, work: impl FnOnce() -> V) -> V {

@@ -158,7 +158,8 @@ pub(crate) fn lines(name: &str, figures: &[&Figure]) -> String {
         })
     };
     let (least, most) = bounds(&mut sizes());
-    let across = Axis::logarithmic(least, most, (LEFT, RIGHT));
+    // Sizes are powers of ten themselves.
+    let across = Axis::logarithmic(least / 0.95, most / 1.05, (LEFT, RIGHT));
     let (least, most) = bounds(&mut values());
     let up = Axis::logarithmic(least, most, (BOTTOM, TOP));
 

@@ -15,16 +15,28 @@ pub(crate) struct Round {
     pub(crate) executions: u64,
     /// How many calls received a value that somebody had received before they came (P2).
     pub(crate) stale: u64,
+    /// How many works began while another for the same key was running (P1).
+    pub(crate) overlapping: u64,
 }
 
 impl Round {
+    /// A round of a value that has nothing to do with calls.
+    pub(crate) fn of(value: f64) -> Self {
+        Self {
+            value,
+            calls: 0,
+            executions: 0,
+            stale: 0,
+            overlapping: 0,
+        }
+    }
+
     /// A round of calls that took so long together.
     pub(crate) fn of_calls(took: Duration, calls: u64, executions: u64) -> Self {
         Self {
-            value: nanos(took) / calls as f64,
             calls,
             executions,
-            stale: 0,
+            ..Self::of(nanos(took) / calls as f64)
         }
     }
 }
@@ -70,6 +82,7 @@ pub(crate) struct Row {
     pub(crate) executions_per_call: Option<f64>,
     /// Over all rounds.
     pub(crate) stale: u64,
+    pub(crate) overlapping: u64,
     /// What else a reader must know.
     pub(crate) note: String,
 }
@@ -95,6 +108,7 @@ impl Row {
             spread: (value, value),
             executions_per_call: None,
             stale: 0,
+            overlapping: 0,
             note: String::new(),
         }
     }
@@ -113,6 +127,7 @@ impl Row {
             spread: (at(1), at(3)),
             executions_per_call: (executions > 0).then(|| executions as f64 / calls as f64),
             stale: sum(|round| round.stale),
+            overlapping: sum(|round| round.overlapping),
             note: String::new(),
         }
     }
@@ -170,6 +185,7 @@ mod tests {
                     calls: 10,
                     executions: 5,
                     stale: 1,
+                    overlapping: 0,
                 }
             })
         };

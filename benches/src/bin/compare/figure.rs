@@ -123,6 +123,20 @@ impl Figure {
     pub(crate) fn against_peers(self, bar: impl Into<Option<f64>>) -> Self {
         self.against("peer", bar, is_peer)
     }
+
+    /// Holds ours against a limit that stands by itself.
+    pub(crate) fn within(mut self, limit: f64) -> Self {
+        let ours = &self.rows[0];
+        self.comparisons.push(Comparison {
+            name: format!("{}.limit", self.name),
+            ours: ours.value,
+            peer: "limit".to_owned(),
+            best: limit,
+            bar: Some(1.0),
+            executions_per_call: ours.executions_per_call,
+        });
+        self
+    }
 }
 
 /// Whether it is a crate, or an idiom that people write themselves.

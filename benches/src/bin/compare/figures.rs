@@ -1,7 +1,14 @@
 //! What is measured, in the order in which it is told.
 
+mod distinct;
 mod fan_out;
+mod hot;
+mod in_flight;
 mod lone;
+mod lost;
+mod memory;
+mod sharing;
+mod spawned;
 mod waiting;
 
 use crate::figure::Figure;
@@ -15,4 +22,11 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("lone", lone::measure),
     ("fan-out", fan_out::measure),
     ("waiting", waiting::measure),
+    ("sharing", sharing::measure),
+    ("distinct", distinct::measure),
+    ("hot", hot::measure),
+    ("in-flight", in_flight::measure),
+    ("memory", memory::measure),
+    ("lost", lost::measure),
+    ("spawned", spawned::measure),
 ];

@@ -58,6 +58,12 @@ impl Host for OnTokio {
 /// smol's executor, on one thread.
 pub(crate) struct OnSmol(Executor<'static>);
 
+impl OnSmol {
+    pub(crate) fn executor(&self) -> &Executor<'static> {
+        &self.0
+    }
+}
+
 impl Host for OnSmol {
     const NAME: &'static str = "smol";
 

@@ -6,6 +6,7 @@ mod chart;
 mod contest;
 mod figure;
 mod figures;
+mod go;
 mod host;
 mod options;
 mod report;

@@ -134,15 +134,15 @@ impl Report {
             let _infallible = write!(
                 text,
                 "\n## {}\n\nIn {}. ![{chart}]({chart}.svg)\n\n\
-                 | | median | quartiles | executions per call | stale | woken | |\n\
-                 |---|---|---|---|---|---|---|\n",
+                 | | median | quartiles | executions per call | stale | overlapping | woken | |\n\
+                 |---|---|---|---|---|---|---|---|\n",
                 figure.title, figure.unit
             );
             for row in &figure.rows {
-                let [value, spread, executions, stale, wakes] = cells(row);
+                let [value, spread, executions, stale, overlap, wakes] = cells(row);
                 let _infallible = writeln!(
                     text,
-                    "| `{}` | {value} | {spread} | {executions} | {stale} | {wakes} | {} |",
+                    "| `{}` | {value} | {spread} | {executions} | {stale} | {overlap} | {wakes} | {} |",
                     row.name, row.note
                 );
             }
@@ -193,13 +193,13 @@ fn line(comparison: &Comparison, unit: &str) -> String {
 
 fn table(rows: &[Row]) -> String {
     let mut table = format!(
-        "  {:<34} {:>10}  {:<19} {:>10} {:>7}  {:<6}\n",
-        "", "median", "quartiles", "exec/call", "stale", "woken"
+        "  {:<34} {:>10}  {:<19} {:>10} {:>7} {:>8}  {:<6}\n",
+        "", "median", "quartiles", "exec/call", "stale", "overlap", "woken"
     );
     for row in rows {
-        let [value, spread, executions, stale, wakes] = cells(row);
+        let [value, spread, executions, stale, overlap, wakes] = cells(row);
         let line = format!(
-            "  {:<34} {value:>10}  {spread:<19} {executions:>10} {stale:>7}  {wakes:<6} {}",
+            "  {:<34} {value:>10}  {spread:<19} {executions:>10} {stale:>7} {overlap:>8}  {wakes:<6} {}",
             row.name, row.note
         );
         table += line.trim_end();
@@ -209,15 +209,19 @@ fn table(rows: &[Row]) -> String {
 }
 
 /// What the tables tell of a row.
-fn cells(row: &Row) -> [String; 5] {
+fn cells(row: &Row) -> [String; 6] {
     let (low, high) = (short(row.spread.0), short(row.spread.1));
     let spread = if low == high {
         String::new()
     } else {
         format!("[{low} .. {high}]")
     };
-    let (executions, stale) = match row.executions_per_call {
-        Some(executions) => (short(executions), row.stale.to_string()),
+    let (executions, stale, overlap) = match row.executions_per_call {
+        Some(executions) => (
+            short(executions),
+            row.stale.to_string(),
+            row.overlapping.to_string(),
+        ),
         None => Default::default(),
     };
     let wakes = match row.wakes {
@@ -230,6 +234,7 @@ fn cells(row: &Row) -> [String; 5] {
         spread,
         executions,
         stale,
+        overlap,
         wakes.to_owned(),
     ]
 }

@@ -11,6 +11,7 @@ use singleflight_benches::peers::{
 
 use crate::contest::{Contestant, Round, contest};
 use crate::figure::Figure;
+use crate::go;
 use crate::options::Options;
 
 /// Calls in a round: enough that reading the clock is nothing beside them.
@@ -24,7 +25,7 @@ const COUNTED: u64 = 1_000;
 
 pub(crate) fn measure(options: &Options) -> Vec<Figure> {
     let rounds = options.rounds(21, 201);
-    vec![of_tasks(rounds), of_threads(rounds)]
+    vec![of_tasks(rounds), of_threads(options, rounds)]
 }
 
 fn of_tasks(rounds: usize) -> Figure {
@@ -43,7 +44,7 @@ fn of_tasks(rounds: usize) -> Figure {
         .against_peers(1.0 / 2.7)
 }
 
-fn of_threads(rounds: usize) -> Figure {
+fn of_threads(options: &Options, rounds: usize) -> Figure {
     struct Line(Vec<Contestant>);
     impl ThreadVisitor for Line {
         fn visit<P: BlockingPeer>(&mut self) {
@@ -53,12 +54,16 @@ fn of_threads(rounds: usize) -> Figure {
     let mut line = Line(Vec::new());
     each_blocking(&mut line);
     line.0.push(floor());
+    line.0.extend(go::contestant(options, "lone"));
     let title = "A lone blocking call";
-    Figure::new("lone-blocking", title, "ns", contest(rounds, line.0))
+    let mut rows = contest(rounds, line.0);
+    go::quote_go_zero(&mut rows);
+    Figure::new("lone-blocking", title, "ns", rows)
         .against_floor(1.25)
         .against("singleflight-0.3", 1.0 / 5.0, |row| {
             row.name == "singleflight"
         })
+        .against("go", 1.0 / 2.5, |row| row.name == go::X_SYNC)
         .against_peers(None)
 }
 
