@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 /// Polls a future once; the waker wakes nobody and allocates nothing.
 #[inline]
-pub fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+pub fn poll<T>(future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Poll<T> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 

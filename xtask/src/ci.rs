@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::bare_metal;
 use crate::chaos;
 use crate::command::Command;
+use crate::instructions;
 use crate::models;
 use crate::project::Project;
 use crate::section::{Section, seconds};
@@ -83,6 +84,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "benches",
         about: "the measurements build, and each runs once",
         run: programs::benches,
+    },
+    Step {
+        name: "instructions",
+        about: "calls cost as many instructions as they did, within 3 %, by valgrind",
+        run: instructions::step,
     },
     Step {
         name: "tidy",

@@ -6,6 +6,7 @@ mod ci;
 mod command;
 mod compare;
 mod cross;
+mod instructions;
 mod metadata;
 mod models;
 mod mutants;
@@ -55,6 +56,12 @@ const COMMANDS: &[Command] = &[
         takes: "[--quick] [--with-go] [FIGURE...]",
         about: "measure ours beside every peer, and write a report under target/",
         run: compare::command,
+    },
+    Command {
+        name: "instructions",
+        takes: "[--bless]",
+        about: "count what calls cost in instructions, and hold it against the baseline",
+        run: instructions::command,
     },
     Command {
         name: "loom",
