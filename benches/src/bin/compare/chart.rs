@@ -243,10 +243,12 @@ impl Svg {
     }
 
     fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, dash: &str) {
+        // Ours is to be found at a glance.
+        let width = if colour == COLOURS[0] { 3.5 } else { 1.5 };
         let _infallible = writeln!(
             self.0,
             "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"{colour}\" \
-             stroke-width=\"1.5\" stroke-dasharray=\"{dash}\"/>",
+             stroke-width=\"{width}\" stroke-dasharray=\"{dash}\"/>",
             from.0, from.1, to.0, to.1
         );
     }

@@ -133,25 +133,29 @@ impl Row {
     }
 }
 
-/// How long one contestant may take in all; one that is past it does no more rounds.
+/// How long one contestant may take in all, at least, and for each round that is asked for; one
+/// that is past it does no more rounds.
 const BUDGET: Duration = Duration::from_secs(4);
+const BUDGET_OF_ROUND: Duration = Duration::from_millis(400);
 
 /// Has everybody do as many rounds, after one to warm up. Who is so slow that it has no time for
 /// more is judged by that one.
 pub(crate) fn contest(rounds: usize, mut contestants: Vec<Contestant>) -> Vec<Row> {
+    let asked_for = u32::try_from(rounds).unwrap_or(u32::MAX);
+    let budget = BUDGET.max(BUDGET_OF_ROUND.saturating_mul(asked_for));
     let mut taken: Vec<_> = contestants
         .iter()
         .map(|_| (Vec::new(), Duration::ZERO))
         .collect();
     for number in 0..=rounds {
         for (contestant, (taken, used)) in contestants.iter_mut().zip(&mut taken) {
-            if *used > BUDGET {
+            if *used > budget {
                 continue;
             }
             let start = Instant::now();
             let round = (contestant.round)();
             *used += start.elapsed();
-            if number > 0 || *used > BUDGET {
+            if number > 0 || *used > budget {
                 taken.push(round);
             }
         }

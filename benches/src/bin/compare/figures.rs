@@ -7,6 +7,7 @@ mod in_flight;
 mod lone;
 mod lost;
 mod memory;
+mod service;
 mod sharing;
 mod spawned;
 mod waiting;
@@ -29,4 +30,5 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("memory", memory::measure),
     ("lost", lost::measure),
     ("spawned", spawned::measure),
+    ("service", service::measure),
 ];

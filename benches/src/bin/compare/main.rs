@@ -10,6 +10,8 @@ mod go;
 mod host;
 mod options;
 mod report;
+#[path = "../../../../examples/stampede/zipf.rs"]
+mod zipf;
 
 use std::process::ExitCode;
 
