@@ -61,11 +61,9 @@ struct Tether {
 pub struct Spawned<G: Handle> {
     /// Empty once it waits.
     watcher: Option<Watcher<G>>,
-    /// Empty once it has the result.
-    flight: Option<Shared<G::Value>>,
     tether: Arc<Tether>,
-    /// Whether the task may have to know that this handle was dropped.
-    is_looked_for: bool,
+    /// Where to tell the task that this handle was dropped, if it may have to know.
+    looked_for: Option<Shared<G::Value>>,
 }
 
 /// Asked by a work on a thread, which cannot be cancelled from outside, whether anybody still
@@ -103,9 +101,7 @@ impl<V> fmt::Debug for Interest<V> {
 #[must_use = "dropping it leaves the flight, or hands it over"]
 pub struct Arrival<G: Handle> {
     joined: Joined<G>,
-    flight: Shared<G::Value>,
-    tether: Arc<Tether>,
-    handle: Spawned<G>,
+    watcher: Watcher<G>,
 }
 
 impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
@@ -147,22 +143,30 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
             }
             Joined::Follower(follower) => follower.watcher(),
         };
-        let tether = Arc::new(Tether {
-            dropped: AtomicBool::new(false),
-            leads: AtomicBool::new(false),
-            led: AtomicBool::new(false),
-        });
-        Ok(Arrival {
-            joined,
-            flight: watcher.flight().clone(),
-            tether: Arc::clone(&tether),
-            handle: Spawned {
-                flight: Some(watcher.flight().clone()),
-                watcher: Some(watcher),
-                tether,
-                is_looked_for: false,
+        Ok(Arrival { joined, watcher })
+    }
+}
+
+impl<G: Handle> Arrival<G> {
+    /// Makes the handle. Gives its task the same tether; and the flight, if the work asks
+    /// whether it is wanted.
+    fn split(self, until: Until) -> (Joined<G>, Option<Shared<G::Value>>, Spawned<G>) {
+        let Self { joined, watcher } = self;
+        let flight = (until == Until::Unwanted).then(|| watcher.flight().clone());
+        let handle = Spawned {
+            // A task looks for its handle only while it follows.
+            looked_for: match &joined {
+                Joined::Leader(_) => None,
+                Joined::Follower(_) => flight.clone(),
             },
-        })
+            watcher: Some(watcher),
+            tether: Arc::new(Tether {
+                dropped: AtomicBool::new(false),
+                leads: AtomicBool::new(false),
+                led: AtomicBool::new(false),
+            }),
+        };
+        (joined, flight, handle)
     }
 }
 
@@ -184,13 +188,8 @@ where
         F: FnOnce() -> T,
         T: Future<Output = G::Value>,
     {
-        let Self {
-            joined,
-            flight,
-            tether,
-            mut handle,
-        } = self;
-        handle.is_looked_for = until == Until::Unwanted && matches!(joined, Joined::Follower(_));
+        let (joined, flight, handle) = self.split(until);
+        let tether = Arc::clone(&handle.tether);
         let task = async move {
             let leader = match joined {
                 Joined::Leader(leader) => leader,
@@ -203,22 +202,19 @@ where
                 }
             };
             tether.leads.store(true, Ordering::Release);
-            if until == Until::Unwanted {
-                leader.listen();
-            }
             let result = {
-                let is_deserted = |flight: &&Shared<G::Value>| {
-                    (until == Until::Unwanted && flight.is_deserted()).then_some(())
-                };
-                let mut deserted = pin!(wait::until(
-                    &flight,
-                    |flight| &flight.signal,
-                    is_deserted,
-                    |_, ()| ()
-                ));
+                let mut deserted = pin!(flight.map(|flight| {
+                    leader.listen();
+                    let is_deserted =
+                        |flight: &Shared<G::Value>| flight.is_deserted().then_some(());
+                    // It goes with its flight: the last to take a share takes the value
+                    // itself, and that should not be this task.
+                    wait::until(flight, |flight| &flight.signal, is_deserted, |_, ()| ())
+                }));
                 let (mut make, mut future) = (Some(work), pin!(None));
                 poll_fn(|context| {
-                    if deserted.as_mut().poll(context).is_ready() {
+                    let deserted = deserted.as_mut().as_pin_mut();
+                    if deserted.is_some_and(|deserted| deserted.poll(context).is_ready()) {
                         // A panic on the way out concerns nobody any more.
                         let _panic = catch(|| future.set(None));
                         return Poll::Ready(None);
@@ -228,8 +224,6 @@ where
                 })
                 .await
             };
-            // The last to take a share takes the value itself: it should not be this task.
-            drop(flight);
             match result {
                 Some(result) => {
                     tether.led.store(result.is_ok(), Ordering::Release);
@@ -254,13 +248,8 @@ where
     where
         F: FnOnce(&Interest<G::Value>) -> G::Value,
     {
-        let Self {
-            joined,
-            flight,
-            tether,
-            mut handle,
-        } = self;
-        handle.is_looked_for = until == Until::Unwanted && matches!(joined, Joined::Follower(_));
+        let (joined, flight, handle) = self.split(until);
+        let tether = Arc::clone(&handle.tether);
         let run = move || {
             let leader = match joined {
                 Joined::Leader(leader) => leader,
@@ -273,7 +262,7 @@ where
             };
             tether.leads.store(true, Ordering::Release);
             let interest = Interest {
-                flight: (until == Until::Unwanted).then_some(flight),
+                flight,
                 ended: AtomicBool::new(false),
             };
             let result = leader.run(|| work(&interest));
@@ -328,7 +317,7 @@ impl<G: Handle> Spawned<G> {
     {
         let watcher = self.watcher.take().expect("a handle waits once");
         let (watcher, sight) = watcher.seen().await;
-        self.flight = None;
+        self.looked_for = None;
         self.tell(watcher.conclude(sight))
     }
 
@@ -352,7 +341,7 @@ impl<G: Handle> Spawned<G> {
     {
         let watcher = self.watcher.take().expect("a handle waits once");
         let sight = watcher.seen_blocking();
-        self.flight = None;
+        self.looked_for = None;
         self.tell(watcher.conclude(sight))
     }
 
@@ -375,12 +364,9 @@ impl<G: Handle> Drop for Spawned<G> {
     fn drop(&mut self) {
         self.tether.dropped.store(true, Ordering::Release);
         drop(self.watcher.take());
-        // Only a task that follows, and only until it is unwanted, looks for its handle.
-        if self.is_looked_for && !self.tether.leads.load(Ordering::Acquire) {
-            if let Some(flight) = self.flight.take() {
-                if !flight.has_landed() {
-                    flight.signal.notify_all();
-                }
+        if let Some(flight) = self.looked_for.take() {
+            if !self.tether.leads.load(Ordering::Acquire) && !flight.has_landed() {
+                flight.signal.notify_all();
             }
         }
     }
