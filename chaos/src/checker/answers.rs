@@ -117,6 +117,11 @@ fn without(index: &Index, rules: &Rules, call: &Call) -> Option<Kind> {
 /// Judges a call that began when the group was closed.
 fn let_in(index: &Index, call: &Call) -> Option<Kind> {
     let closing = index.closing?;
-    let is_refused = call.ending == Ending::Refused(Refusal::Closed);
-    (closing.end < call.begin && !is_refused).then_some(Kind::LetIn)
+    let is_right = match call.ending {
+        Ending::Refused(Refusal::Closed) => true,
+        // It may have been given up before it was polled. If it led, it was let in.
+        Ending::GivenUp => index.own(call).next().is_none(),
+        _ => false,
+    };
+    (closing.end < call.begin && !is_right).then_some(Kind::LetIn)
 }

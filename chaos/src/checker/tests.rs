@@ -374,9 +374,18 @@ fn a_key_that_a_batch_returned_and_lost_is_found() {
 
 #[test]
 fn a_call_that_is_let_in_after_the_closing_is_found() {
-    let mut history = clean();
-    history.closing = Some(Closing { begin: 11, end: 11 });
-    finds(Kind::LetIn, history);
+    let mut clean = clean();
+    clean.closing = Some(Closing { begin: 11, end: 11 });
+    finds(Kind::LetIn, clean);
+    let given_up = |executions| History {
+        closing: Some(Closing { begin: 1, end: 2 }),
+        ..history(vec![call(3, 9, Ending::GivenUp)], executions)
+    };
+    finds_nothing(given_up(vec![]));
+    finds(
+        Kind::LetIn,
+        given_up(vec![work(3, 4, 5, Completion::Dropped)]),
+    );
 }
 
 #[test]
