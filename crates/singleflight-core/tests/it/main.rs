@@ -17,6 +17,7 @@ mod options;
 mod owners;
 mod policies;
 mod sharing;
+mod shown;
 mod sizes;
 mod tables;
 mod task;
