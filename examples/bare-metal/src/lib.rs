@@ -8,3 +8,5 @@ pub mod bus;
 pub mod heap;
 pub mod stop;
 pub mod ticker;
+#[cfg(feature = "timed")]
+pub mod timed;
