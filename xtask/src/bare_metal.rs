@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::command::Command;
 use crate::cross::Cross;
 use crate::project::Project;
-use crate::stop::{Stop, each};
+use crate::stop::{Stop, each, named};
 
 /// How long a program may run. Each ends in a second; one that hangs does not end.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ pub(crate) enum Kind {
     Module,
 }
 
-pub(crate) const MACHINES: [Machine; 4] = [
+static MACHINES: [Machine; 4] = [
     Machine {
         name: "cortex-m3",
         target: "thumbv7m-none-eabi",
@@ -74,22 +74,33 @@ const QEMU: &str = "-nographic -icount shift=6,sleep=off \
                     -semihosting-config enable=on,target=native -kernel";
 
 impl Machine {
-    /// Builds a program, which is a binary of the package for boards, and returns where it is.
-    pub(crate) fn build(&self, project: &Project, program: &str) -> Result<String, Stop> {
+    /// Builds the program that checks itself, and returns where it is.
+    fn build(&self, project: &Project) -> Result<String, Stop> {
+        match self.kind {
+            Kind::Board(board) => {
+                let options = format!("--bin device --features {board}");
+                self.build_as(project, "bare-metal", &options, "device")
+            }
+            Kind::Module => self.build_as(project, "wasm", "", "wasm.wasm"),
+        }
+    }
+
+    /// Builds a program of `examples/PACKAGE`, and returns where it is.
+    pub(crate) fn build_as(
+        &self,
+        project: &Project,
+        package: &str,
+        options: &str,
+        program: &str,
+    ) -> Result<String, Stop> {
         let target = project.target_for("bare-metal")?;
-        let (package, name) = match self.kind {
-            Kind::Board(board) => (
-                format!("bare-metal/Cargo.toml --features {board} --bin {program}"),
-                program.to_owned(),
-            ),
-            Kind::Module => ("wasm/Cargo.toml".to_owned(), "wasm.wasm".to_owned()),
-        };
         let line = format!(
-            "build --locked --release --manifest-path examples/{package} --target-dir {target}"
+            "build --locked --release --manifest-path examples/{package}/Cargo.toml {options} \
+             --target-dir {target}"
         );
         let cross = Cross::find(project, self.target)?;
         cross.cargo(&line, CRATES).run()?;
-        Ok(format!("{target}/{}/release/{name}", self.target))
+        Ok(format!("{target}/{}/release/{program}", self.target))
     }
 
     /// Starts a program, with a time limit.
@@ -118,7 +129,7 @@ impl Machine {
 
     fn check(&self, project: &Project) -> Result<(), Stop> {
         self.require()?;
-        let program = self.build(project, "device")?;
+        let program = self.build(project)?;
         self.start(&program).run()
     }
 }
@@ -133,16 +144,7 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Sto
 
 /// Returns the machines that are named, or all.
 pub(crate) fn chosen(names: &[String]) -> Result<Vec<&'static Machine>, Stop> {
-    let known = |name: &&String| MACHINES.iter().any(|machine| machine.name == **name);
-    if let Some(unknown) = names.iter().find(|name| !known(name)) {
-        let known = MACHINES.each_ref().map(|machine| machine.name).join(", ");
-        return Err(Stop::Unable(format!(
-            "there is no machine `{unknown}`, only {known}"
-        )));
-    }
-    let is_chosen =
-        |machine: &&Machine| names.is_empty() || names.iter().any(|name| name == machine.name);
-    Ok(MACHINES.iter().filter(is_chosen).collect())
+    named("machine", &MACHINES, |machine| machine.name, names).map(Iterator::collect)
 }
 
 /// Checks every machine, also after one that failed or is not at hand.

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, ExitStatus, Output, Stdio};
 use std::thread;
@@ -122,19 +123,26 @@ impl Command {
         self.echo();
         let child = self.inner.spawn();
         let mut child = child.map_err(|error| self.missing(&error))?;
-        let status = match self.deadline {
-            None => child.wait().map_err(|error| self.missing(&error))?,
-            Some(deadline) => self.wait_until(&mut child, deadline)?,
-        };
+        let status = self.wait(&mut child)?;
         self.judge(status)
     }
 
     /// Runs it and returns what it printed to stdout; the rest is seen as it comes.
     pub(crate) fn stdout(mut self) -> Result<String, Stop> {
-        self.inner.stderr(Stdio::inherit());
-        let output = self.output()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        self.judge(output.status).map(|()| text)
+        self.echo();
+        self.inner.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = self.inner.spawn().map_err(|error| self.missing(&error))?;
+        let mut pipe = child.stdout.take().expect("it was asked for a line ago");
+        // Beside the wait, since a pipe that nobody empties fills up.
+        let reader = thread::spawn(move || {
+            let mut bytes = Vec::new();
+            pipe.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let status = self.wait(&mut child)?;
+        let bytes = reader.join().expect("reading does not panic");
+        let bytes = bytes.map_err(|error| self.missing(&error))?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        self.judge(status).map(|()| text)
     }
 
     /// Runs it and returns whether it succeeded, and all that it printed.
@@ -154,6 +162,13 @@ impl Command {
         self.echo();
         let output = self.inner.stdin(Stdio::null()).output();
         output.map_err(|error| self.missing(&error))
+    }
+
+    fn wait(&self, child: &mut Child) -> Result<ExitStatus, Stop> {
+        match self.deadline {
+            None => child.wait().map_err(|error| self.missing(&error)),
+            Some(deadline) => self.wait_until(child, deadline),
+        }
     }
 
     fn wait_until(&self, child: &mut Child, deadline: Duration) -> Result<ExitStatus, Stop> {
@@ -272,10 +287,10 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn a_program_that_hangs_is_killed() {
-        let stop = Command::typed("sleep", "60")
-            .within(Duration::from_millis(50))
-            .run();
-        let stop = stop.expect_err("it sleeps longer");
-        assert!(stop.to_string().contains("did not end"), "{stop}");
+        let sleeper = || Command::typed("sleep", "60").within(Duration::from_millis(50));
+        for stop in [sleeper().run(), sleeper().stdout().map(drop)] {
+            let stop = stop.expect_err("it sleeps longer");
+            assert!(stop.to_string().contains("did not end"), "{stop}");
+        }
     }
 }

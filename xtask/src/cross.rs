@@ -24,10 +24,10 @@ pub(crate) struct Cross {
 /// Where the target's standard library comes from.
 enum Library {
     Installed,
-    /// It is built with the program.
+    /// It is built with the program, which this links, or else what the system has.
     Source {
         toolchain: Toolchain,
-        linker: PathBuf,
+        linker: Option<PathBuf>,
     },
 }
 
@@ -39,14 +39,17 @@ impl Cross {
         {
             Library::Installed
         } else {
-            let toolchain = Toolchain::unpacked(project, WITH_SOURCE);
-            let Some((toolchain, linker)) = toolchain.zip(linker()) else {
-                return Err(Stop::Unable(format!(
+            let missing = || {
+                Stop::Unable(format!(
                     "there is no target {target} (`rustup target add {target}`, or on Debian \
                      `cargo xtask toolchain {WITH_SOURCE}`)"
-                )));
+                ))
             };
-            Library::Source { toolchain, linker }
+            let is_bare = !target.contains("-linux-");
+            Library::Source {
+                toolchain: Toolchain::unpacked(project, WITH_SOURCE).ok_or_else(missing)?,
+                linker: is_bare.then(|| linker().ok_or_else(missing)).transpose()?,
+            }
         };
         Ok(Self { target, library })
     }
@@ -57,15 +60,23 @@ impl Cross {
         match &self.library {
             Library::Installed => cargo(&line),
             Library::Source { toolchain, linker } => {
-                let name = self.target.replace('-', "_").to_uppercase();
-                let shown = format!("\"$(rustc --print target-libdir)/../bin/{LINKER}\"");
-                toolchain
+                let command = toolchain
                     .cargo(&format!("{line} -Zbuild-std={crates}"))
                     // Only a nightly may build the library, or who says that it is one.
-                    .env("RUSTC_BOOTSTRAP", "1")
-                    .env_shown(&format!("CARGO_TARGET_{name}_LINKER"), linker, &shown)
+                    .env("RUSTC_BOOTSTRAP", "1");
+                let Some(linker) = linker else {
+                    return command;
+                };
+                let shown = format!("\"$(rustc --print target-libdir)/../bin/{LINKER}\"");
+                command.env_shown(&self.variable("LINKER"), linker, &shown)
             }
         }
+    }
+
+    /// Names the variable by which cargo is told this of the target.
+    pub(crate) fn variable(&self, what: &str) -> String {
+        let target = self.target.replace('-', "_").to_uppercase();
+        format!("CARGO_TARGET_{target}_{what}")
     }
 }
 

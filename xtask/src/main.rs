@@ -13,10 +13,13 @@ mod mutants;
 mod project;
 mod section;
 mod seeds;
+mod sizes;
 mod stop;
+mod targets;
 mod tidy;
 mod toolchain;
 mod tsan;
+mod word_sizes;
 
 use std::env;
 use std::process::ExitCode;
@@ -94,6 +97,18 @@ const COMMANDS: &[Command] = &[
         run: mutants::command,
     },
     Command {
+        name: "sizes",
+        takes: "[MACHINE...]",
+        about: "print what a group costs a microcontroller: flash, RAM, masked interrupts",
+        run: sizes::command,
+    },
+    Command {
+        name: "targets",
+        takes: "[TARGET...]",
+        about: "check the core for bare targets, feature set by feature set",
+        run: targets::command,
+    },
+    Command {
         name: "tidy",
         takes: "",
         about: "check what no compiler checks: ladder, heads, names, licences, pages",
@@ -110,6 +125,12 @@ const COMMANDS: &[Command] = &[
         takes: "[--seconds N]",
         about: "chaos and scenarios under ThreadSanitizer, with Debian's Rust 1.96",
         run: tsan::command,
+    },
+    Command {
+        name: "word-sizes",
+        takes: "[SYSTEM...]",
+        about: "run the tests on i686, and on aarch64 in an emulator",
+        run: word_sizes::command,
     },
 ];
 

@@ -30,6 +30,26 @@ impl fmt::Display for Stop {
     }
 }
 
+/// Chooses from a list by name: those that are named, in the list's order, or all.
+pub(crate) fn named<'a, T>(
+    what: &str,
+    list: &'a [T],
+    name: fn(&T) -> &'static str,
+    wanted: &[String],
+) -> Result<impl Iterator<Item = &'a T>, Stop> {
+    let is_known = |wanted: &&String| list.iter().any(|item| name(item) == *wanted);
+    if let Some(unknown) = wanted.iter().find(|wanted| !is_known(wanted)) {
+        let known: Vec<_> = list.iter().map(name).collect();
+        return Err(Stop::Unable(format!(
+            "there is no {what} `{unknown}`, only {}",
+            known.join(", ")
+        )));
+    }
+    let is_wanted =
+        move |item: &&T| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name(item));
+    Ok(list.iter().filter(is_wanted))
+}
+
 /// Sums up what was done for several things, by name. A failure counts more than what could not
 /// be done, and that more than what was.
 pub(crate) fn each(
