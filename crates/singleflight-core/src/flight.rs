@@ -207,8 +207,17 @@ impl<V> Flight<V> {
             link,
         });
         if !seeded("notify-before-landing") {
-            self.signal.notify_all();
+            // Nobody listens anew who sees a result.
+            self.signal.notify_each(usize::MAX);
         }
+    }
+
+    /// Tells everyone who waits, and a leader who listens, to look again. The flight goes on.
+    ///
+    /// Who joins meanwhile has looked after what is told, and who leaves passes on what its
+    /// listener was told: those who are counted now are enough.
+    pub(crate) fn tell(&self) {
+        self.signal.notify_each(self.followers.get() as usize + 1);
     }
 
     /// Returns a copy of what it ended with.

@@ -420,10 +420,10 @@ impl<K, V, S> Group<K, V, S> {
             // P3: everyone is woken, and the first who is polled claims.
             Departure::Vacant(flight) => {
                 if !seeded("silent-loss") {
-                    flight.signal.notify_all();
+                    flight.tell();
                 }
             }
-            Departure::Deserted(flight) => flight.signal.notify_all(),
+            Departure::Deserted(flight) => flight.tell(),
             Departure::Ended(slot) | Departure::Failed(slot) => {
                 self.settle(slot, || CallError::LeaderLost, Link::NONE);
             }

@@ -366,7 +366,7 @@ impl<G: Handle> Drop for Spawned<G> {
         drop(self.watcher.take());
         if let Some(flight) = self.looked_for.take() {
             if !self.tether.leads.load(Ordering::Acquire) && !flight.has_landed() {
-                flight.signal.notify_all();
+                flight.tell();
             }
         }
     }

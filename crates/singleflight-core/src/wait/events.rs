@@ -8,6 +8,8 @@ use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::Poll;
 
+#[cfg(feature = "critical-section")]
+use event_listener::IntoNotification as _;
 #[cfg(all(feature = "std", not(target_family = "wasm")))]
 use event_listener::Listener;
 use event_listener::{Event, listener};
@@ -35,6 +37,26 @@ impl Signal {
     pub(crate) fn notify_all(&self) {
         let count = if seeded("wake-one") { 1 } else { usize::MAX };
         self.0.notify(count);
+    }
+
+    /// As [`notify_all`](Self::notify_all), for a crowd: where event-listener's list lock masks
+    /// interrupts, they come through between two wakes.
+    ///
+    /// Whoever was first to listen is told first. One who is run by such an interrupt may listen
+    /// anew, behind the others, which `most` keeps from going on for ever: at least as many as
+    /// are to be told.
+    #[cfg(feature = "critical-section")]
+    pub(crate) fn notify_each(&self, most: usize) {
+        for _ in 0..most {
+            if self.0.notify(1.additional()) == 0 {
+                return;
+            }
+        }
+    }
+
+    #[cfg(not(feature = "critical-section"))]
+    pub(crate) fn notify_each(&self, _most: usize) {
+        self.notify_all();
     }
 
     /// Parks the thread until `look` sees something.
