@@ -62,7 +62,10 @@ impl System {
             format!("test --locked {PACKAGES} --tests --no-fail-fast --target-dir {directory}");
         let mut tests = cross
             .cargo(&line, CRATES)
-            .env(&cross.variable("LINKER"), self.compiler);
+            .env(&cross.variable("LINKER"), self.compiler)
+            // A backtrace takes seconds in an emulator, and a panic is what some tests are about:
+            // they would run into the deadlines of others.
+            .env("RUST_BACKTRACE", "0");
         if let Some((emulator, arguments)) = self.emulator {
             // Cargo has put the libraries of its own toolchain there.
             let runner = format!("env -u LD_LIBRARY_PATH {emulator} {arguments}");
