@@ -73,7 +73,7 @@ pub(crate) fn shuttle_step(project: &Project) -> Result<(), Stop> {
 
 impl Checker {
     fn step(&self, project: &Project) -> Result<(), Stop> {
-        self.test(&project.target_for(self.name)?, self.in_ci)
+        self.test(self.flags, &project.target_for(self.name)?)
             .run()?;
         self.mutants(project)
     }
@@ -83,7 +83,8 @@ impl Checker {
         if request.mutants {
             return self.mutants(project);
         }
-        let test = self.test(&project.target_for(self.name)?, request.bound);
+        let target = project.target_for(self.name)?;
+        let test = self.test_to(self.flags, &target, request.bound);
         let talking = self.talk.iter();
         talking
             .fold(test, |test, (key, value)| test.env(key, value))
@@ -98,18 +99,23 @@ impl Checker {
             .map_err(|error| Stop::Failed(format!("cannot read the checkout: {error}")))?;
         let target = project.target_for(self.name)?;
         seeds::catch_all(&seeds::pairs(&tree, self.name), || {
-            self.test(&target, self.in_ci)
+            self.test(self.flags, &target)
         })
     }
 
-    fn test(&self, target: &str, bound: u32) -> Command {
+    /// Runs the models as far as `ci` does, in a build with these flags.
+    pub(crate) fn test(&self, flags: &str, target: &str) -> Command {
+        self.test_to(flags, target, self.in_ci)
+    }
+
+    fn test_to(&self, flags: &str, target: &str, bound: u32) -> Command {
         let Self { name, .. } = self;
         cargo(&format!(
             "test -p singleflight-core --release --features {name} --test {name} \
              --target-dir {target}"
         ))
         .env(self.variable, &bound.to_string())
-        .env("RUSTFLAGS", self.flags)
+        .env("RUSTFLAGS", flags)
     }
 
     fn parse(&self, arguments: &[String]) -> Result<Request, String> {
