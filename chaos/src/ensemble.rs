@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use smol::Executor;
 use smol::channel;
+use smol::{Executor, Timer};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::caller::{Caller, Stage};
@@ -216,6 +217,9 @@ impl Crew for Smol {
     fn end(self: Box<Self>) {
         drop(self.stop);
         join(self.threads);
+        // Timers that were dropped are taken out, with their wakers, when the next one is put
+        // in and waited for.
+        smol::block_on(Timer::after(Duration::from_millis(1)));
     }
 
     fn abandon(self: Box<Self>) {
