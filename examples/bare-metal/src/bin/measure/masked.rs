@@ -50,7 +50,9 @@ pub(crate) async fn print(spawner: Spawner) {
             landing,
         );
         if landing > lone + SLACK {
-            stop(format_args!("a landing masks interrupts for all wakes at once"));
+            stop(format_args!(
+                "a landing masks interrupts for all wakes at once"
+            ));
         }
         for _ in 0..followers {
             ENDED.receive().await;
