@@ -1,4 +1,5 @@
-//! Callers at random on every front end, with a checker of what they saw.
+//! Callers at random on every front end, with a checker of what they saw; and the same with
+//! the peers.
 
 use std::time::Duration;
 
@@ -8,6 +9,9 @@ use crate::stop::Stop;
 
 /// The package and its program.
 pub(crate) const PROGRAM: &str = "-p singleflight-chaos --bin chaos";
+
+/// The package and the program that tries the peers beside ours.
+const PEERS: &str = "-p singleflight-benches --bin chaos-peers";
 
 pub(crate) const FRONTS: [&str; 4] = ["std", "tokio", "smol", "mixed"];
 
@@ -37,6 +41,12 @@ pub(crate) fn step(_: &Project) -> Result<(), Stop> {
 }
 
 pub(crate) fn command(_: &Project, arguments: &[String]) -> Result<(), Stop> {
+    if let Some(arguments) = for_peers(arguments) {
+        cargo(&format!("build --release {PEERS}")).run()?;
+        // It bounds each of its runs itself.
+        let run = cargo(&format!("run --quiet --release {PEERS} --"));
+        return run.args(arguments).run();
+    }
     let request = parse(arguments).map_err(Stop::Unable)?;
     build().run()?;
     program(&request).run()
@@ -50,6 +60,13 @@ fn program(request: &Request) -> Command {
     cargo(&format!("run --quiet --release {PROGRAM} --"))
         .args(&request.arguments)
         .within(Duration::from_secs(request.seconds) + GRACE)
+}
+
+/// Returns what is left beside `--peers`, if that is there.
+fn for_peers(arguments: &[String]) -> Option<Vec<&String>> {
+    let rest = arguments.iter().filter(|word| *word != "--peers");
+    let rest: Vec<_> = rest.collect();
+    (rest.len() < arguments.len()).then_some(rest)
 }
 
 fn parse(arguments: &[String]) -> Result<Request, String> {
@@ -88,6 +105,16 @@ mod tests {
         assert_eq!(seconds("--seconds=600"), Ok(600));
         let words = ["--front".to_owned(), "std".to_owned()];
         assert_eq!(parse(&words).expect("nothing is wrong").arguments, words);
+    }
+
+    #[test]
+    fn peers_are_asked_for_by_a_word_that_is_not_passed_on() {
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
+        let asked: Vec<_> = words("--seconds 5 --peers --seed 7");
+        let rest = for_peers(&asked).expect("the word is there");
+        assert_eq!(rest, ["--seconds", "5", "--seed", "7"]);
+        let not_asked: Vec<_> = words("--seconds 5");
+        assert_eq!(for_peers(&not_asked), None);
     }
 
     #[test]

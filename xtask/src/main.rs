@@ -55,6 +55,12 @@ const COMMANDS: &[Command] = &[
         run: chaos::command,
     },
     Command {
+        name: "chaos",
+        takes: "--peers [--seconds N] [--seed S]",
+        about: "the same with the peers, their violations beside ours (five minutes)",
+        run: chaos::command,
+    },
+    Command {
         name: "compare",
         takes: "[--quick] [--with-go] [FIGURE...]",
         about: "measure ours beside every peer, and write a report under target/",
