@@ -18,6 +18,8 @@ pub(crate) struct Checker {
     variable: &'static str,
     in_ci: u32,
     by_hand: u32,
+    /// How far a planted bug is looked for. A run ends where it is caught.
+    for_mutants: u32,
     /// What makes it tell how much it went through.
     talk: &'static [(&'static str, &'static str)],
 }
@@ -29,6 +31,7 @@ pub(crate) const LOOM: Checker = Checker {
     variable: "LOOM_MAX_PREEMPTIONS",
     in_ci: 2,
     by_hand: 3,
+    for_mutants: 2,
     talk: &[
         ("NO_COLOR", "1"),
         ("LOOM_CHECKPOINT_INTERVAL", "1000000"),
@@ -43,6 +46,8 @@ pub(crate) const SHUTTLE: Checker = Checker {
     variable: "SINGLEFLIGHT_SCHEDULES",
     in_ci: 5_000,
     by_hand: 100_000,
+    // Schedules are drawn at random: enough that none is missed by bad luck.
+    for_mutants: 200_000,
     talk: &[],
 };
 
@@ -99,7 +104,7 @@ impl Checker {
             .map_err(|error| Stop::Failed(format!("cannot read the checkout: {error}")))?;
         let target = project.target_for(self.name)?;
         seeds::catch_all(&seeds::pairs(&tree, self.name), || {
-            self.test(self.flags, &target)
+            self.test_to(self.flags, &target, self.for_mutants)
         })
     }
 

@@ -129,8 +129,9 @@ pub(crate) fn benches(_: &Project) -> Result<(), Stop> {
     if !metadata.has_target(BENCHES, "bench") {
         return Err(Stop::Unable("there are no benchmarks yet".to_owned()));
     }
-    // Run as tests, harnesses call each measurement once and measure nothing.
-    cargo(&format!("test -p {BENCHES} --benches --release")).run()
+    // Run as tests, harnesses call each measurement once and measure nothing. Not optimized: a
+    // bench comes with every program of its package, and those take minutes to optimize.
+    cargo(&format!("test -p {BENCHES} --benches")).run()
 }
 
 #[cfg(test)]

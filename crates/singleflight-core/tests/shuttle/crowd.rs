@@ -101,7 +101,7 @@ fn three_batches_and_a_caller() {
 /// Spawned calls that run to their end or until nobody wants them, among callers, and a drain
 /// that begins in the midst of it.
 ///
-/// Seeded bugs seen to fail here: `silent-end`, `claim-keeps-its-seat`.
+/// Seeded bug seen to fail here: `silent-end`.
 #[test]
 fn spawned_calls_and_a_drain() {
     explore(|| {
