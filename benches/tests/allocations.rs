@@ -95,6 +95,39 @@ fn a_group_with_a_fixed_capacity_allocates_nothing_after_it_is_built() {
     assert_eq!(group.in_flight(), 0);
 }
 
+/// Nor do those who sleep, whether their flight lands or loses its leader.
+#[test]
+fn sleeping_in_a_group_with_a_fixed_capacity_allocates_nothing() {
+    let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
+    let round = |key: u64| {
+        let (Ok(Joined::Leader(leader)), Ok(Joined::Follower(one)), Ok(Joined::Follower(other))) =
+            (group.join(key), group.join(key), group.join(key))
+        else {
+            panic!("the first of three leads");
+        };
+        let (mut one, mut other) = (pin!(one.wait()), pin!(other.wait()));
+        assert!(poll(one.as_mut()).is_pending() && poll(other.as_mut()).is_pending());
+        let leader = if key % 2 == 0 {
+            leader
+        } else {
+            drop(leader);
+            match poll(one.as_mut()) {
+                Poll::Ready(Ok(Turn::Lead(leader))) => leader,
+                _ => panic!("the first who is polled leads on"),
+            }
+        };
+        drop(leader.complete(key));
+        assert!(poll(other.as_mut()).is_ready());
+        if key % 2 == 0 {
+            assert!(poll(one.as_mut()).is_ready());
+        }
+    };
+    // The very first flight too: what sleepers need was taken when the group was built.
+    let (count, ()) = counted(|| (0..1000).for_each(round));
+    assert_eq!(count, 0, "for 1,000 flights whose followers slept");
+    assert_eq!(group.in_flight(), 0);
+}
+
 #[test]
 fn a_borrowed_key_is_made_to_lead_and_never_to_join() {
     let group: Group<String, u64> = Group::new();

@@ -121,6 +121,28 @@ fn the_first_follower_of_one_flight_too_many_is_refused() {
     drop(third);
 }
 
+/// A batch is refused key by key: what there was room for is loaded.
+#[test]
+fn a_batch_loads_what_there_is_room_for() {
+    let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
+    let answers = Task::new(group.run_many([1, 2, 3], async |keys: Vec<u64>| {
+        assert_eq!(keys, [1, 2]);
+        keys.into_iter()
+            .map(|key| (key, key * 10))
+            .collect::<Vec<_>>()
+    }))
+    .ends();
+    let value = |key| {
+        answers
+            .get(&key)
+            .map(|answer| answer.map(|outcome| outcome.value))
+    };
+    assert_eq!(value(1), Some(Ok(10)));
+    assert_eq!(value(2), Some(Ok(20)));
+    assert_eq!(value(3), Some(Err(&CallError::Full)));
+    assert_eq!(group.in_flight(), 0);
+}
+
 #[test]
 fn a_spawned_call_without_room_for_its_handle_leaves_nothing_behind() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
