@@ -107,7 +107,7 @@ fn sleeping_in_a_group_with_a_fixed_capacity_allocates_nothing() {
         };
         let (mut one, mut other) = (pin!(one.wait()), pin!(other.wait()));
         assert!(poll(one.as_mut()).is_pending() && poll(other.as_mut()).is_pending());
-        let leader = if key % 2 == 0 {
+        let leader = if key.is_multiple_of(2) {
             leader
         } else {
             drop(leader);
@@ -116,9 +116,9 @@ fn sleeping_in_a_group_with_a_fixed_capacity_allocates_nothing() {
                 _ => panic!("the first who is polled leads on"),
             }
         };
-        drop(leader.complete(key));
+        assert_eq!(leader.complete(key).into_value(), key);
         assert!(poll(other.as_mut()).is_ready());
-        if key % 2 == 0 {
+        if key.is_multiple_of(2) {
             assert!(poll(one.as_mut()).is_ready());
         }
     };

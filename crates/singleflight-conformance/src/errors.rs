@@ -106,3 +106,24 @@ pub fn a_full_flight_refuses_at_once<F: FrontEnd>() {
     drop(answer);
     stage.close();
 }
+
+/// A group can be bounded too. Who is refused neither waits nor runs; others join what is there,
+/// and a flight that ends makes room, storage for its followers included.
+pub fn a_full_group_refuses_at_once<F: FrontEnd>() {
+    let stage = Stage::<F>::with(Builder::new().fixed_capacity(2));
+    for round in 0..3 {
+        let first = stage.call(1).may_overlap().lead();
+        let second = stage.call(2).may_overlap().key("second").lead();
+        let refused = stage.call(3).key("third").start();
+        assert_eq!(refused.refusal(), CallError::Full);
+        let message = stage.call(4).by(Entry::Run).key("third").start().panic();
+        assert!(message.contains("no room"), "{message}");
+
+        let follower = stage.follower(5);
+        assert_eq!((first.number(), follower.number()), (1, 1));
+        let third = stage.call(6).may_overlap().key("third").lead();
+        assert_eq!((second.number(), third.number()), (2, 6));
+        assert_eq!(stage.group.stats().refused, 2 * (round + 1));
+    }
+    stage.close();
+}

@@ -99,6 +99,7 @@ macro_rules! conformance {
                 try_run_without_followers_keeps_its_error,
                 every_entry_point_joins_every_other,
                 a_full_flight_refuses_at_once,
+                a_full_group_refuses_at_once,
             }
             clean_up {
                 nothing_stays_behind_after_any_mix_of_endings,

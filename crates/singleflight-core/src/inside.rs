@@ -8,10 +8,13 @@
 //! Without `std` there are no thread-locals, and nothing is noticed; nor under loom and
 //! shuttle, whose threads share one of the system's.
 
-pub(crate) use imp::{Inside, InsideMore, contains, enter, enter_more};
+#[cfg(all(feature = "std", not(any(loom, shuttle))))]
+pub(crate) use noticed::{Inside, InsideMore, contains, enter, enter_more};
+#[cfg(any(not(feature = "std"), loom, shuttle))]
+pub(crate) use unnoticed::{Inside, InsideMore, contains, enter, enter_more};
 
 #[cfg(all(feature = "std", not(any(loom, shuttle))))]
-mod imp {
+mod noticed {
     use std::cell::{Cell, RefCell};
     use std::vec::Vec;
 
@@ -119,7 +122,7 @@ mod imp {
 }
 
 #[cfg(any(not(feature = "std"), loom, shuttle))]
-mod imp {
+mod unnoticed {
     use crate::slot::Id;
 
     #[must_use = "dropping it leaves the work"]

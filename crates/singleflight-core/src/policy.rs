@@ -16,10 +16,13 @@ pub enum PanicPolicy {
     HandOver,
 }
 
-pub(crate) use imp::{Payload, catch};
+#[cfg(feature = "std")]
+pub(crate) use caught::{Payload, catch};
+#[cfg(not(feature = "std"))]
+pub(crate) use uncaught::{Payload, catch};
 
 #[cfg(feature = "std")]
-mod imp {
+mod caught {
     use alloc::boxed::Box;
     use alloc::string::String;
     use core::any::Any;
@@ -54,7 +57,7 @@ mod imp {
 }
 
 #[cfg(not(feature = "std"))]
-mod imp {
+mod uncaught {
     /// Never made: without `std` a panic cannot be caught.
     pub(crate) enum Payload {}
 

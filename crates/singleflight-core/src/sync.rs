@@ -154,42 +154,49 @@ impl<T> WriteOnce<T> {
     }
 }
 
-/// The same cell for the models: a modelled flag beside a modelled lock.
 #[cfg(any(loom, shuttle))]
-pub(crate) struct WriteOnce<T> {
-    set: atomic::AtomicBool,
-    value: Mutex<Option<T>>,
-}
+pub(crate) use modelled::WriteOnce;
 
 #[cfg(any(loom, shuttle))]
-impl<T> WriteOnce<T> {
-    pub(crate) fn new() -> Self {
-        Self {
-            set: atomic::AtomicBool::new(false),
-            value: Mutex::new(None),
+mod modelled {
+    use super::Mutex;
+    use super::atomic::{AtomicBool, Ordering};
+
+    /// The same cell for the models: a modelled flag beside a modelled lock.
+    pub(crate) struct WriteOnce<T> {
+        set: AtomicBool,
+        value: Mutex<Option<T>>,
+    }
+
+    impl<T> WriteOnce<T> {
+        pub(crate) fn new() -> Self {
+            Self {
+                set: AtomicBool::new(false),
+                value: Mutex::new(None),
+            }
         }
-    }
 
-    pub(crate) fn set(&self, value: T) {
-        self.value.with(|inner| {
-            assert!(inner.is_none(), "a flight has one writer");
-            *inner = Some(value);
-        });
-        self.set.store(true, Ordering::Release);
-    }
+        pub(crate) fn set(&self, value: T) {
+            self.value.with(|inner| {
+                assert!(inner.is_none(), "a flight has one writer");
+                *inner = Some(value);
+            });
+            self.set.store(true, Ordering::Release);
+        }
 
-    pub(crate) fn is_set(&self) -> bool {
-        self.set.load(Ordering::Acquire)
-    }
+        pub(crate) fn is_set(&self) -> bool {
+            self.set.load(Ordering::Acquire)
+        }
 
-    pub(crate) fn with<R>(&self, read: impl FnOnce(&T) -> R) -> Option<R> {
-        self.is_set()
-            .then(|| self.value.with(|inner| inner.as_ref().map(read)))
-            .flatten()
-    }
+        pub(crate) fn with<R>(&self, read: impl FnOnce(&T) -> R) -> Option<R> {
+            self.is_set()
+                .then(|| self.value.with(|inner| inner.as_ref().map(read)))
+                .flatten()
+        }
 
-    pub(crate) fn into_inner(self) -> Option<T> {
-        self.value.with(Option::take)
+        pub(crate) fn into_inner(self) -> Option<T> {
+            self.value.with(Option::take)
+        }
     }
 }
 
