@@ -98,7 +98,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "mutants",
-        takes: "",
+        takes: "--again",
         about: "break the crates in a thousand ways and see the tests notice (an hour)",
         run: mutants::command,
     },

@@ -3,6 +3,7 @@
 //!
 //! It takes about an hour, so it is no step of `ci`. What survives is explained, mutant by
 //! mutant, in a page; a survivor that is not, or one that has been caught since, is a failure.
+//! `--again` tries only what survived the last time, by tests that were written since.
 
 use std::fs;
 use std::path::Path;
@@ -16,6 +17,12 @@ const PAGE: &str = "docs/mutants.md";
 
 /// Of a hundred mutants that compile, how many must be caught.
 const LEAST: usize = 95;
+
+/// Not to try again what a run before it has caught.
+const ITERATE: &str = "--iterate";
+
+/// How cargo-mutants ends when something survived, and when only something ran for too long.
+const SURVIVORS: [i32; 2] = [2, 3];
 
 /// One run over the same mutants. What a run before it has caught is not tried again.
 struct Run {
@@ -60,11 +67,11 @@ struct Outcome {
 }
 
 pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
-    if let Some(word) = arguments.first() {
-        return Err(Stop::Unable(format!(
-            "`mutants` takes nothing, not `{word}`"
-        )));
-    }
+    let again = match arguments {
+        [] => false,
+        [word] if word == "--again" => true,
+        [word, ..] => return Err(Stop::Unable(format!("unknown option `{word}`"))),
+    };
     if !Command::typed("cargo", "mutants --version").succeeds() {
         let why = "cargo-mutants is not installed: cargo install --locked cargo-mutants";
         return Err(Stop::Unable(why.to_owned()));
@@ -72,14 +79,16 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Sto
     let target = project.target_for("mutants")?;
     let core = format!("{target}/core");
     let fronts = format!("{target}/fronts");
-    for old in [&core, &fronts] {
-        if Path::new(old).is_dir() {
-            fs::remove_dir_all(old).map_err(|error| Stop::Failed(format!("{old}: {error}")))?;
+    for output in [&core, &fronts] {
+        let failed = |error| Stop::Failed(format!("{output}: {error}"));
+        if Path::new(output).is_dir() && !again {
+            fs::remove_dir_all(output).map_err(failed)?;
         }
+        fs::create_dir_all(output).map_err(failed)?;
     }
     for (run, output) in RUNS.iter().zip([&core, &core, &fronts]) {
-        // It fails if anything survives, which is judged below.
-        run.command(output).try_output()?;
+        // What survives is judged below.
+        run.command(output, again).run_or(&SURVIVORS)?;
     }
     let mut outcome = Outcome::default();
     for output in [&core, &fronts] {
@@ -91,13 +100,18 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Sto
 }
 
 impl Run {
-    fn command(&self, output: &str) -> Command {
+    fn command(&self, output: &str, again: bool) -> Command {
+        let again = if again && !self.options.contains(ITERATE) {
+            ITERATE
+        } else {
+            ""
+        };
         let packages = self.packages.iter().map(|name| format!(" -p {name}"));
         let packages: String = packages.collect();
         Command::typed(
             "cargo",
             &format!(
-                "mutants{packages} --profile mutants --jobs 2 --timeout 60 --output {output} {} -- {}",
+                "mutants{packages} --profile mutants --jobs 2 --timeout 60 --output {output} {again} {} -- {}",
                 self.options, self.tests
             ),
         )
