@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use singleflight_benches::hand::{poll, ready};
-use singleflight_core::{Group, Joined, Leader, Until};
+use singleflight_core::{Answer, Group, Join, Joined, Leader, Until};
 
 const CALLS: u64 = 1000;
 
@@ -155,6 +155,15 @@ fn measured_hand_over(pairs: Vec<(Leader<&Core>, Call<'_>)>) {
     }
 }
 
+/// What a runtime gives to join a task that has ended.
+struct Ended(Answer<u64>);
+
+impl Join<u64> for Ended {
+    async fn join(self) -> Answer<u64> {
+        self.0
+    }
+}
+
 /// Calls that run by themselves, without what a runtime takes for a task: made, run, and the
 /// handle asked.
 fn spawned() {
@@ -166,11 +175,11 @@ fn spawned() {
 #[inline(never)]
 fn measured_spawned(group: &Arc<Core>) {
     for key in 0..CALLS {
-        let Ok(arrival) = Group::arrive(Arc::clone(group), black_box(key)) else {
+        let Ok(arrival) = Group::arrive(Arc::clone(group), black_box(key), Until::Done) else {
             panic!("nobody refuses");
         };
-        let (task, handle) = arrival.into_task(Until::Done, async move || black_box(key + 1));
-        ready(task);
+        let (call, stake) = arrival.into_call(async move || black_box(key + 1));
+        let handle = stake.joined_by(Ended(ready(call)));
         assert!(black_box(ready(handle.outcome())).is_ok());
     }
 }

@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use futures_lite::future::{FutureExt as _, block_on, or};
-use singleflight_core::{CallError, Outcome, Role, Spawned, Until};
+use singleflight_core::{CallError, Outcome, Role, Until};
 
-use crate::front_end::{Answer, Call, Complete, Entry, FrontEnd, Shared};
+use crate::front_end::{Answer, Call, Complete, Entry, FrontEnd, Waiting};
 use crate::gate::{DEADLINE, Gate, until};
 use crate::stage::Stage;
 use crate::work::{Ending, Nested, NestedCall, Payload, Value, Work};
@@ -269,7 +269,7 @@ impl<F: Complete> Plan<'_, F> {
 
 /// A spawned call, and the gates by which it is held.
 pub(crate) struct SpawnedCall {
-    pub(crate) handle: Spawned<Shared>,
+    pub(crate) handle: Waiting,
     pub(crate) begun: Gate,
     pub(crate) may_end: Gate,
 }
@@ -283,7 +283,7 @@ impl SpawnedCall {
     /// Lets the work end and waits for the outcome.
     pub(crate) fn outcome(self) -> Result<Outcome<Value>, CallError> {
         self.may_end.open();
-        block_on(self.handle.outcome())
+        block_on(self.handle)
     }
 
     /// As [`outcome`](Self::outcome), of which the number of the value.

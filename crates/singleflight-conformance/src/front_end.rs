@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use singleflight_core::{Answers, CallError, Outcome, Role, Spawned, Until};
+use singleflight_core::{Answers, CallError, Outcome, Role, Until};
 
 use crate::work::{BatchWork, Value, Work};
 
@@ -14,6 +14,9 @@ pub type Shared = Arc<singleflight_core::Group<String, Value>>;
 
 /// A call that runs by itself.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The handle of a spawned call, whatever its runtime: dropping it drops that.
+pub type Waiting = Pin<Box<dyn Future<Output = singleflight_core::Answer<Value>> + Send>>;
 
 /// A front end under proof.
 ///
@@ -55,7 +58,7 @@ pub trait Complete: FrontEnd {
         key: &'static str,
         until: Until,
         work: Work,
-    ) -> Result<Spawned<Shared>, CallError>;
+    ) -> Result<Waiting, CallError>;
 
     /// Runs a batch.
     fn batch(
@@ -196,9 +199,10 @@ macro_rules! complete_async {
                 $key: &'static str,
                 $until: $crate::Until,
                 work: $crate::Work,
-            ) -> Result<$crate::Spawned<$crate::Shared>, $crate::CallError> {
+            ) -> Result<$crate::Waiting, $crate::CallError> {
                 let $task = move || async move { work.run().await };
-                $spawn
+                let spawned = $spawn;
+                spawned.map(|handle| -> $crate::Waiting { Box::pin(handle.outcome()) })
             }
 
             async fn batch(

@@ -44,12 +44,13 @@ mod losable;
 mod stage;
 mod work;
 
-pub use front_end::{Answer, Call, Complete, Entry, FrontEnd, Shared, Task};
+pub use front_end::{Answer, Call, Complete, Entry, FrontEnd, Shared, Task, Waiting};
 pub use gate::{DEADLINE, Gate, until};
 pub use local::{
-    Local, LocalCall, LocalGroup, LocalKey, LocalTask, LocalTasks, LocalValue, LocalWork,
+    Local, LocalCall, LocalGroup, LocalKey, LocalTask, LocalTasks, LocalValue, LocalWaiting,
+    LocalWork,
 };
-pub use singleflight_core::{Answers, CallError, Interest, Spawned, Until};
+pub use singleflight_core::{Answers, CallError, Interest, Until};
 pub use stage::play;
 pub use work::{BatchWork, Token, Value, Work};
 

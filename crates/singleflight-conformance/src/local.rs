@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use futures_lite::future::block_on;
-use singleflight_core::{Answers, CallError, Spawned, Until};
+use singleflight_core::{Answer, Answers, CallError, Until};
 
 use crate::front_end::Entry;
 use crate::gate::Gate;
@@ -23,6 +23,9 @@ pub type LocalGroup = singleflight_core::Group<LocalKey, LocalValue>;
 
 /// A task that is not `Send`.
 pub type LocalTask = Pin<Box<dyn Future<Output = ()>>>;
+
+/// The handle of a spawned call, whatever its runtime: dropping it drops that.
+pub type LocalWaiting = Pin<Box<dyn Future<Output = Answer<LocalValue>>>>;
 
 /// A front end under proof on one thread.
 pub trait Local: Sized + 'static {
@@ -45,9 +48,6 @@ pub trait Local: Sized + 'static {
 
 /// A front end whose runtime has tasks that stay on their thread.
 pub trait LocalTasks: Local {
-    /// The handle of a spawned call.
-    type Handle: Deref<Target = LocalGroup>;
-
     /// Spawns `task` on this thread. Called inside [`block_on`](Local::block_on).
     fn spawn(task: LocalTask);
 
@@ -61,7 +61,7 @@ pub trait LocalTasks: Local {
         key: LocalKey,
         until: Until,
         work: LocalWork,
-    ) -> Result<Spawned<Self::Handle>, CallError>;
+    ) -> Result<LocalWaiting, CallError>;
 }
 
 /// One call to be made.
@@ -170,8 +170,6 @@ macro_rules! local_async {
         }
 
         impl $crate::LocalTasks for $front_end {
-            type Handle = ::std::sync::Arc<$crate::LocalGroup>;
-
             fn spawn($spawned: $crate::LocalTask) {
                 $spawn
             }
@@ -181,9 +179,10 @@ macro_rules! local_async {
                 $key: $crate::LocalKey,
                 $until: $crate::Until,
                 work: $crate::LocalWork,
-            ) -> Result<$crate::Spawned<Self::Handle>, $crate::CallError> {
+            ) -> Result<$crate::LocalWaiting, $crate::CallError> {
                 let $work = || work.run();
-                $spawn_call
+                let spawned = $spawn_call;
+                spawned.map(|handle| -> $crate::LocalWaiting { Box::pin(handle.outcome()) })
             }
         }
     };

@@ -172,7 +172,7 @@ pub fn a_call_may_be_spawned_on_its_thread<F: LocalTasks>() {
             let (leads, follows) = (spawn(), spawn());
             gate.open();
             for spawned in [leads, follows] {
-                let outcome = spawned.outcome().await.expect("it lands");
+                let outcome = spawned.await.expect("it lands");
                 assert!(is(&outcome.value, &value));
             }
             assert_eq!(value.get(), 1);

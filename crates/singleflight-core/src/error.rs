@@ -54,6 +54,9 @@ pub enum CallError {
     LeaderPanicked(LeaderPanicked),
     /// The leader was lost, and none of those who waited had work of their own.
     LeaderLost,
+    /// Of a spawned call: its task or thread was dropped before it had an answer. Whoever else
+    /// waits for the flight leads on.
+    TaskLost,
     /// The call was made from inside the work of the flight that it would wait for. See
     /// [`Group`](crate::Group#calls-from-inside-the-work).
     Reentrant,
@@ -93,6 +96,7 @@ impl fmt::Display for CallError {
             Self::LeaderLost => {
                 f.write_str("the leader of the flight was lost and no follower had work of its own")
             }
+            Self::TaskLost => f.write_str("the task of the call was dropped before its end"),
             Self::Reentrant => f.write_str(
                 "the call would wait for the work that it is made from: same key, same task",
             ),
@@ -138,6 +142,7 @@ mod tests {
         assert!(panicked.source().is_some());
         for error in [
             CallError::LeaderLost,
+            CallError::TaskLost,
             CallError::Reentrant,
             CallError::Closed,
             CallError::TimedOut,

@@ -9,7 +9,7 @@
 //!
 //! Who may change what:
 //!
-//! - `vacant`, `followers`, `handles`, `claimants`, `failures`, `leader_listens`: whoever holds the lock of the slot's shard, and
+//! - `vacant`, `interested`, `handles`, `claimants`, `failures`, `leader_listens`: whoever holds the lock of the slot's shard, and
 //!   only while the slot is in the table. `vacant` may be read by anyone as a hint: what
 //!   it says is checked again under the lock before anybody acts on it.
 //! - `landing`: whoever took the slot out of the table, once. Removal is by identity and
@@ -41,7 +41,7 @@ pub(crate) enum Party {
     Claimant,
     /// A call without.
     Watcher,
-    /// The handle of a spawned call, whose task is the caller.
+    /// The handle of a spawned call, whose task is the caller: interested, but not waiting.
     Handle,
 }
 
@@ -52,9 +52,10 @@ pub(crate) struct Flight<V> {
     pub(crate) signal: Signal,
     /// Nobody leads. Written under the shard's lock.
     vacant: AtomicBool,
-    /// How many wait, those without work and handles included.
-    followers: Guarded,
-    /// How many of those who wait are handles of spawned calls.
+    /// How many wait, those without work included, and how many handles there are of spawned
+    /// calls that are cancelled when nobody wants them.
+    interested: Guarded,
+    /// How many of those are handles.
     handles: Guarded,
     /// How many of those who wait have work of their own.
     claimants: Guarded,
@@ -70,7 +71,7 @@ impl<V> Flight<V> {
             landing: WriteOnce::new(),
             signal: Signal::new(),
             vacant: AtomicBool::new(false),
-            followers: Guarded::new(),
+            interested: Guarded::new(),
             handles: Guarded::new(),
             claimants: Guarded::new(),
             failures: Guarded::new(),
@@ -101,12 +102,12 @@ impl<V> Flight<V> {
 
     /// How many calls wait. A spawned call is one, its handle none.
     pub(crate) fn followers(&self) -> u32 {
-        self.followers.get() - self.handles.get()
+        self.interested.get() - self.handles.get()
     }
 
-    /// Whether anybody is to be told how the flight ends.
+    /// Whether anybody is to be told how the flight ends. A handle is told by its task.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.followers.get() > 0
+        self.followers() > 0
     }
 
     /// Registers one more follower with work, unless there are `most` already.
@@ -114,14 +115,14 @@ impl<V> Flight<V> {
         if self.followers() >= most {
             return false;
         }
-        self.followers.set(self.followers.get() + 1);
+        self.interested.set(self.interested.get() + 1);
         self.claimants.set(self.claimants.get() + 1);
         true
     }
 
     /// Registers the handle of a spawned call.
     pub(crate) fn admit_handle(&self) {
-        self.followers.set(self.followers.get() + 1);
+        self.interested.set(self.interested.get() + 1);
         self.handles.set(self.handles.get() + 1);
     }
 
@@ -132,12 +133,12 @@ impl<V> Flight<V> {
 
     /// Whether the leader has just become one that nobody waits for, and wants to know.
     pub(crate) fn has_deserted_leader(&self) -> bool {
-        self.followers.get() == 0 && self.leader_listens.get() != 0
+        self.interested.get() == 0 && self.leader_listens.get() != 0
     }
 
     /// Forgets a follower who goes away or becomes the leader.
     pub(crate) fn dismiss(&self, party: Party) {
-        self.followers.set(self.followers.get() - 1);
+        self.interested.set(self.interested.get() - 1);
         match party {
             Party::Claimant => self.disarm(),
             Party::Watcher => {}
@@ -183,7 +184,7 @@ impl<V> Flight<V> {
 
     /// Whether nobody waits; a hint. Pairs with the notification after the last one has left.
     pub(crate) fn is_deserted(&self) -> bool {
-        self.followers.get() == 0
+        self.interested.get() == 0
     }
 
     pub(crate) fn is_vacant(&self) -> bool {
@@ -217,7 +218,7 @@ impl<V> Flight<V> {
     /// Who joins meanwhile has looked after what is told, and who leaves passes on what its
     /// listener was told: those who are counted now are enough.
     pub(crate) fn tell(&self) {
-        self.signal.notify_each(self.followers.get() as usize + 1);
+        self.signal.notify_each(self.interested.get() as usize + 1);
     }
 
     /// Returns a copy of what it ended with.

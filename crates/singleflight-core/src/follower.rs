@@ -206,7 +206,7 @@ impl<G: Handle> Follower<G> {
 }
 
 impl<G: Handle> Follower<G> {
-    /// Registers a watcher of the same flight.
+    /// Registers the interest of a spawned call's handle in the same flight.
     pub(crate) fn watcher(&self) -> Watcher<G>
     where
         G: Clone,
@@ -215,34 +215,44 @@ impl<G: Handle> Follower<G> {
         let flight = place.flight.clone();
         // If the flight has left the table, its result is there or on its way.
         place.group.watch(place.hash, place.id);
-        Watcher::new(place.group.clone(), place.hash, place.id, flight)
+        Watcher::of_handle(place.group.clone(), place.hash, place.id, flight)
     }
 
-    /// Waits for its turn to lead, as long as `wanted` says so. It takes no share of a value:
-    /// that is for somebody else.
-    pub(crate) fn lead_while(
+    /// Returns what tells its flight apart in the whole process.
+    pub(crate) fn place(&self) -> (usize, u64, Id) {
+        let place = self.seat.place();
+        (place.group.address(), place.hash, place.id)
+    }
+
+    /// As [`wait`](Self::wait), but leaves the flight when `wanted` says no. Whoever changes
+    /// that has to tell the flight.
+    pub(crate) fn wait_while(
         self,
         wanted: impl Fn() -> bool,
-    ) -> impl Future<Output = Option<Leader<G>>> {
+    ) -> impl Future<Output = Result<Turn<G>, CallError>>
+    where
+        G::Value: Clone,
+    {
         let look = move |seat: &Seat<G>| seat.place().look_while(&wanted);
-        until(self.seat, Seat::signal, look, Seat::into_leader)
+        until(self.seat, Seat::signal, look, Seat::conclude)
     }
 
-    /// As [`lead_while`](Self::lead_while), parking the thread.
+    /// As [`wait_while`](Self::wait_while), parking the thread.
     #[cfg(all(feature = "std", not(target_family = "wasm")))]
-    pub(crate) fn lead_while_blocking(self, wanted: impl Fn() -> bool) -> Option<Leader<G>> {
+    pub(crate) fn wait_while_blocking(self, wanted: impl Fn() -> bool) -> Result<Turn<G>, CallError>
+    where
+        G::Value: Clone,
+    {
         let place = self.seat.place();
-        let sight = place
-            .flight
-            .signal
-            .until_blocking(|| place.look_while(&wanted));
-        self.seat.into_leader(sight)
+        let look = || place.look_while(&wanted);
+        let sight = self.seat.signal().until_blocking(look);
+        self.seat.conclude(sight)
     }
 }
 
 impl<G: Handle> Watcher<G> {
-    /// The watcher that a spawned call's handle is. It is registered already.
-    pub(crate) fn new(group: G, hash: u64, id: Id, flight: Shared<G::Value>) -> Self {
+    /// The interest of a spawned call's handle, which is registered already.
+    pub(crate) fn of_handle(group: G, hash: u64, id: Id, flight: Shared<G::Value>) -> Self {
         let place = Place {
             group,
             flight,
@@ -255,34 +265,13 @@ impl<G: Handle> Watcher<G> {
         }
     }
 
-    fn signal(&self) -> &Signal {
-        self.seat.signal()
-    }
-
-    fn look(&self) -> Option<Sight> {
-        self.seat.look()
-    }
-
     /// The flight that it watches.
     pub(crate) fn flight(&self) -> &Shared<G::Value> {
         &self.seat.place().flight
     }
 
-    /// Waits, and takes nothing yet.
-    pub(crate) fn seen(self) -> impl Future<Output = (Self, Sight)> {
-        until(self, Self::signal, Self::look, |watcher, sight| {
-            (watcher, sight)
-        })
-    }
-
-    /// As [`seen`](Self::seen), parking the thread.
-    #[cfg(all(feature = "std", not(target_family = "wasm")))]
-    pub(crate) fn seen_blocking(&self) -> Sight {
-        self.seat.until_seen_blocking()
-    }
-
     /// Takes what was seen.
-    pub(crate) fn conclude(self, sight: Sight) -> Result<Outcome<G::Value>, CallError>
+    fn conclude(self, sight: Sight) -> Result<Outcome<G::Value>, CallError>
     where
         G::Value: Clone,
     {
@@ -333,7 +322,7 @@ impl<G: Handle> Watcher<G> {
     where
         G::Value: Clone,
     {
-        let sight = self.seen_blocking();
+        let sight = self.seat.until_seen_blocking();
         self.conclude(sight)
     }
 }
@@ -397,26 +386,16 @@ impl<G: Handle> Seat<G> {
             .unwrap_or(Sight::GivenUp)
     }
 
-    /// Becomes the leader if the flight was claimed; else leaves it.
-    fn into_leader(mut self, sight: Sight) -> Option<Leader<G>> {
-        match sight {
-            Sight::Claimed => {
-                let place = self.place.take()?;
-                Some(Leader::new(place.group, place.hash, place.id))
-            }
-            _ => None,
-        }
-    }
-
-    fn conclude(self, sight: Sight) -> Result<Turn<G>, CallError>
+    fn conclude(mut self, sight: Sight) -> Result<Turn<G>, CallError>
     where
         G::Value: Clone,
     {
         match sight {
             Sight::Landed => self.share().map(Turn::Landed),
             Sight::Claimed => {
-                let leader = self.into_leader(sight);
-                Ok(Turn::Lead(leader.expect("it was claimed")))
+                let place = self.place.take().expect("a follower concludes once");
+                let leader = Leader::new(place.group, place.hash, place.id);
+                Ok(Turn::Lead(leader))
             }
             Sight::Inside => Err(CallError::Reentrant),
             Sight::GivenUp => Err(CallError::TimedOut),

@@ -54,10 +54,6 @@ macro_rules! front_end {
                 .unwrap_or(::core::primitive::u64::MAX)
         }
 
-        /// The handle to a call that runs by itself. See `spawn`.
-        pub type Spawned<K, V, S = $crate::DefaultHashBuilder> =
-            $crate::Spawned<::std::sync::Arc<$crate::Group<K, V, S>>>;
-
         $(#[$attribute])*
         pub struct Group<K, V, S = $crate::DefaultHashBuilder>(
             ::std::sync::Arc<$crate::Group<K, V, S>>,

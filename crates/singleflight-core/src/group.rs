@@ -275,45 +275,24 @@ impl<K, V, S> Group<K, V, S> {
         Outcome::new(value, Role::Leader, 0)
     }
 
+    /// Followers come first: what runs after them is other people's code, and may panic.
     #[cold]
     #[inline(never)]
     fn land_shared(&self, mut slot: Option<Slot<K, V>>, value: V, span: &FlightSpan) -> Outcome<V>
     where
         V: Clone,
     {
-        match self.give(&mut slot, value, span) {
-            Ok(flight) => flight
-                .share(Role::Leader)
-                .expect("this flight landed with a value"),
-            Err(value) => Outcome::new(value, Role::Leader, 0),
-        }
-    }
-
-    /// Lands a flight whose leader wants no share of the value.
-    pub(crate) fn land_away(&self, hash: u64, id: Id, value: V, span: &FlightSpan) {
-        let mut slot = self.shard(hash).with(|table| table.land(hash, id));
-        // Who waits takes the value; if nobody does, it is dropped here.
-        drop(self.give(&mut slot, value, span));
-    }
-
-    /// Gives the value to those who wait, or back. Followers come first: what runs after them
-    /// is other people's code, and may panic.
-    fn give(
-        &self,
-        slot: &mut Option<Slot<K, V>>,
-        value: V,
-        span: &FlightSpan,
-    ) -> Result<Shared<V>, V> {
         match slot.as_mut().map(|slot| slot.shared.take()) {
             Some(flight) if flight.is_some() && flight.is_awaited() => {
                 flight.land(Ok(value), span.link());
                 self.ended();
                 span.landed(flight.followers() as usize);
-                Ok(flight)
+                let share = flight.share(Role::Leader);
+                share.expect("this flight landed with a value")
             }
             _ => {
                 self.ended();
-                Err(value)
+                Outcome::new(value, Role::Leader, 0)
             }
         }
     }

@@ -145,19 +145,6 @@ impl<G: Handle> Leader<G> {
         self.conclude(result, shares)
     }
 
-    /// Ends the flight of a leader that nobody is: whoever waits receives the value, or is
-    /// told of the panic.
-    pub(crate) fn settle(mut self, result: Result<G::Value, Payload>) {
-        match result {
-            Ok(value) => {
-                if let Some(id) = self.id.take() {
-                    self.group.land_away(self.hash, id, value, &self.span);
-                }
-            }
-            Err(payload) => self.tell_panic(&payload),
-        }
-    }
-
     /// Ends the flight as the work did. What `shares` refuses stays with its caller, and
     /// the flight is handed over.
     ///

@@ -1,31 +1,39 @@
 //! Calls that own a task or a thread of their own. The core starts neither: it makes what is
 //! to be run and the handle that waits for it, and a front end runs it.
 //!
-//! | role when it came | the task | the handle |
-//! |---|---|---|
-//! | leader | leads | watches the flight |
-//! | follower | waits, and leads on if it is its turn | watches the flight |
+//! What is run is a call like any other: it leads, or follows and leads on if it is its turn,
+//! and ends with an answer. How that reaches the handle is a [`Join`]: the runtime's own join
+//! handle where it has one that carries what a task returns, else a [`Reply`].
 //!
-//! A task of [`Until::Unwanted`] that leads listens for the flight's last follower to leave,
-//! handles included; one that follows goes when its own handle does. Cancelling is nothing but
-//! losing the leader: the work is dropped, then the flight is handed over to whoever came
-//! meanwhile, so nobody shares the fate of a work that was cancelled before they came.
+//! | role when it came | [`Until::Done`] | [`Until::Unwanted`] |
+//! |---|---|---|
+//! | leader | runs | listens for the flight's last interested caller to leave, its handle included |
+//! | follower | waits | waits until its handle is dropped |
+//!
+//! Cancelling is nothing but losing the leader: the work is dropped, then the flight is handed
+//! over to whoever came meanwhile, so nobody shares the fate of a work that was cancelled before
+//! they came.
 
+use alloc::boxed::Box;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::hash::BuildHasher;
-use core::pin::pin;
-use core::task::Poll;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
 
-use crate::error::CallError;
-use crate::follower::Watcher;
-use crate::group::Origin;
-use crate::group::{Group, Handle};
+use pin_project_lite::pin_project;
+
+use crate::calling::calling;
+use crate::error::{CallError, LeaderPanicked};
+use crate::follower::{Turn, Watcher};
+use crate::group::{Group, Handle, Origin};
+use crate::inside;
 use crate::join::Joined;
 use crate::key::Key;
-use crate::outcome::{Outcome, Role};
 use crate::policy::catch;
+use crate::reply::{Answer, Join, Reply};
 use crate::shared::Shared;
+use crate::slot::Id;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::wait;
@@ -41,29 +49,34 @@ pub enum Until {
     Unwanted,
 }
 
-/// What a task and its handle know of each other.
-struct Tether {
-    /// The handle was dropped.
-    dropped: AtomicBool,
-    /// The task leads, so that it does not look for its handle any more.
-    leads: AtomicBool,
-    /// The task has made the value.
-    led: AtomicBool,
-}
-
 /// A handle to a call that runs by itself.
 ///
-/// It waits for the value; dropping it ends the interest of this one caller, which matters to
+/// It waits for the answer; dropping it ends the interest of this one caller, which matters to
 /// the work only if the call was spawned to run until it is [unwanted](Until::Unwanted).
 ///
-/// A spawned call is one caller: its handle is not counted among the followers.
+/// A spawned call is one caller: its task leads or follows, and its handle is not counted.
 #[must_use = "dropping the handle ends the interest in the call"]
-pub struct Spawned<G: Handle> {
-    /// Empty once it waits.
+pub struct Spawned<G: Handle, J = Reply<<G as Handle>::Value>> {
+    join: J,
+    stake: Stake<G>,
+}
+
+/// What the handle of a spawned call has to do with its flight, apart from how it is told of the
+/// answer. Made by [`Arrival::into_call`].
+#[must_use = "dropping it ends the interest in the call"]
+pub struct Stake<G: Handle> {
+    /// The flight, so that a wait inside its own work is known for what it is.
+    place: Option<(usize, u64, Id)>,
+    /// For a call that is cancelled when nobody wants it.
+    _interest: Option<Interested<G>>,
+}
+
+/// The interest of a handle, until it is dropped.
+struct Interested<G: Handle> {
+    /// Empty only while it is dropped.
     watcher: Option<Watcher<G>>,
-    tether: Arc<Tether>,
-    /// Where to tell the task that this handle was dropped, if it may have to know.
-    looked_for: Option<Shared<G::Value>>,
+    /// For a task that follows: its handle was dropped, or it follows no more.
+    parted: Option<Arc<AtomicBool>>,
 }
 
 /// Asked by a work on a thread, which cannot be cancelled from outside, whether anybody still
@@ -101,7 +114,8 @@ impl<V> fmt::Debug for Interest<V> {
 #[must_use = "dropping it leaves the flight, or hands it over"]
 pub struct Arrival<G: Handle> {
     joined: Joined<G>,
-    watcher: Watcher<G>,
+    /// Only of a call that is cancelled when nobody wants it.
+    interest: Option<Interested<G>>,
 }
 
 impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
@@ -121,13 +135,14 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     /// use singleflight_core::{Group, Until};
     ///
     /// let group: Arc<Group<String, u32>> = Arc::default();
-    /// let (task, handle) = Group::arrive(Arc::clone(&group), "key")?.into_task(Until::Done, async || 42);
+    /// let arrival = Group::arrive(Arc::clone(&group), "key", Until::Done)?;
+    /// let (task, handle) = arrival.into_task(async || 42);
     /// assert_eq!(group.in_flight(), 1);
     /// thread::spawn(|| block_on(task));
     /// assert_eq!(block_on(handle.outcome())?.value, 42);
     /// # Ok::<_, singleflight_core::CallError>(())
     /// ```
-    pub fn arrive<G, Q, M>(handle: G, key: Q) -> Result<Arrival<G>, CallError>
+    pub fn arrive<G, Q, M>(handle: G, key: Q, until: Until) -> Result<Arrival<G>, CallError>
     where
         G: Handle<Key = K, Value = V, Hasher = S> + Clone,
         Q: Key<K, M>,
@@ -135,38 +150,23 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
         // It does not wait in place, so it may come from inside the work; its handle, if it is
         // awaited there, may not.
         let joined = Self::join_from(handle, key, Origin::Elsewhere)?;
-        let watcher = match &joined {
-            Joined::Leader(leader) => {
-                let (group, hash, id) = leader.post().ok_or(CallError::LeaderLost)?;
+        let watcher = match (until, &joined) {
+            (Until::Done, _) => None,
+            (Until::Unwanted, Joined::Leader(leader)) => {
+                let (group, hash, id) = leader.post().ok_or(CallError::TaskLost)?;
                 let flight = group.watch(hash, id).ok_or(CallError::Full)?;
-                Watcher::new(group.clone(), hash, id, flight)
+                Some(Watcher::of_handle(group.clone(), hash, id, flight))
             }
-            Joined::Follower(follower) => follower.watcher(),
+            (Until::Unwanted, Joined::Follower(follower)) => Some(follower.watcher()),
         };
-        Ok(Arrival { joined, watcher })
-    }
-}
-
-impl<G: Handle> Arrival<G> {
-    /// Makes the handle. Gives its task the same tether; and the flight, if the work asks
-    /// whether it is wanted.
-    fn split(self, until: Until) -> (Joined<G>, Option<Shared<G::Value>>, Spawned<G>) {
-        let Self { joined, watcher } = self;
-        let flight = (until == Until::Unwanted).then(|| watcher.flight().clone());
-        let handle = Spawned {
-            // A task looks for its handle only while it follows.
-            looked_for: match &joined {
-                Joined::Leader(_) => None,
-                Joined::Follower(_) => flight.clone(),
-            },
+        let interest = watcher.map(|watcher| Interested {
             watcher: Some(watcher),
-            tether: Arc::new(Tether {
-                dropped: AtomicBool::new(false),
-                leads: AtomicBool::new(false),
-                led: AtomicBool::new(false),
-            }),
-        };
-        (joined, flight, handle)
+            parted: match &joined {
+                Joined::Leader(_) => None,
+                Joined::Follower(_) => Some(Arc::new(AtomicBool::new(false))),
+            },
+        });
+        Ok(Arrival { joined, interest })
     }
 }
 
@@ -174,66 +174,85 @@ impl<G: Handle> Arrival<G>
 where
     G::Value: Clone,
 {
-    /// Makes the task, which must be spawned, and its handle.
+    /// Makes the call, a future that must be spawned, and what its handle needs beside a way to
+    /// be told of the answer: for runtimes whose join handles carry what a task returns.
     ///
-    /// The task never panics: a panic in the work reaches the handle, and everyone who waits,
-    /// as [`LeaderPanicked`](CallError::LeaderPanicked) (with `std`, which can catch it). A task
+    /// The call never panics: a panic in the work, or in the `Clone` of its value, is its answer,
+    /// [`LeaderPanicked`](CallError::LeaderPanicked) (with `std`, which can catch it). A call
     /// that is dropped leaves the flight, or hands it over.
-    pub fn into_task<F, T>(
+    ///
+    /// # Examples
+    ///
+    /// A front end for a runtime of one's own:
+    ///
+    /// ```
+    /// use std::future::Future;
+    /// use std::thread;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::{Answer, CallError, Group, Join, Until};
+    ///
+    /// /// A runtime with a thread for each task.
+    /// struct Thread<V>(thread::JoinHandle<Answer<V>>);
+    ///
+    /// impl<V> Join<V> for Thread<V> {
+    ///     async fn join(self) -> Answer<V> {
+    ///         self.0.join().unwrap_or(Err(CallError::TaskLost))
+    ///     }
+    /// }
+    ///
+    /// static GROUP: Group<u64, u32> = singleflight_core::Builder::new().build_const();
+    /// let (call, stake) = Group::arrive(&GROUP, 7, Until::Done)?.into_call(async || 42);
+    /// let handle = stake.joined_by(Thread(thread::spawn(|| block_on(call))));
+    /// assert_eq!(block_on(handle.outcome())?.value, 42);
+    /// # Ok::<_, CallError>(())
+    /// ```
+    pub fn into_call<F, T>(
         self,
-        until: Until,
         work: F,
-    ) -> (impl Future<Output = ()> + use<G, F, T>, Spawned<G>)
+    ) -> (
+        impl Future<Output = Answer<G::Value>> + use<G, F, T>,
+        Stake<G>,
+    )
     where
         F: FnOnce() -> T,
         T: Future<Output = G::Value>,
     {
-        let (joined, flight, handle) = self.split(until);
-        let tether = Arc::clone(&handle.tether);
-        let task = async move {
-            let leader = match joined {
-                Joined::Leader(leader) => leader,
-                Joined::Follower(follower) => {
-                    let wanted = || tether.wants(until);
-                    match follower.lead_while(wanted).await {
-                        Some(leader) => leader,
-                        None => return,
-                    }
+        let Self { joined, interest } = self;
+        let place = joined.place();
+        let call = match &interest {
+            None => Run::ToItsEnd {
+                call: calling(
+                    move || Ok(joined),
+                    |_| work(),
+                    |_| true,
+                    |outcome: Answer<G::Value>| outcome,
+                ),
+            },
+            Some(interest) => {
+                let (flight, parted) = (interest.flight(), interest.parted.clone());
+                Run::WhileWanted {
+                    call: Box::pin(while_wanted(joined, flight, parted, work)),
                 }
-            };
-            tether.leads.store(true, Ordering::Release);
-            let result = {
-                let mut deserted = pin!(flight.map(|flight| {
-                    leader.listen();
-                    let is_deserted =
-                        |flight: &Shared<G::Value>| flight.is_deserted().then_some(());
-                    // It goes with its flight: the last to take a share takes the value
-                    // itself, and that should not be this task.
-                    wait::until(flight, |flight| &flight.signal, is_deserted, |_, ()| ())
-                }));
-                let (mut make, mut future) = (Some(work), pin!(None));
-                poll_fn(|context| {
-                    let deserted = deserted.as_mut().as_pin_mut();
-                    if deserted.is_some_and(|deserted| deserted.poll(context).is_ready()) {
-                        // A panic on the way out concerns nobody any more.
-                        let _panic = catch(|| future.set(None));
-                        return Poll::Ready(None);
-                    }
-                    let enter = || leader.enter();
-                    poll_work(make.take(), future.as_mut(), enter, context).map(Some)
-                })
-                .await
-            };
-            match result {
-                Some(result) => {
-                    tether.led.store(result.is_ok(), Ordering::Release);
-                    leader.settle(result);
-                }
-                // The work is gone; whoever came meanwhile leads on.
-                None => leader.hand_over(),
             }
         };
-        (task, handle)
+        let stake = Stake {
+            place,
+            _interest: interest,
+        };
+        (call, stake)
+    }
+
+    /// Makes the task, which must be spawned, and its handle. See [`into_call`](Self::into_call);
+    /// here the task itself tells the handle, and needs nothing from its runtime.
+    pub fn into_task<F, T>(self, work: F) -> (impl Future<Output = ()> + use<G, F, T>, Spawned<G>)
+    where
+        F: FnOnce() -> T,
+        T: Future<Output = G::Value>,
+    {
+        let (call, stake) = self.into_call(work);
+        let (tell, reply) = Reply::new();
+        let task = async move { tell.give(call.await) };
+        (task, stake.joined_by(reply))
     }
 
     /// Makes what a thread runs, and its handle.
@@ -241,43 +260,50 @@ where
     /// Work that runs until it is [unwanted](Until::Unwanted) has to ask its [`Interest`];
     /// nothing stops it otherwise.
     ///
-    /// What the thread runs never panics; see [`into_task`](Self::into_task). If it is
+    /// What the thread runs never panics; see [`into_call`](Self::into_call). If it is
     /// dropped without being run, it leaves the flight, or hands it over.
     #[cfg(all(feature = "std", not(target_family = "wasm")))]
-    pub fn into_closure<F>(self, until: Until, work: F) -> (impl FnOnce() + use<G, F>, Spawned<G>)
+    pub fn into_closure<F>(self, work: F) -> (impl FnOnce() + use<G, F>, Spawned<G>)
     where
         F: FnOnce(&Interest<G::Value>) -> G::Value,
     {
-        let (joined, flight, handle) = self.split(until);
-        let tether = Arc::clone(&handle.tether);
-        let run = move || {
-            let leader = match joined {
+        let Self { joined, interest } = self;
+        let place = joined.place();
+        let flight = interest.as_ref().map(Interested::flight);
+        let parted = interest
+            .as_ref()
+            .and_then(|interest| interest.parted.clone());
+        let (tell, reply) = Reply::new();
+        let call = move || {
+            let mut leader = match joined {
                 Joined::Leader(leader) => leader,
                 Joined::Follower(follower) => {
-                    match follower.lead_while_blocking(|| tether.wants(until)) {
-                        Some(leader) => leader,
-                        None => return,
+                    match follower.wait_while_blocking(|| !is_set(parted.as_deref()))? {
+                        Turn::Lead(leader) => leader,
+                        Turn::Landed(outcome) => return Ok(outcome),
                     }
                 }
             };
-            tether.leads.store(true, Ordering::Release);
+            set(parted.as_deref());
             let interest = Interest {
                 flight,
                 ended: AtomicBool::new(false),
             };
             let result = leader.run(|| work(&interest));
-            let ended = interest.ended.load(Ordering::Relaxed);
-            drop(interest);
-            match result {
+            if result.is_ok() && interest.ended.load(Ordering::Relaxed) {
                 // What was made for nobody goes to nobody; whoever came meanwhile leads on.
-                Ok(_) if ended => leader.hand_over(),
-                result => {
-                    tether.led.store(result.is_ok(), Ordering::Release);
-                    leader.settle(result);
-                }
+                leader.hand_over();
+                return Err(CallError::TaskLost);
             }
+            drop(interest);
+            Ok(leader.conclude(result, |_| true))
         };
-        (run, handle)
+        let run = move || tell.give(caught(call));
+        let stake = Stake {
+            place,
+            _interest: interest,
+        };
+        (run, stake.joined_by(reply))
     }
 }
 
@@ -287,47 +313,173 @@ impl<G: Handle> fmt::Debug for Arrival<G> {
     }
 }
 
-impl Tether {
-    /// Whether a task that follows should go on.
-    fn wants(&self, until: Until) -> bool {
-        until == Until::Done || !self.dropped.load(Ordering::Acquire)
+/// A call that is cancelled when the last interested caller is gone.
+async fn while_wanted<G, F, T>(
+    joined: Joined<G>,
+    flight: Shared<G::Value>,
+    parted: Option<Arc<AtomicBool>>,
+    work: F,
+) -> Answer<G::Value>
+where
+    G: Handle,
+    G::Value: Clone,
+    F: FnOnce() -> T,
+    T: Future<Output = G::Value>,
+{
+    let mut leader = match joined {
+        Joined::Leader(leader) => leader,
+        Joined::Follower(follower) => {
+            match follower.wait_while(|| !is_set(parted.as_deref())).await? {
+                Turn::Lead(leader) => leader,
+                Turn::Landed(outcome) => return Ok(outcome),
+            }
+        }
+    };
+    set(parted.as_deref());
+    leader.listen();
+    let result = {
+        let is_deserted = |flight: &Shared<G::Value>| flight.is_deserted().then_some(());
+        let mut deserted = pin!(wait::until(
+            flight,
+            |flight| &flight.signal,
+            is_deserted,
+            |_, ()| ()
+        ));
+        let (mut make, mut future) = (Some(work), pin!(None));
+        poll_fn(|context| {
+            if deserted.as_mut().poll(context).is_ready() {
+                // A panic on the way out concerns nobody any more.
+                let _panic = catch(|| future.set(None));
+                return Poll::Ready(None);
+            }
+            let enter = || leader.enter();
+            poll_work(make.take(), future.as_mut(), enter, context).map(Some)
+        })
+        .await
+    };
+    let Some(result) = result else {
+        // The work is gone; whoever came meanwhile leads on.
+        leader.hand_over();
+        return Err(CallError::TaskLost);
+    };
+    Ok(leader.conclude(result, |_| true))
+}
+
+fn is_set(parted: Option<&AtomicBool>) -> bool {
+    parted.is_some_and(|parted| parted.load(Ordering::Acquire))
+}
+
+fn set(parted: Option<&AtomicBool>) {
+    if let Some(parted) = parted {
+        parted.store(true, Ordering::Release);
     }
 }
 
-impl<G: Handle> Spawned<G> {
-    /// Waits for the value.
+pin_project! {
+    /// A call whose panic is its answer.
+    #[project = Running]
+    enum Run<C, U> {
+        ToItsEnd { #[pin] call: C },
+        // In a box of its own, so that the usual task is small.
+        WhileWanted { call: Pin<Box<U>> },
+    }
+}
+
+impl<V, C, U> Future for Run<C, U>
+where
+    C: Future<Output = Answer<V>>,
+    U: Future<Output = Answer<V>>,
+{
+    type Output = Answer<V>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = catch(|| match self.project() {
+            Running::ToItsEnd { call } => call.poll(context),
+            Running::WhileWanted { call } => call.as_mut().poll(context),
+        });
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(LeaderPanicked::new(panic.message()).into())))
+    }
+}
+
+/// Makes a panic an answer.
+#[cfg(all(feature = "std", not(target_family = "wasm")))]
+fn caught<V>(call: impl FnOnce() -> Answer<V>) -> Answer<V> {
+    catch(call).unwrap_or_else(|panic| Err(LeaderPanicked::new(panic.message()).into()))
+}
+
+impl<G: Handle> Stake<G> {
+    /// Makes the handle of a call that was spawned.
+    pub fn joined_by<J>(self, join: J) -> Spawned<G, J>
+    where
+        J: Join<G::Value>,
+    {
+        Spawned { join, stake: self }
+    }
+
+    /// Whether this thread is inside the work.
+    fn is_inside(&self) -> bool {
+        self.place
+            .is_some_and(|(group, hash, id)| inside::contains(group, hash, id))
+    }
+}
+
+impl<G: Handle> fmt::Debug for Stake<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stake").finish_non_exhaustive()
+    }
+}
+
+impl<G: Handle> Interested<G> {
+    fn flight(&self) -> Shared<G::Value> {
+        let watcher = self.watcher.as_ref();
+        watcher.expect("it is not being dropped").flight().clone()
+    }
+}
+
+impl<G: Handle> Drop for Interested<G> {
+    fn drop(&mut self) {
+        let follows = |parted: &Arc<AtomicBool>| !parted.swap(true, Ordering::AcqRel);
+        let follows = self.parted.as_ref().is_some_and(follows);
+        if let Some(watcher) = self.watcher.take() {
+            let flight = follows.then(|| watcher.flight().clone());
+            drop(watcher);
+            // A task that follows leaves when it looks.
+            if let Some(flight) = flight.filter(|flight| !flight.has_landed()) {
+                flight.tell();
+            }
+        }
+    }
+}
+
+impl<G: Handle, J: Join<G::Value>> Spawned<G, J> {
+    /// Waits for the answer.
     ///
     /// # Errors
     ///
-    /// [`LeaderPanicked`](CallError::LeaderPanicked) if the work panicked,
-    /// [`LeaderLost`](CallError::LeaderLost) if its task was dropped, by a runtime that was
-    /// shut down for example, or handed its panic over to someone who was lost,
+    /// What the call ended with: [`LeaderPanicked`](CallError::LeaderPanicked) if the work
+    /// panicked, or that of the leader whom it followed,
+    /// [`TaskLost`](CallError::TaskLost) if its task was dropped, by a runtime that was
+    /// shut down for example (other callers lead on). And
     /// [`Reentrant`](CallError::Reentrant) if this waits inside the work.
-    ///
-    /// # Panics
-    ///
-    /// If `V::clone` panics; nobody else is concerned.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future drops the handle.
-    pub async fn outcome(mut self) -> Result<Outcome<G::Value>, CallError>
-    where
-        G::Value: Clone,
-    {
-        let watcher = self.watcher.take().expect("a handle waits once");
-        let (watcher, sight) = watcher.seen().await;
-        self.looked_for = None;
-        self.tell(watcher.conclude(sight))
+    pub async fn outcome(self) -> Answer<G::Value> {
+        let Self { join, stake } = self;
+        let mut join = pin!(join.join());
+        poll_fn(|context| match join.as_mut().poll(context) {
+            Poll::Pending if stake.is_inside() => Poll::Ready(Err(CallError::Reentrant)),
+            polled => polled,
+        })
+        .await
     }
+}
 
-    /// Waits for the value, parking the calling thread.
+impl<G: Handle> Spawned<G> {
+    /// Waits for the answer, parking the calling thread.
     ///
     /// # Errors
-    ///
-    /// As [`outcome`](Self::outcome).
-    ///
-    /// # Panics
     ///
     /// As [`outcome`](Self::outcome).
     ///
@@ -335,47 +487,14 @@ impl<G: Handle> Spawned<G> {
     ///
     /// Never call it on a thread that polls tasks.
     #[cfg(all(feature = "std", not(target_family = "wasm")))]
-    pub fn outcome_blocking(mut self) -> Result<Outcome<G::Value>, CallError>
-    where
-        G::Value: Clone,
-    {
-        let watcher = self.watcher.take().expect("a handle waits once");
-        let sight = watcher.seen_blocking();
-        self.looked_for = None;
-        self.tell(watcher.conclude(sight))
-    }
-
-    fn tell(
-        &self,
-        outcome: Result<Outcome<G::Value>, CallError>,
-    ) -> Result<Outcome<G::Value>, CallError> {
-        outcome.map(|outcome| {
-            let role = if self.tether.led.load(Ordering::Acquire) {
-                Role::Leader
-            } else {
-                Role::Follower
-            };
-            Outcome { role, ..outcome }
-        })
+    pub fn outcome_blocking(self) -> Answer<G::Value> {
+        let Self { join, stake } = self;
+        join.join_blocking(|| stake.is_inside())
     }
 }
 
-impl<G: Handle> Drop for Spawned<G> {
-    fn drop(&mut self) {
-        self.tether.dropped.store(true, Ordering::Release);
-        drop(self.watcher.take());
-        if let Some(flight) = self.looked_for.take() {
-            if !self.tether.leads.load(Ordering::Acquire) && !flight.has_landed() {
-                flight.tell();
-            }
-        }
-    }
-}
-
-impl<G: Handle> fmt::Debug for Spawned<G> {
+impl<G: Handle, J> fmt::Debug for Spawned<G, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spawned")
-            .field("led", &self.tether.led.load(Ordering::Relaxed))
-            .finish_non_exhaustive()
+        f.debug_struct("Spawned").finish_non_exhaustive()
     }
 }

@@ -4,13 +4,44 @@ use std::future::Future;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use singleflight_core::{Arrival, CallError, Key, Until};
-use smol::{Executor, LocalExecutor};
+use async_task::FallibleTask;
+use singleflight_core::{Answer, Arrival, CallError, DefaultHashBuilder, Join, Key, Until};
+use smol::{Executor, LocalExecutor, Task};
 
-use crate::group::{Group, Spawned};
+use crate::group::Group;
 
 /// The core's group, as a task reaches it.
 type Shared<K, V, S> = Arc<singleflight_core::Group<K, V, S>>;
+
+/// The handle to a call that runs by itself. See [`spawn`](Group::spawn).
+pub type Spawned<K, V, S = DefaultHashBuilder> =
+    singleflight_core::Spawned<Shared<K, V, S>, Joining<V>>;
+
+/// A spawned call's task. Dropping it lets the task run on.
+#[derive(Debug)]
+pub struct Joining<V>(Option<FallibleTask<Answer<V>>>);
+
+impl<V> Joining<V> {
+    fn new(task: Task<Answer<V>>) -> Self {
+        Self(Some(task.fallible()))
+    }
+}
+
+impl<V> Join<V> for Joining<V> {
+    async fn join(mut self) -> Answer<V> {
+        let task = self.0.as_mut().expect("it is taken when it is dropped");
+        // Its executor was dropped, and the task with it.
+        task.await.unwrap_or(Err(CallError::TaskLost))
+    }
+}
+
+impl<V> Drop for Joining<V> {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.detach();
+        }
+    }
+}
 
 impl<K, V, S> Group<K, V, S>
 where
@@ -42,9 +73,8 @@ where
         F: FnOnce() -> T + Send + 'static,
         T: Future<Output = V> + Send + 'static,
     {
-        let (task, handle) = self.arrival(key)?.into_task(Until::Done, work);
-        smol::spawn(task).detach();
-        Ok(handle)
+        let (call, stake) = self.arrival(key, Until::Done)?.into_call(work);
+        Ok(stake.joined_by(Joining::new(smol::spawn(call))))
     }
 
     /// As [`spawn`](Self::spawn), but the work is cancelled when the last interested caller is
@@ -76,9 +106,8 @@ where
         F: FnOnce() -> T + Send + 'static,
         T: Future<Output = V> + Send + 'static,
     {
-        let (task, handle) = self.arrival(key)?.into_task(Until::Unwanted, work);
-        smol::spawn(task).detach();
-        Ok(handle)
+        let (call, stake) = self.arrival(key, Until::Unwanted)?.into_call(work);
+        Ok(stake.joined_by(Joining::new(smol::spawn(call))))
     }
 }
 
@@ -89,7 +118,7 @@ where
     S: BuildHasher,
 {
     /// As [`spawn`](Self::spawn), on an executor of the caller's choice. When the executor is
-    /// dropped with the task, the handle receives [`LeaderLost`](CallError::LeaderLost).
+    /// dropped with the task, the handle receives [`TaskLost`](CallError::TaskLost).
     ///
     /// # Errors
     ///
@@ -105,7 +134,7 @@ where
     /// let handle = group.spawn_on(&executor, 7, Until::Done, async || 42)?;
     /// drop(executor); // nobody ever ran it
     /// let lost = smol::block_on(handle.outcome());
-    /// assert_eq!(lost.err(), Some(CallError::LeaderLost));
+    /// assert_eq!(lost.err(), Some(CallError::TaskLost));
     /// # Ok::<_, CallError>(())
     /// ```
     pub fn spawn_on<'a, Q, M, F, T>(
@@ -123,9 +152,8 @@ where
         F: FnOnce() -> T + Send + 'a,
         T: Future<Output = V> + Send + 'a,
     {
-        let (task, handle) = self.arrival(key)?.into_task(until, work);
-        executor.spawn(task).detach();
-        Ok(handle)
+        let (call, stake) = self.arrival(key, until)?.into_call(work);
+        Ok(stake.joined_by(Joining::new(executor.spawn(call))))
     }
 
     /// As [`spawn_on`](Self::spawn_on), on the thread of `executor`; neither the work nor the
@@ -163,15 +191,14 @@ where
         F: FnOnce() -> T + 'a,
         T: Future<Output = V> + 'a,
     {
-        let (task, handle) = self.arrival(key)?.into_task(until, work);
-        executor.spawn(task).detach();
-        Ok(handle)
+        let (call, stake) = self.arrival(key, until)?.into_call(work);
+        Ok(stake.joined_by(Joining::new(executor.spawn(call))))
     }
 
-    fn arrival<Q, M>(&self, key: Q) -> Result<Arrival<Shared<K, V, S>>, CallError>
+    fn arrival<Q, M>(&self, key: Q, until: Until) -> Result<Arrival<Shared<K, V, S>>, CallError>
     where
         Q: Key<K, M>,
     {
-        singleflight_core::Group::arrive(Arc::clone(self.shared()), key)
+        singleflight_core::Group::arrive(Arc::clone(self.shared()), key, until)
     }
 }

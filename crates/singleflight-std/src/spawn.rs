@@ -5,9 +5,13 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use singleflight_core::{CallError, Interest, Key, Until};
+use singleflight_core::{CallError, DefaultHashBuilder, Interest, Key, Until};
 
-use crate::group::{Group, Spawned};
+use crate::group::Group;
+
+/// The handle to a call that runs by itself. See [`spawn`](Group::spawn).
+pub type Spawned<K, V, S = DefaultHashBuilder> =
+    singleflight_core::Spawned<Arc<singleflight_core::Group<K, V, S>>>;
 
 /// What a thread of a spawned call runs.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -123,8 +127,8 @@ where
     where
         Q: Key<K, M>,
     {
-        let arrival = singleflight_core::Group::arrive(Arc::clone(self.shared()), key)?;
-        let (job, handle) = arrival.into_closure(until, work);
+        let arrival = singleflight_core::Group::arrive(Arc::clone(self.shared()), key, until)?;
+        let (job, handle) = arrival.into_closure(work);
         // A job that is refused is dropped, which leaves the flight or hands it over.
         spawner(Box::new(job)).map_err(|_| CallError::NotSpawned)?;
         Ok(handle)

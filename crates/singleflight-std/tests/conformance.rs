@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_lite::future::block_on;
 use singleflight_conformance::{
     Answer, Answers, BatchWork, Call, CallError, Complete, Entry, FrontEnd, Local, LocalCall,
-    LocalKey, LocalTask, LocalValue, LocalWork, Shared, Spawned, Task, Until, Value, Work,
-    call_blocking, conformance, conformance_complete, conformance_local,
+    LocalKey, LocalTask, LocalValue, LocalWork, Task, Until, Value, Waiting, Work, call_blocking,
+    conformance, conformance_complete, conformance_local,
 };
 
 struct Threads;
@@ -32,13 +32,14 @@ impl Complete for Threads {
         key: &'static str,
         until: Until,
         work: Work,
-    ) -> Result<Spawned<Shared>, CallError> {
-        match until {
+    ) -> Result<Waiting, CallError> {
+        let spawned = match until {
             Until::Done => group.spawn(key, move || work.run_blocking()),
             Until::Unwanted => {
                 group.spawn_until_unwanted(key, move |interest| work.run_while(interest))
             }
-        }
+        };
+        spawned.map(|handle| -> Waiting { Box::pin(handle.outcome()) })
     }
 
     async fn batch(

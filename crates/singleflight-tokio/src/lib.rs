@@ -5,8 +5,9 @@ mod group;
 mod spawn;
 
 pub use deadline::CallExt;
-pub use group::{Group, Spawned, milliseconds};
+pub use group::{Group, milliseconds};
 pub use singleflight_core::{
     Answers, Builder, Call, CallError, DefaultHashBuilder, Fence, FlightInfo, Joined, Key, Leader,
     LeaderPanicked, Outcome, PanicPolicy, Role, Stats, Undrained, Until,
 };
+pub use spawn::{Joining, Spawned};

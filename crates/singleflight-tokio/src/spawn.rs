@@ -4,14 +4,29 @@ use std::future::Future;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use singleflight_core::{Arrival, CallError, Key, Until};
+use singleflight_core::{Answer, Arrival, CallError, DefaultHashBuilder, Join, Key, Until};
 use tokio::runtime::Handle;
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 
-use crate::group::{Group, Spawned};
+use crate::group::Group;
 
 /// The core's group, as a task reaches it.
 type Shared<K, V, S> = Arc<singleflight_core::Group<K, V, S>>;
+
+/// The handle to a call that runs by itself. See [`spawn`](Group::spawn).
+pub type Spawned<K, V, S = DefaultHashBuilder> =
+    singleflight_core::Spawned<Shared<K, V, S>, Joining<V>>;
+
+/// The join handle of a spawned call's task. Dropping it lets the task run on.
+#[derive(Debug)]
+pub struct Joining<V>(JoinHandle<Answer<V>>);
+
+impl<V> Join<V> for Joining<V> {
+    async fn join(self) -> Answer<V> {
+        // A call does not panic: its task was dropped.
+        self.0.await.unwrap_or(Err(CallError::TaskLost))
+    }
+}
 
 impl<K, V, S> Group<K, V, S>
 where
@@ -29,7 +44,7 @@ where
     ///
     /// [`NotSpawned`](CallError::NotSpawned) outside a runtime, and the refusals of
     /// [`join`](singleflight_core::Group::join). On a runtime that is shutting down the handle
-    /// receives [`LeaderLost`](CallError::LeaderLost).
+    /// receives [`TaskLost`](CallError::TaskLost).
     ///
     /// # Examples
     ///
@@ -104,9 +119,8 @@ where
         F: FnOnce() -> T + Send + 'static,
         T: Future<Output = V> + Send + 'static,
     {
-        let (task, handle) = self.arrival(key)?.into_task(until, work);
-        drop(runtime.spawn(task));
-        Ok(handle)
+        let (call, stake) = self.arrival(key, until)?.into_call(work);
+        Ok(stake.joined_by(Joining(runtime.spawn(call))))
     }
 }
 
@@ -152,16 +166,15 @@ where
         F: FnOnce() -> T + 'static,
         T: Future<Output = V> + 'static,
     {
-        let (task, handle) = self.arrival(key)?.into_task(until, work);
-        drop(local.spawn_local(task));
-        Ok(handle)
+        let (call, stake) = self.arrival(key, until)?.into_call(work);
+        Ok(stake.joined_by(Joining(local.spawn_local(call))))
     }
 
-    fn arrival<Q, M>(&self, key: Q) -> Result<Arrival<Shared<K, V, S>>, CallError>
+    fn arrival<Q, M>(&self, key: Q, until: Until) -> Result<Arrival<Shared<K, V, S>>, CallError>
     where
         Q: Key<K, M>,
     {
-        singleflight_core::Group::arrive(Arc::clone(self.shared()), key)
+        singleflight_core::Group::arrive(Arc::clone(self.shared()), key, until)
     }
 }
 

@@ -148,13 +148,14 @@ fn a_spawned_call_without_room_for_its_handle_leaves_nothing_behind() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
     let late = followers_of_ended_flights(&group);
     assert!(matches!(
-        Group::arrive(Arc::clone(&group), 3),
+        Group::arrive(Arc::clone(&group), 3, Until::Unwanted),
         Err(CallError::Full)
     ));
     assert_eq!(group.in_flight(), 0);
     drop(late);
-    let arrival = Group::arrive(Arc::clone(&group), 3).expect("there is room again");
-    let (task, handle) = arrival.into_task(Until::Done, async || 3);
+    let arrival =
+        Group::arrive(Arc::clone(&group), 3, Until::Unwanted).expect("there is room again");
+    let (task, handle) = arrival.into_task(async || 3);
     Task::new(task).ends();
     let outcome = Task::new(handle.outcome()).ends();
     assert_eq!(outcome.map(|outcome| outcome.value), Ok(3));

@@ -167,10 +167,11 @@ fn a_key_whose_drop_panics_leaves_no_ghost() {
 #[test]
 fn a_spawned_call_counts_once() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().max_followers(1).build());
-    let arrival = Group::arrive(Arc::clone(&group), 1).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(Until::Done, async || 1);
-    let arrival = Group::arrive(Arc::clone(&group), 1).expect("the handle takes no seat");
-    let (second, second_handle) = arrival.into_task(Until::Done, async || 2);
+    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(async || 1);
+    let arrival =
+        Group::arrive(Arc::clone(&group), 1, Until::Done).expect("the handle takes no seat");
+    let (second, second_handle) = arrival.into_task(async || 2);
     assert_eq!(group.join(1).err(), Some(CallError::TooManyFollowers));
     Task::new(task).ends();
     Task::new(second).ends();
@@ -182,8 +183,8 @@ fn a_spawned_call_counts_once() {
     assert_eq!((outcome.role, outcome.followers), (Role::Follower, 1));
     assert_eq!(group.stats().most_followers, 1);
 
-    let arrival = Group::arrive(Arc::clone(&group), 1).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(Until::Done, async || 1);
+    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(async || 1);
     Task::new(task).ends();
     let outcome = Task::new(handle.outcome()).ends().expect("it landed");
     assert!(outcome.is_leader() && !outcome.is_shared());
@@ -198,15 +199,15 @@ impl Clone for Counted {
     }
 }
 
-/// A task takes no share of a value that is for its handle.
+/// A task and its handle are one caller.
 #[test]
-fn a_spawned_calls_value_is_cloned_for_its_handle_only() {
+fn a_spawned_calls_value_is_cloned_once_at_most() {
     let clones = Rc::new(Cell::new(0));
     let group: Rc<Group<u64, Counted>> = Rc::default();
     let work = || Counted(Rc::clone(&clones));
     let spawn = || {
-        let arrival = Group::arrive(Rc::clone(&group), 1).expect("nothing is refused");
-        arrival.into_task(Until::Done, || ready(work()))
+        let arrival = Group::arrive(Rc::clone(&group), 1, Until::Done).expect("nothing is refused");
+        arrival.into_task(|| ready(work()))
     };
     let (task, handle) = spawn();
     Task::new(task).ends();
@@ -223,12 +224,12 @@ fn a_spawned_calls_value_is_cloned_for_its_handle_only() {
     assert_eq!(clones.get(), 10);
 }
 
-/// A handle whose task was lost did not make the value.
+/// A handle whose task was lost is lost with it, whoever leads on.
 #[test]
-fn a_handle_whose_task_is_lost_follows() {
+fn a_handle_whose_task_is_lost_is_told_so() {
     let group: Arc<Group<u64, u64>> = Arc::default();
-    let arrival = Group::arrive(Arc::clone(&group), 1).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(Until::Done, pending);
+    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(pending);
     let mut task = Task::new(task);
     task.waits();
     let mut follower = Task::new(group.run_outcome(1, async || 5));
@@ -238,8 +239,8 @@ fn a_handle_whose_task_is_lost_follows() {
         follower.ends().map(|outcome| outcome.role),
         Ok(Role::Leader)
     );
-    let outcome = Task::new(handle.outcome()).ends().expect("it landed");
-    assert_eq!((outcome.value, outcome.role), (5, Role::Follower));
+    let answer = Task::new(handle.outcome()).ends();
+    assert_eq!(answer, Err(CallError::TaskLost));
 }
 
 /// A handle that goes concerns nobody but its own task.
@@ -254,8 +255,9 @@ fn a_dropped_handle_wakes_no_other_caller() {
         follower.waits();
     }
     for _ in 0..10 {
-        let arrival = Group::arrive(Arc::clone(&group), 1).expect("nothing is refused");
-        let (task, handle) = arrival.into_task(Until::Done, async || 1);
+        let arrival =
+            Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
+        let (task, handle) = arrival.into_task(async || 1);
         drop(handle);
         drop(task);
     }

@@ -99,8 +99,9 @@ fn a_call_may_be_spawned_from_inside_its_own_work() {
     let group: Arc<Group<u64, u64>> = Arc::default();
     let spawned = RefCell::new(None);
     let outer = Task::new(group.run(1, async || {
-        let arrival = Group::arrive(Arc::clone(&group), 1).expect("it does not wait here");
-        let (task, handle) = arrival.into_task(Until::Done, async || 2);
+        let arrival =
+            Group::arrive(Arc::clone(&group), 1, Until::Done).expect("it does not wait here");
+        let (task, handle) = arrival.into_task(async || 2);
         spawned.replace(Some(task));
         let outcome = handle.outcome().await;
         assert_eq!(outcome.err(), Some(CallError::Reentrant));

@@ -186,8 +186,9 @@ fn a_circle_is_found_at_any_depth() {
 #[test]
 fn a_task_that_nobody_wants_drops_its_work() {
     let group: Arc<Group<u64, u64>> = Arc::default();
-    let arrival = Group::arrive(Arc::clone(&group), 1).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(Until::Unwanted, pending);
+    let arrival =
+        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(pending);
     let mut task = Task::new(task);
     task.waits();
     let mut follower = Task::new(group.run(1, async || 8));
@@ -204,13 +205,14 @@ fn a_task_that_nobody_wants_drops_its_work() {
 fn a_task_that_is_dropped_tells_its_handle() {
     let group: Arc<Group<u64, u64>> = Arc::default();
     for polls in 0..2 {
-        let arrival = Group::arrive(Arc::clone(&group), 1).expect("nothing is refused");
-        let (task, handle) = arrival.into_task(Until::Done, pending);
+        let arrival =
+            Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
+        let (task, handle) = arrival.into_task(pending);
         let mut task = Task::new(task);
         (0..polls).for_each(|_| task.waits());
         drop(task);
         let lost = Task::new(handle.outcome()).ends();
-        assert_eq!(lost.err(), Some(CallError::LeaderLost));
+        assert_eq!(lost.err(), Some(CallError::TaskLost));
     }
     assert_eq!(group.in_flight(), 0);
 }

@@ -81,8 +81,8 @@ fn a_spawned_work_may_drop_its_group() {
     let group = Shared::default();
     let gone = Arc::downgrade(&group);
     let owner = RefCell::new(Some(Arc::clone(&group)));
-    let arrival = Group::arrive(group, 1).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(Until::Unwanted, async || {
+    let arrival = Group::arrive(group, 1, Until::Unwanted).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(async || {
         drop(owner.take());
         7
     });

@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(feature = "std")]
 use std::sync::Arc;
 
-use singleflight_core::{Builder, CallError, Group, PanicPolicy};
 #[cfg(feature = "std")]
-use singleflight_core::{Role, Until};
+use singleflight_core::Until;
+use singleflight_core::{Builder, CallError, Group, PanicPolicy};
 
 use crate::task::Task;
 
@@ -51,23 +51,24 @@ fn a_panic_settles_or_hands_over() {
     }
 }
 
-/// Its task is gone, and its handle waits for whoever leads on.
+/// Whoever leads on, a spawned call whose work panicked has its own panic for an answer.
 #[cfg(feature = "std")]
 #[test]
-fn a_spawned_call_that_handed_its_panic_over_has_not_led() {
+fn a_spawned_call_that_handed_its_panic_over_is_told_of_it() {
     let group: Arc<Group<u64, u64>> =
         Arc::new(Builder::new().panic_policy(PanicPolicy::HandOver).build());
-    let arrival = Group::arrive(Arc::clone(&group), 1).expect("nothing is refused");
+    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
     let boom = || -> std::future::Ready<u64> { panic!("boom") };
-    let (task, handle) = arrival.into_task(Until::Done, boom);
+    let (task, handle) = arrival.into_task(boom);
     let mut follower = Task::new(group.run(1, async || 8));
     follower.waits();
     Task::new(task).ends();
     assert_eq!(follower.ends(), 8);
-    let outcome = Task::new(handle.outcome())
-        .ends()
-        .expect("it was handed over");
-    assert_eq!((outcome.value, outcome.role), (8, Role::Follower));
+    let answer = Task::new(handle.outcome()).ends();
+    let Err(CallError::LeaderPanicked(panicked)) = answer else {
+        panic!("its work panicked: {answer:?}");
+    };
+    assert_eq!(panicked.message(), "boom");
 }
 
 /// The closure that makes the future may panic, and so may the future's drop.

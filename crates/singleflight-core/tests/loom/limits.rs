@@ -20,10 +20,11 @@ use crate::bench::{Bench, Group, KEY};
 fn last_interested_caller_leaving_against_the_task() {
     loom::model(|| {
         let bench = Bench::new();
-        let arrival = Group::arrive(Arc::clone(&bench.group), KEY).expect("nothing is refused");
+        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Unwanted)
+            .expect("nothing is refused");
         let follower = bench.follower();
         // Work that never ends by itself.
-        let (task, handle) = arrival.into_task(Until::Unwanted, std::future::pending);
+        let (task, handle) = arrival.into_task(std::future::pending);
         drop(handle);
         let task = thread::spawn(move || block_on(task));
         drop(follower);
@@ -42,10 +43,11 @@ fn last_interested_caller_leaving_against_the_task() {
 fn last_handle_dropped_against_join() {
     loom::model(|| {
         let bench = Bench::new();
-        let arrival = Group::arrive(Arc::clone(&bench.group), KEY).expect("nothing is refused");
+        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Unwanted)
+            .expect("nothing is refused");
         let worker = bench.clone();
         let mut polled = false;
-        let (task, handle) = arrival.into_task(Until::Unwanted, move || {
+        let (task, handle) = arrival.into_task(move || {
             // Pending once, so that it can be cancelled between two polls.
             poll_fn(move |context| {
                 if std::mem::replace(&mut polled, true) {

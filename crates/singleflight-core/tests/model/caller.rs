@@ -299,7 +299,7 @@ impl Caller {
 
 /// Makes a spawned call and its handle.
 fn spawn(group: Shared, gate: &Rc<Gate>, key: u8, until: Until, on: On) -> (Stage, Stage) {
-    let arrival = match Group::arrive(group, gate.key(key)) {
+    let arrival = match Group::arrive(group, gate.key(key), until) {
         Ok(arrival) => arrival,
         Err(error) => return (Stage::ended(error.clone()), Stage::ended(error)),
     };
@@ -307,13 +307,13 @@ fn spawn(group: Shared, gate: &Rc<Gate>, key: u8, until: Until, on: On) -> (Stag
     match on {
         On::Task => {
             let work = move || gate.single(key, None::<fn() -> bool>);
-            let (task, handle) = arrival.into_task(until, work);
+            let (task, handle) = arrival.into_task(work);
             let task = tell(told, task, |()| Polled::End(End::Done));
             (Stage::task(task), Stage::Handle(handle))
         }
         #[cfg(feature = "std")]
         On::Thread => {
-            let (run, handle) = arrival.into_closure(until, move |interest| {
+            let (run, handle) = arrival.into_closure(move |interest| {
                 gate.tell(Told::Unwanted(interest.has_ended()));
                 if gate.plan.get() == Plan::Wait {
                     // It cannot, on the only thread that there is.

@@ -123,6 +123,9 @@ impl Model {
             Stage::Leads { flight, .. } => flight,
             Stage::Follows(flight) => {
                 if self.is_dismissed(number) || !self.claim(flight, number) {
+                    if !self.is_dismissed(number) {
+                        self.party(number).answer = self.share(flight, Role::Follower);
+                    }
                     self.leave(flight, number);
                     return self.end(number, End::Done);
                 }

@@ -1,5 +1,7 @@
 //! The model of those who call a group: how they come and go.
 
+use singleflight_core::Until;
+
 use crate::counted::Made;
 use crate::rules::{Joined, Model, Seat, Share, Value, Why};
 use crate::step::{Kind, On, Plan};
@@ -16,8 +18,8 @@ pub(crate) struct Party {
     pub(crate) is_task: bool,
     /// How many of its works have ended.
     pub(crate) round: usize,
-    /// A spawned task has made the value, so its handle speaks for the leader.
-    pub(crate) has_led: bool,
+    /// What a spawned call came to, for its handle. Nothing if it was lost.
+    pub(crate) answer: Option<Result<Share, Why>>,
 }
 
 /// How far a party is. Numbers are flights.
@@ -31,6 +33,9 @@ pub(crate) enum Stage {
     Follows(usize),
     /// It waits, and would not.
     Watches(usize),
+    /// The handle of a spawned call; if that ends when nobody wants it, it has an interest in
+    /// this flight.
+    Handle(Option<usize>),
     /// It leads; its work has been made, or has not.
     Leads {
         flight: usize,
@@ -94,7 +99,7 @@ impl Party {
             plan: Plan::Wait,
             is_expired: false,
             round: 0,
-            has_led: false,
+            answer: None,
         }
     }
 
@@ -157,12 +162,15 @@ impl Model {
             },
             _ => Stage::New,
         };
-        if let Kind::Spawned { .. } = kind {
+        if let Kind::Spawned { until, .. } = kind {
             let of_handle = match &stage {
                 Stage::Leads { flight, .. } | Stage::Follows(flight) => {
-                    let waiting = &mut self.flights[*flight].waiting;
-                    waiting.push((number + 1, Seat::Handle));
-                    Stage::Watches(*flight)
+                    let interest = (*until == Until::Unwanted).then_some(*flight);
+                    if let Some(flight) = interest {
+                        let waiting = &mut self.flights[flight].waiting;
+                        waiting.push((number + 1, Seat::Handle));
+                    }
+                    Stage::Handle(interest)
                 }
                 ended => ended.clone(),
             };
@@ -177,9 +185,11 @@ impl Model {
         let party = &self.parties[&number];
         let panics = party.runs() && party.plan == Plan::PanicDropping;
         match party.stage.clone() {
-            Stage::New | Stage::Ended(_) => {}
+            Stage::New | Stage::Ended(_) | Stage::Handle(None) => {}
             Stage::Holds(flight) | Stage::Leads { flight, .. } => self.lose(flight),
-            Stage::Follows(flight) | Stage::Watches(flight) => self.leave(flight, number),
+            Stage::Follows(flight) | Stage::Watches(flight) | Stage::Handle(Some(flight)) => {
+                self.leave(flight, number);
+            }
             Stage::Many { places, .. } => {
                 for (_, place) in places {
                     match place {

@@ -102,7 +102,8 @@ impl Model {
                     self.leave(flight, number);
                     return self.end(number, End::Done);
                 }
-                if self.share(flight, Role::Follower).is_some() {
+                if let Some(share) = self.share(flight, Role::Follower) {
+                    self.party(number).answer = Some(share);
                     return self.end(number, End::Done);
                 }
                 if !self.claim(flight, number) {
@@ -138,32 +139,28 @@ impl Model {
             self.nest(number, key, &[flight]);
         }
         let made = self.made(number, key);
-        if plan == Plan::Fail {
-            self.land(flight, Err(made));
+        let answer = if plan == Plan::Fail {
+            Ok(self.land(flight, Err(made)))
         } else if plan.is_return() {
-            self.land(flight, Ok(made));
+            Ok(self.land(flight, Ok(made)))
         } else {
             self.panic(flight, &text(number));
             if !cfg!(feature = "std") {
                 return self.end(number, End::Panicked(text(number)));
             }
-        }
-        // A work that panicked made nothing, whoever makes the value in the end.
-        self.party(number).has_led = plan == Plan::Fail || plan.is_return();
+            // Its own work has panicked, whoever makes the value in the end.
+            Err(Why::Panicked(text(number)))
+        };
+        self.party(number).answer = Some(answer);
         self.end(number, End::Done);
     }
 
     fn poll_handle(&mut self, number: usize, task: usize) {
-        let Stage::Watches(flight) = self.parties[&number].stage else {
-            unreachable!("a handle watches");
-        };
-        let role = if self.parties[&task].has_led {
-            Role::Leader
-        } else {
-            Role::Follower
-        };
-        if let Some(share) = self.share(flight, role) {
-            self.end(number, End::One(share));
+        let task = &self.parties[&task];
+        if task.has_ended() {
+            let answer = task.answer.clone().unwrap_or(Err(Why::TaskLost));
+            self.release(number);
+            self.end(number, End::One(answer));
         }
     }
 }

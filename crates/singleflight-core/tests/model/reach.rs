@@ -26,6 +26,7 @@ const SIGHTS: &[&str] = &[
     "a work that panics",
     "a handle of a leader",
     "a handle of a follower",
+    "a handle whose task is lost",
     "a task that is cancelled",
     "a leader lost to all",
     "a closed group",
@@ -133,6 +134,7 @@ fn look_at_party(party: &Party, seen: &mut BTreeSet<&'static str>) {
         },
         End::One(Err(why)) => match why {
             Why::Panicked(_) => "a panic that is told",
+            Why::TaskLost => "a handle whose task is lost",
             Why::Lost => "a leader lost to all",
             Why::Closed => "a closed group",
             Why::TimedOut => "a time that is over",

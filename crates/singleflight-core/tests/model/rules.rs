@@ -73,6 +73,7 @@ pub(crate) enum Why {
     /// With this text.
     Panicked(String),
     Lost,
+    TaskLost,
     Reentrant,
     Closed,
     TimedOut,
@@ -293,7 +294,7 @@ impl Model {
             if most.is_some_and(|most| flight.failures >= most) {
                 return self.land(at, value);
             }
-        } else if !flight.waiting.is_empty() {
+        } else if flight.callers() > 0 {
             return self.land(at, value);
         }
         self.lose(at);
@@ -400,6 +401,7 @@ impl From<CallError> for Why {
         match error {
             CallError::LeaderPanicked(panicked) => Self::Panicked(panicked.message().to_owned()),
             CallError::LeaderLost => Self::Lost,
+            CallError::TaskLost => Self::TaskLost,
             CallError::Reentrant => Self::Reentrant,
             CallError::Closed => Self::Closed,
             CallError::TimedOut => Self::TimedOut,

@@ -29,12 +29,12 @@ fn spawn(stage: &Stage, key: u32, until: Until) -> Part {
     let stage = stage.clone();
     Box::new(move || {
         let caller = stage.caller(key);
-        let arrival = match Group::arrive(Arc::clone(&stage.group), key) {
+        let arrival = match Group::arrive(Arc::clone(&stage.group), key, until) {
             Ok(arrival) => arrival,
             Err(error) => return assert_eq!(error, CallError::Closed),
         };
         let worker = stage.clone();
-        let (task, handle) = arrival.into_task(until, async move || {
+        let (task, handle) = arrival.into_task(async move || {
             let execution = worker.begin(key);
             shuttle::future::yield_now().await;
             execution.value
