@@ -10,6 +10,25 @@ mod go;
 mod host;
 mod options;
 mod report;
+
+// The stampede's service, as it is: what only the stampede needs of it is dead here.
+#[allow(dead_code, clippy::duration_suboptimal_units)]
+#[path = "../../../../examples/stampede/database.rs"]
+mod database;
+#[allow(dead_code)]
+#[path = "../../../../examples/stampede/failure.rs"]
+mod failure;
+#[path = "../../../../examples/stampede/ledger.rs"]
+mod ledger;
+#[allow(dead_code)]
+#[path = "../../../../examples/stampede/pool.rs"]
+mod pool;
+#[allow(dead_code)]
+#[path = "../../../../examples/stampede/service.rs"]
+mod service;
+#[allow(dead_code)]
+#[path = "../../../../examples/stampede/stop.rs"]
+mod stop;
 #[path = "../../../../examples/stampede/zipf.rs"]
 mod zipf;
 

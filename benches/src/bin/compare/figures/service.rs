@@ -1,47 +1,53 @@
-//! A service under load: an HTTP server on tokio over real sockets, many connections that ask
-//! as fast as they are answered, keys drawn by Zipf's law, and a backend that takes a while.
+//! The stampede's service under load: its axum server on tokio over real sockets, its `SQLite`
+//! file and its pool of connections, with each peer in the group's place; many connections that
+//! ask as fast as they are answered, for keys drawn by Zipf's law.
 
 use std::cell::RefCell;
+use std::env;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::{Path, State};
-use axum::routing::get;
 use fastrand::Rng;
 use singleflight_benches::peers::{OursOnTokio, Peer, Visitor, each_other};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
-use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::task;
 
 use crate::contest::{Contestant, Round, Row, contest};
+use crate::database::Database;
 use crate::figure::Figure;
+use crate::ledger::Ledger;
 use crate::options::Options;
+use crate::pool::Pool;
+use crate::service::{Answer, Service, router};
+use crate::stop::Stop;
 use crate::zipf::Zipf;
 
 const CONNECTIONS: usize = 1_000;
 /// Requests of each connection in a round.
 const REQUESTS: usize = 10;
 const KEYS: u32 = 1_000;
-/// How many queries the backend works on at a time, and how long each takes.
-const QUERIES: usize = 32;
-const QUERY: Duration = Duration::from_millis(2);
-/// Ends a body, and stands nowhere else in a response.
-const END: u8 = 4;
+/// Rows that a query reads, which takes it about a millisecond.
+const ROWS: u32 = 10_000;
+/// How many queries run at a time, as in the stampede.
+const QUERIES: u32 = 4;
 
 /// The latencies of a contestant that 99 % of its requests stayed below, one for each round.
 type Slowest = Rc<RefCell<Vec<f64>>>;
 
 pub(crate) fn measure(options: &Options) -> Vec<Figure> {
-    let mut line = Line(Vec::new());
+    let (ledger, database) = (Arc::new(Ledger::new(ROWS)), database());
+    let mut line = Line {
+        ledger,
+        database,
+        contestants: Vec::new(),
+    };
     line.visit::<OursOnTokio>();
     each_other(&mut line);
-    let (contestants, slowest): (Vec<_>, Vec<_>) = line.0.into_iter().unzip();
+    let (contestants, slowest): (Vec<_>, Vec<_>) = line.contestants.into_iter().unzip();
     let rounds = options.rounds(3, 41);
     let times = contest(rounds, contestants);
     let rows = times.iter().zip(&slowest);
@@ -76,105 +82,112 @@ fn latency(times: &Row, slowest: &[f64]) -> Row {
     }
 }
 
-struct Line(Vec<(Contestant, Slowest)>);
+/// The stampede's database, made if it is not there yet.
+fn database() -> Database {
+    let path = env::temp_dir().join("singleflight-compare.sqlite");
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime of one thread needs nothing");
+    Database::open(&path, &Stop::on_interrupt(&runtime))
+        .unwrap_or_else(|failure| panic!("{failure}"))
+        .expect("nobody stops it")
+}
+
+struct Line {
+    ledger: Arc<Ledger>,
+    database: Database,
+    contestants: Vec<(Contestant, Slowest)>,
+}
 
 impl Visitor for Line {
     fn visit<P: Peer>(&mut self) {
         let slowest = Slowest::default();
-        let server = Server::start::<P>();
+        let pool = Pool::open(&self.database, QUERIES, &self.ledger);
+        let pool = pool.unwrap_or_else(|failure| panic!("{failure}"));
+        let server = Server::start::<P>(pool);
         let clients = runtime::Builder::new_current_thread().enable_all().build();
         let clients = clients.expect("a runtime of one thread needs nothing");
-        let slow = Rc::clone(&slowest);
+        let (slow, ledger) = (Rc::clone(&slowest), Arc::clone(&self.ledger));
         let mut seed = 0;
         let round = move || {
             // The whole of it, runtime included.
             let server = &server;
             seed += 1;
-            let before = server.backend.queries.load(Ordering::Relaxed);
-            let (took, mut latencies) = clients.block_on(storm(server.address, seed));
+            let before = server.pool.queries();
+            let (took, mut latencies) = clients.block_on(storm(server.address, &ledger, seed));
             latencies.sort();
             let slow_one = latencies[latencies.len() * 99 / 100];
             slow.borrow_mut().push(slow_one.as_secs_f64() * 1e3);
-            let queries = server.backend.queries.load(Ordering::Relaxed) - before;
+            let queries = server.pool.queries() - before;
             let calls = latencies.len() as u64;
             Round {
                 value: took.as_secs_f64() * 1e6 / calls as f64,
                 ..Round::of_calls(took, calls, queries)
             }
         };
-        self.0.push((Contestant::new(P::ABOUT, round), slowest));
-    }
-}
-
-/// What a query runs on.
-struct Backend {
-    places: Semaphore,
-    queries: AtomicU64,
-}
-
-impl Backend {
-    async fn query(&self) -> Arc<str> {
-        let place = self.places.acquire().await;
-        sleep(QUERY).await;
-        drop(place);
-        self.queries.fetch_add(1, Ordering::Relaxed);
-        "an answer that took its time".into()
+        self.contestants
+            .push((Contestant::new(P::ABOUT, round), slowest));
     }
 }
 
 /// A server on two threads of its own, until it is dropped.
 struct Server {
     address: SocketAddr,
-    backend: Arc<Backend>,
+    pool: Pool,
     /// Dropped with the server, and its tasks with it.
     _runtime: Runtime,
 }
 
 impl Server {
-    fn start<P: Peer>() -> Self {
+    fn start<P: Peer>(pool: Pool) -> Self {
         let runtime = runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .expect("two threads can be started");
-        let backend = Arc::new(Backend {
-            places: Semaphore::new(QUERIES),
-            queries: AtomicU64::new(0),
-        });
-        let shared = Arc::new(Shared::<P> {
-            group: P::group(),
-            backend: Arc::clone(&backend),
-        });
+        let sales = Sales::<P> {
+            group: Arc::new(P::group()),
+            pool: pool.clone(),
+        };
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
         let listener = listener.expect("a port of the loopback interface is free");
         let address = listener.local_addr().expect("it is bound");
-        let routes = Router::new()
-            .route("/{key}", get(respond::<P>))
-            .with_state(shared);
-        runtime.spawn(async { axum::serve(listener, routes).await });
+        runtime.spawn(async { axum::serve(listener, router(sales)).await });
         Self {
             address,
-            backend,
+            pool,
             _runtime: runtime,
         }
     }
 }
 
-/// What the requests share.
-struct Shared<P: Peer> {
-    group: P::Group<String, Arc<str>>,
-    backend: Arc<Backend>,
+/// The service with a peer's group.
+struct Sales<P: Peer> {
+    group: Arc<P::Group<String, Answer>>,
+    pool: Pool,
 }
 
-async fn respond<P: Peer>(State(shared): State<Arc<Shared<P>>>, Path(key): Path<String>) -> String {
-    let backend = Arc::clone(&shared.backend);
-    let work = move || async move { backend.query().await };
-    let answer = P::call(&shared.group, &key, work).await;
-    format!("{key}: {answer}{}", char::from(END))
+impl<P: Peer> Clone for Sales<P> {
+    fn clone(&self) -> Self {
+        Self {
+            group: Arc::clone(&self.group),
+            pool: self.pool.clone(),
+        }
+    }
+}
+
+impl<P: Peer> Service for Sales<P> {
+    async fn sales(&self, key: String) -> Answer {
+        let (pool, name) = (self.pool.clone(), key.clone());
+        let work = move || async move {
+            let lease = pool.take().await?;
+            task::spawn_blocking(move || lease.query(&name)).await?
+        };
+        P::call(&self.group, &key, work).await
+    }
 }
 
 /// Connects everybody, and then lets them ask; says how long all took and each request.
-async fn storm(server: SocketAddr, seed: u64) -> (Duration, Vec<Duration>) {
+async fn storm(server: SocketAddr, ledger: &Arc<Ledger>, seed: u64) -> (Duration, Vec<Duration>) {
     let mut streams = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
         let stream = TcpStream::connect(server)
@@ -188,7 +201,7 @@ async fn storm(server: SocketAddr, seed: u64) -> (Duration, Vec<Duration>) {
     let start = Instant::now();
     let clients: Vec<_> = streams
         .into_iter()
-        .map(|stream| tokio::spawn(client(stream, draw())))
+        .map(|stream| tokio::spawn(client(stream, Arc::clone(ledger), draw())))
         .collect();
     let mut latencies = Vec::with_capacity(CONNECTIONS * REQUESTS);
     for client in clients {
@@ -197,33 +210,32 @@ async fn storm(server: SocketAddr, seed: u64) -> (Duration, Vec<Duration>) {
     (start.elapsed(), latencies)
 }
 
-async fn client(mut stream: TcpStream, keys: Vec<usize>) -> Vec<Duration> {
+async fn client(mut stream: TcpStream, ledger: Arc<Ledger>, keys: Vec<usize>) -> Vec<Duration> {
     let mut latencies = Vec::with_capacity(keys.len());
     let mut response = Vec::with_capacity(512);
     for key in keys {
         let start = Instant::now();
-        let request = format!("GET /{key} HTTP/1.1\r\nhost: here\r\n\r\n");
+        let key = format!("item-{key}");
+        let request = format!("GET /sales/{key} HTTP/1.1\r\nhost: here\r\n\r\n");
         stream
             .write_all(request.as_bytes())
             .await
             .expect("the server reads");
         response.clear();
-        while response.last() != Some(&END) {
+        // The line break that ends a body is the only one alone.
+        while !response.ends_with(b"\n") || response.ends_with(b"\r\n") {
             let count = stream
                 .read_buf(&mut response)
                 .await
                 .expect("the server answers");
             assert!(count > 0, "the server has hung up");
         }
-        let body = format!("\r\n\r\n{key}: ");
-        assert!(response.starts_with(b"HTTP/1.1 200"), "it went well");
-        assert!(
-            response
-                .windows(body.len())
-                .any(|part| part == body.as_bytes()),
-            "the answer is to what was asked"
-        );
         latencies.push(start.elapsed());
+        let text = str::from_utf8(&response).expect("it is text");
+        let (head, body) = text.split_once("\r\n\r\n").expect("it has a head");
+        assert!(head.starts_with("HTTP/1.1 200"), "it went well: {head}");
+        let expected = ledger.sales(&key).body(&key);
+        assert_eq!(body, expected, "the answer is to what was asked");
     }
     latencies
 }
