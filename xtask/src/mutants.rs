@@ -5,6 +5,7 @@
 //! mutant, in a page; a survivor that is not, or one that has been caught since, is a failure.
 //! `--again` tries only what survived the last time, by tests that were written since.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -59,7 +60,19 @@ const RUNS: [Run; 3] = [
     },
 ];
 
-/// How a run ended: mutants by name, without the place in their file, which moves.
+/// What is known of mutants, by name and place.
+#[derive(Debug, Default)]
+struct Verdicts(BTreeMap<String, Verdict>);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Verdict {
+    Caught,
+    Survived,
+    /// It does not compile.
+    Unviable,
+}
+
+/// How it ended. Survivors are named without their place, which moves.
 #[derive(Debug, Default)]
 struct Outcome {
     caught: usize,
@@ -79,35 +92,51 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Sto
     let target = project.target_for("mutants")?;
     let core = format!("{target}/core");
     let fronts = format!("{target}/fronts");
+    let mut verdicts = Verdicts::default();
     for output in [&core, &fronts] {
-        let failed = |error| Stop::Failed(format!("{output}: {error}"));
-        if Path::new(output).is_dir() && !again {
-            fs::remove_dir_all(output).map_err(failed)?;
+        if again {
+            verdicts.load(output)?;
+        } else if Path::new(output).is_dir() {
+            fs::remove_dir_all(output).map_err(failed(output))?;
         }
-        fs::create_dir_all(output).map_err(failed)?;
+        fs::create_dir_all(output).map_err(failed(output))?;
     }
+    let mut all = BTreeSet::new();
     for (run, output) in RUNS.iter().zip([&core, &core, &fronts]) {
+        all.extend(run.list()?);
         // What survives is judged below.
         run.command(output, again).run_or(&SURVIVORS)?;
+        verdicts.load(output)?;
+        verdicts.save(output)?;
     }
-    let mut outcome = Outcome::default();
-    for output in [&core, &fronts] {
-        outcome.read(Path::new(output))?;
-    }
-    let page = fs::read_to_string(project.root().join(PAGE))
-        .map_err(|error| Stop::Failed(format!("{PAGE}: {error}")))?;
-    outcome.judge(&page)
+    let page = fs::read_to_string(project.root().join(PAGE)).map_err(failed(PAGE))?;
+    verdicts.outcome(&all)?.judge(&page)
+}
+
+fn failed(path: &str) -> impl Fn(std::io::Error) -> Stop {
+    move |error| Stop::Failed(format!("{path}: {error}"))
 }
 
 impl Run {
+    fn packages(&self) -> String {
+        let packages = self.packages.iter().map(|name| format!(" -p {name}"));
+        packages.collect()
+    }
+
+    /// All mutants of its packages, by name and place.
+    fn list(&self) -> Result<Vec<String>, Stop> {
+        let line = format!("mutants{} --list", self.packages());
+        let text = Command::typed("cargo", &line).stdout()?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
     fn command(&self, output: &str, again: bool) -> Command {
         let again = if again && !self.options.contains(ITERATE) {
             ITERATE
         } else {
             ""
         };
-        let packages = self.packages.iter().map(|name| format!(" -p {name}"));
-        let packages: String = packages.collect();
+        let packages = self.packages();
         Command::typed(
             "cargo",
             &format!(
@@ -118,23 +147,76 @@ impl Run {
     }
 }
 
-impl Outcome {
-    fn read(&mut self, output: &Path) -> Result<(), Stop> {
-        let list = |name: &str| {
-            let path = output.join("mutants.out").join(name);
-            fs::read_to_string(&path)
-                .map_err(|error| Stop::Failed(format!("{}: {error}", path.display())))
-        };
-        for name in ["caught.txt", "timeout.txt"] {
-            self.caught += list(name)?.lines().count();
+/// Where what is known is kept, beside what cargo-mutants writes: of what it has not tried again
+/// it says only that it was caught, or that it was not viable.
+fn kept(output: &str) -> String {
+    format!("{output}/verdicts.txt")
+}
+
+impl Verdicts {
+    const WORDS: [(Verdict, &str); 3] = [
+        (Verdict::Caught, "caught"),
+        (Verdict::Survived, "survived"),
+        (Verdict::Unviable, "unviable"),
+    ];
+
+    /// Takes in what was kept, and what the last run says.
+    fn load(&mut self, output: &str) -> Result<(), Stop> {
+        let path = kept(output);
+        if Path::new(&path).is_file() {
+            for line in fs::read_to_string(&path).map_err(failed(&path))?.lines() {
+                let known = Self::WORDS.iter().find_map(|(verdict, word)| {
+                    Some((line.strip_prefix(word)?.trim_start(), *verdict))
+                });
+                let (mutant, verdict) =
+                    known.ok_or_else(|| Stop::Failed(format!("{path}: `{line}`")))?;
+                self.0.entry(mutant.to_owned()).or_insert(verdict);
+            }
         }
-        // A second run begins with what the first has caught.
-        self.caught += list("previously_caught.txt").map_or(0, |text| text.lines().count());
-        self.survived
-            .extend(list("missed.txt")?.lines().map(without_place));
+        for (file, verdict) in [
+            ("caught", Verdict::Caught),
+            // It ran for too long, which its tests do not.
+            ("timeout", Verdict::Caught),
+            ("unviable", Verdict::Unviable),
+            ("missed", Verdict::Survived),
+        ] {
+            let path = format!("{output}/mutants.out/{file}.txt");
+            if Path::new(&path).is_file() {
+                let text = fs::read_to_string(&path).map_err(failed(&path))?;
+                let mutants = text.lines().map(|mutant| (mutant.to_owned(), verdict));
+                self.0.extend(mutants);
+            }
+        }
         Ok(())
     }
 
+    fn save(&self, output: &str) -> Result<(), Stop> {
+        let line = |(mutant, verdict): (&String, &Verdict)| {
+            let is = |(known, _): &&(Verdict, &str)| known == verdict;
+            let word = Self::WORDS.iter().find(is).map_or("", |(_, word)| word);
+            format!("{word} {mutant}\n")
+        };
+        let text: String = self.0.iter().map(line).collect();
+        let path = kept(output);
+        fs::write(&path, text).map_err(failed(&path))
+    }
+
+    /// Of all mutants that there are now. Each must have been tried.
+    fn outcome(&self, all: &BTreeSet<String>) -> Result<Outcome, Stop> {
+        let mut outcome = Outcome::default();
+        for mutant in all {
+            match self.0.get(mutant) {
+                Some(Verdict::Caught) => outcome.caught += 1,
+                Some(Verdict::Survived) => outcome.survived.push(without_place(mutant)),
+                Some(Verdict::Unviable) => {}
+                None => return Err(Stop::Failed(format!("it was not tried: {mutant}"))),
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+impl Outcome {
     fn judge(&self, page: &str) -> Result<(), Stop> {
         let viable = self.caught + self.survived.len();
         let permille = self.caught * 1000 / viable.max(1);
@@ -210,6 +292,28 @@ mod tests {
             without_place("a.rs:1:2: replace a::b with c::d in e::f"),
             "a.rs: replace a::b with c::d in e::f"
         );
+    }
+
+    #[test]
+    fn what_there_is_must_have_been_tried() {
+        let known = [
+            ("a.rs:1:2: one", Verdict::Caught),
+            ("a.rs:2:2: two", Verdict::Survived),
+            ("a.rs:3:2: three", Verdict::Unviable),
+            ("a.rs:9:2: gone", Verdict::Survived),
+        ];
+        let known = known.map(|(mutant, verdict)| (mutant.to_owned(), verdict));
+        let verdicts = Verdicts(BTreeMap::from(known));
+        let mut all: BTreeSet<_> = verdicts.0.keys().cloned().collect();
+        all.remove("a.rs:9:2: gone");
+        let outcome = verdicts.outcome(&all).expect("all were tried");
+        assert_eq!(
+            (outcome.caught, outcome.survived),
+            (1, vec!["a.rs: two".to_owned()])
+        );
+        all.insert("a.rs:4:2: four".to_owned());
+        let why = verdicts.outcome(&all).expect_err("one was not").to_string();
+        assert_eq!(why, "it was not tried: a.rs:4:2: four");
     }
 
     #[test]

@@ -505,3 +505,20 @@ where
     type Value = V;
     type Hasher = S;
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_spread_over_all_shards() {
+        for shards in [1, 2, 16] {
+            let group: Group<u64, ()> = Builder::new().shards(shards).build();
+            let shard = |key| core::ptr::from_ref(group.shard(group.hash_key(&key)));
+            let seen: BTreeSet<_> = (0..1_000).map(shard).collect();
+            assert_eq!(seen.len(), shards);
+        }
+    }
+}

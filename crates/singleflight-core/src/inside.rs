@@ -26,8 +26,8 @@ mod noticed {
     const PLACE: u8 = 4;
 
     /// As many words as a `u8` can name, and the rest of a place that begins at the last: no
-    /// bounds are checked. So works nest 64 deep and are told apart; of a deeper nest the
-    /// outermost are forgotten.
+    /// bounds are checked. So works nest 63 deep and are told apart; at every 64th the stack
+    /// begins anew, and those around are forgotten.
     const WORDS: usize = (1 << u8::BITS) + PLACE as usize;
 
     /// The works that a thread is inside of. One thread-local, so that its address is taken once.

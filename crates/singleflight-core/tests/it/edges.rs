@@ -177,6 +177,7 @@ fn a_spawned_call_counts_once() {
     Task::new(second).ends();
     let outcome = Task::new(handle.outcome()).ends().expect("it landed");
     assert_eq!((outcome.role, outcome.followers), (Role::Leader, 1));
+    assert!(outcome.is_shared());
     let outcome = Task::new(second_handle.outcome())
         .ends()
         .expect("it landed");

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use singleflight_core::{CallError, Group, Outcome, Until};
+use singleflight_core::{CallError, Group, Joined, Outcome, SeededHashBuilder, Until};
 
 use crate::task::Task;
 
@@ -58,6 +58,49 @@ fn a_lazy_answer_of_a_batch_is_part_of_its_work() {
         }))
     }));
     assert_eq!(nested.ends().len(), 1);
+}
+
+/// A thread remembers 63 works around it; at every 64th it begins anew.
+#[test]
+fn works_nest_as_deep_as_the_thread_does() {
+    fn nest(group: &Group<u64, u64>, depth: u64) -> u64 {
+        let Ok(Joined::Leader(leader)) = group.join(depth) else {
+            panic!("nobody has come to {depth} before");
+        };
+        let work = || {
+            let around = 201 - depth;
+            for outer in depth..depth + around % 64 {
+                assert_eq!(group.join(outer).err(), Some(CallError::Reentrant));
+            }
+            if depth == 0 {
+                1
+            } else {
+                nest(group, depth - 1) + 1
+            }
+        };
+        leader.lead_blocking(work).value
+    }
+    let group = Group::new();
+    assert_eq!(nest(&group, 200), 201);
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// A work of one group is not inside of a flight of another that looks the same.
+#[test]
+fn groups_are_told_apart() {
+    let group = || -> Group<u64, u64, _> { Group::with_hasher(SeededHashBuilder::new(1)) };
+    let (one, other) = (group(), group());
+    let (Ok(Joined::Leader(leader)), Ok(Joined::Leader(elsewhere))) = (one.join(1), other.join(1))
+    else {
+        panic!("nobody has come before");
+    };
+    let outcome = leader.lead_blocking(|| {
+        assert!(matches!(one.join(1), Err(CallError::Reentrant)));
+        assert!(matches!(other.join(1), Ok(Joined::Follower(_))));
+        2
+    });
+    assert_eq!(outcome.value, 2);
+    drop(elsewhere);
 }
 
 type Call<'a> = Pin<Box<dyn Future<Output = Result<Outcome<u64>, CallError>> + 'a>>;
