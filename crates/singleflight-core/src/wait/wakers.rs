@@ -2,7 +2,8 @@
 //!
 //! A waiter has a ticket: the round in which it was put into the list, and its place there. A
 //! notification takes the whole list out, begins the next round and wakes without the lock,
-//! so every ticket of the round before is void and costs nobody anything.
+//! so every ticket of the round before is void and costs nobody anything. Unlike event-listener's,
+//! a list allocates anew in each round: in a group with a fixed capacity, too.
 //!
 //! | what | under the lock | without it |
 //! |---|---|---|
