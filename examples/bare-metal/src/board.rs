@@ -26,6 +26,12 @@ mod chosen;
 #[path = "board/virt.rs"]
 mod chosen;
 
+#[cfg(all(
+    any(feature = "lm3s6965evb", feature = "microbit"),
+    not(feature = "virt")
+))]
+mod cortex_m;
+
 pub use chosen::{HEAP_BYTES, NAME};
 pub(crate) use chosen::{start_ticks, stop_ticks};
 

@@ -5,9 +5,8 @@ use core::ptr::{read_volatile, write_volatile};
 
 use cortex_m::peripheral::NVIC;
 
-use crate::board::TICK_MICROSECONDS;
-use crate::stop::stop;
-use crate::ticker;
+use super::TICK_MICROSECONDS;
+use super::cortex_m::Interrupt;
 
 /// The board's name.
 pub const NAME: &str = "lm3s6965evb (Cortex-M3)";
@@ -19,7 +18,7 @@ pub const HEAP_BYTES: usize = 16 * 1024;
 const CLOCK_MEGAHERTZ: u32 = 12;
 
 /// The interrupt of timer 0's first half, which is the timer where it runs with 32 bits.
-const TIMER: Interrupt = Interrupt(19);
+pub(super) const TIMER: Interrupt = Interrupt(19);
 
 /// Run mode clock gating, register 1, and the bit for timer 0.
 const RCGC1: *mut u32 = 0x400f_e104 as *mut u32;
@@ -32,16 +31,6 @@ const GPTMCTL: *mut u32 = 0x4003_000c as *mut u32;
 const GPTMIMR: *mut u32 = 0x4003_0018 as *mut u32;
 const GPTMICR: *mut u32 = 0x4003_0024 as *mut u32;
 const GPTMTAILR: *mut u32 = 0x4003_0028 as *mut u32;
-
-#[derive(Clone, Copy)]
-struct Interrupt(u16);
-
-// SAFETY: it is the number of an interrupt that the chip has, and does not change.
-unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
-    fn number(self) -> u16 {
-        self.0
-    }
-}
 
 /// Lets timer 0 interrupt at every tick.
 pub(crate) fn start_ticks() {
@@ -68,21 +57,8 @@ pub(crate) fn stop_ticks() {
     unsafe { write_volatile(GPTMCTL, 0) }
 }
 
-/// Every interrupt that has no vector of its own comes here. A crate for the chip would give
-/// each one; this board has one interrupt in use.
-#[cortex_m_rt::exception]
-unsafe fn DefaultHandler(number: i16) {
-    if u16::try_from(number) != Ok(TIMER.0) {
-        stop(format_args!(
-            "interrupt {number} came, and nobody asked for it"
-        ));
-    }
-    // SAFETY: as above; it tells the timer that its interrupt was seen.
+/// Tells the timer that its interrupt was seen.
+pub(super) fn acknowledge() {
+    // SAFETY: as above.
     unsafe { write_volatile(GPTMICR, 1) };
-    ticker::on_tick();
-}
-
-#[cortex_m_rt::exception]
-unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    stop(format_args!("{frame:?}"))
 }

@@ -5,9 +5,8 @@ use core::ptr::write_volatile;
 
 use cortex_m::peripheral::NVIC;
 
-use crate::board::TICK_MICROSECONDS;
-use crate::stop::stop;
-use crate::ticker;
+use super::TICK_MICROSECONDS;
+use super::cortex_m::Interrupt;
 
 /// The board's name.
 pub const NAME: &str = "microbit (Cortex-M0)";
@@ -15,7 +14,7 @@ pub const NAME: &str = "microbit (Cortex-M0)";
 /// How much of its RAM is the heap.
 pub const HEAP_BYTES: usize = 4 * 1024;
 
-const TIMER: Interrupt = Interrupt(8);
+pub(super) const TIMER: Interrupt = Interrupt(8);
 
 /// Registers of timer 0.
 const TASKS_START: *mut u32 = 0x4000_8000 as *mut u32;
@@ -28,16 +27,6 @@ const MODE: *mut u32 = 0x4000_8504 as *mut u32;
 const BITMODE: *mut u32 = 0x4000_8508 as *mut u32;
 const PRESCALER: *mut u32 = 0x4000_8510 as *mut u32;
 const CC0: *mut u32 = 0x4000_8540 as *mut u32;
-
-#[derive(Clone, Copy)]
-struct Interrupt(u16);
-
-// SAFETY: it is the number of an interrupt that the chip has, and does not change.
-unsafe impl cortex_m::interrupt::InterruptNumber for Interrupt {
-    fn number(self) -> u16 {
-        self.0
-    }
-}
 
 /// Lets timer 0 interrupt at every tick.
 pub(crate) fn start_ticks() {
@@ -64,21 +53,8 @@ pub(crate) fn stop_ticks() {
     unsafe { write_volatile(TASKS_STOP, 1) }
 }
 
-/// Every interrupt that has no vector of its own comes here. A crate for the chip would give
-/// each one; this board has one interrupt in use.
-#[cortex_m_rt::exception]
-unsafe fn DefaultHandler(number: i16) {
-    if u16::try_from(number) != Ok(TIMER.0) {
-        stop(format_args!(
-            "interrupt {number} came, and nobody asked for it"
-        ));
-    }
-    // SAFETY: as above; it tells the timer that its interrupt was seen.
+/// Tells the timer that its interrupt was seen.
+pub(super) fn acknowledge() {
+    // SAFETY: as above.
     unsafe { write_volatile(EVENTS_COMPARE0, 0) };
-    ticker::on_tick();
-}
-
-#[cortex_m_rt::exception]
-unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    stop(format_args!("{frame:?}"))
 }
