@@ -244,6 +244,29 @@ fn a_handle_whose_task_is_lost_is_told_so() {
     assert_eq!(answer, Err(CallError::TaskLost));
 }
 
+/// Who leaves a work that somebody wants wakes nobody; who leaves it last wakes its task.
+#[test]
+fn a_caller_that_leaves_wakes_nobody_in_vain() {
+    let group: Arc<Group<u64, u64>> = Arc::default();
+    let arrival =
+        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(pending);
+    let mut task = Task::new(task);
+    task.waits();
+    let call = || Task::new(group.run(1, async || unreachable!("it follows")));
+    let (mut one, mut other) = (call(), call());
+    one.waits();
+    other.waits();
+    drop(one);
+    assert_eq!((task.wakes(), other.wakes()), (0, 0));
+    drop(other);
+    assert_eq!(task.wakes(), 0, "its handle is there");
+    drop(handle);
+    assert_eq!(task.wakes(), 1);
+    task.ends();
+    assert_eq!(group.in_flight(), 0);
+}
+
 /// A handle that goes concerns nobody but its own task.
 #[test]
 fn a_dropped_handle_wakes_no_other_caller() {

@@ -69,6 +69,8 @@ fn a_spawned_call_that_handed_its_panic_over_is_told_of_it() {
         panic!("its work panicked: {answer:?}");
     };
     assert_eq!(panicked.message(), "boom");
+    let shown = format!("{panicked:?}");
+    assert_eq!(shown, "LeaderPanicked { message: \"boom\" }");
 }
 
 /// The closure that makes the future may panic, and so may the future's drop.

@@ -35,6 +35,45 @@ fn last_interested_caller_leaving_against_the_task() {
     });
 }
 
+/// A spawned call ends while its handle begins to wait.
+///
+/// Seeded bug seen to fail here: `one-look` (the handle sleeps for ever).
+#[test]
+fn an_answer_against_its_handles_wait() {
+    loom::model(|| {
+        let bench = Bench::new();
+        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Done);
+        let worker = bench.clone();
+        let work = move || std::future::ready(worker.work(1));
+        let (task, handle) = arrival.expect("nothing is refused").into_task(work);
+        let task = thread::spawn(move || block_on(task));
+        let outcome = block_on(handle.outcome()).expect("nobody panics here");
+        assert_eq!((outcome.value, outcome.role), (1, Role::Leader));
+        task.join().unwrap();
+        bench.assert_empty();
+    });
+}
+
+/// The handle of a spawned call that follows goes while its task begins to wait: the task leaves.
+///
+/// Seeded bug seen to fail here: `silent-parting` (it sleeps until the flight ends).
+#[test]
+fn a_handle_dropped_against_its_follower() {
+    loom::model(|| {
+        let bench = Bench::new();
+        let leader = bench.leader();
+        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Unwanted);
+        let arrival = arrival.expect("nothing is refused");
+        let (task, handle) = arrival.into_task(|| std::future::ready(2));
+        let task = thread::spawn(move || block_on(task));
+        drop(handle);
+        task.join().unwrap();
+        assert_eq!(bench.group.followers(&KEY), Some(0));
+        assert_eq!(leader.complete(1).followers, 0);
+        bench.assert_empty();
+    });
+}
+
 /// The last handle goes while a caller comes. The caller receives the value if it came in
 /// time, or runs its own work after the cancelled one (P1); never the dead one's fate.
 ///
