@@ -206,17 +206,19 @@ fn a_spawned_calls_value_is_cloned_once_at_most() {
     let clones = Rc::new(Cell::new(0));
     let group: Rc<Group<u64, Counted>> = Rc::default();
     let work = || Counted(Rc::clone(&clones));
-    let spawn = || {
-        let arrival = Group::arrive(Rc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    let spawn = |until| {
+        let arrival = Group::arrive(Rc::clone(&group), 1, until).expect("nothing is refused");
         arrival.into_task(|| ready(work()))
     };
-    let (task, handle) = spawn();
-    Task::new(task).ends();
-    drop(Task::new(handle.outcome()).ends());
-    assert_eq!(clones.get(), 0, "one caller, one value");
+    for until in [Until::Done, Until::Unwanted] {
+        let (task, handle) = spawn(until);
+        Task::new(task).ends();
+        drop(Task::new(handle.outcome()).ends());
+        assert_eq!(clones.get(), 0, "one caller, one value");
+    }
 
     let leader = lead(&group, 1);
-    let spawned: Vec<_> = (0..10).map(|_| spawn()).collect();
+    let spawned: Vec<_> = (0..10).map(|_| spawn(Until::Done)).collect();
     drop(leader.complete(work()));
     for (task, handle) in spawned {
         Task::new(task).ends();

@@ -85,6 +85,25 @@ fn works_nest_as_deep_as_the_thread_does() {
     assert_eq!(group.in_flight(), 0);
 }
 
+/// Nor is a work whose flight was forgotten inside of that which came after.
+#[test]
+fn flights_of_one_key_are_told_apart() {
+    let group: Group<u64, u64> = Group::new();
+    let Ok(Joined::Leader(old)) = group.join(1) else {
+        panic!("nobody has come before");
+    };
+    assert!(group.forget(1));
+    let Ok(Joined::Leader(new)) = group.join(1) else {
+        panic!("the flight was forgotten");
+    };
+    let outcome = old.lead_blocking(|| {
+        assert!(matches!(group.join(1), Ok(Joined::Follower(_))));
+        2
+    });
+    assert_eq!(outcome.value, 2);
+    drop(new);
+}
+
 /// A work of one group is not inside of a flight of another that looks the same.
 #[test]
 fn groups_are_told_apart() {

@@ -58,6 +58,7 @@ fn a_spawned_call_that_handed_its_panic_over_is_told_of_it() {
     let group: Arc<Group<u64, u64>> =
         Arc::new(Builder::new().panic_policy(PanicPolicy::HandOver).build());
     let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    assert_eq!(group.panic_policy(), PanicPolicy::HandOver);
     let boom = || -> std::future::Ready<u64> { panic!("boom") };
     let (task, handle) = arrival.into_task(boom);
     let mut follower = Task::new(group.run(1, async || 8));

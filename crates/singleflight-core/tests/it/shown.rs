@@ -40,6 +40,10 @@ fn handles_are_shown_without_their_value() {
     let (task, handle) = arrival.into_task(async || Silent);
     assert_eq!(format!("{handle:?}"), "Spawned { .. }");
     Task::new(task).ends();
+    drop(handle);
+    let arrival = Group::arrive(Arc::clone(&group), 7, Until::Done).expect("nothing is refused");
+    let (_call, stake) = arrival.into_call(async || Silent);
+    assert_eq!(format!("{stake:?}"), "Stake { .. }");
 }
 
 #[test]
