@@ -44,10 +44,9 @@ const RUNS: [Run; 3] = [
     },
     Run {
         packages: &["singleflight-core"],
-        options: "--iterate --test-package singleflight-core \
-                  --test-package singleflight-std --test-package singleflight-tokio",
+        options: "--iterate --test-workspace true",
         tests: "--features singleflight-core/std,singleflight-tokio/tracing \
-                --lib --test it --test model --test conformance --test tracing",
+                --test it --test model --test conformance --test tracing",
     },
     Run {
         packages: &[

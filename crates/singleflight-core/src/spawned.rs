@@ -19,18 +19,18 @@ use core::fmt;
 use core::future::{Future, poll_fn};
 use core::hash::BuildHasher;
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use crate::calling::calling;
 use crate::error::{CallError, LeaderPanicked};
 use crate::follower::{Turn, Watcher};
 use crate::group::{Group, Handle, Origin};
 use crate::inside;
 use crate::join::Joined;
 use crate::key::Key;
-use crate::policy::catch;
+use crate::leader::Leader;
+use crate::policy::{Payload, catch};
 use crate::reply::{Answer, Join, Reply};
 use crate::shared::Shared;
 use crate::slot::Id;
@@ -68,7 +68,7 @@ pub struct Stake<G: Handle> {
     /// The flight, so that a wait inside its own work is known for what it is.
     place: Option<(usize, u64, Id)>,
     /// For a call that is cancelled when nobody wants it.
-    _interest: Option<Interested<G>>,
+    _interest: Option<Box<Interested<G>>>,
 }
 
 /// The interest of a handle, until it is dropped.
@@ -115,7 +115,7 @@ impl<V> fmt::Debug for Interest<V> {
 pub struct Arrival<G: Handle> {
     joined: Joined<G>,
     /// Only of a call that is cancelled when nobody wants it.
-    interest: Option<Interested<G>>,
+    interest: Option<Box<Interested<G>>>,
 }
 
 impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
@@ -159,12 +159,14 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
             }
             (Until::Unwanted, Joined::Follower(follower)) => Some(follower.watcher()),
         };
-        let interest = watcher.map(|watcher| Interested {
-            watcher: Some(watcher),
-            parted: match &joined {
-                Joined::Leader(_) => None,
-                Joined::Follower(_) => Some(Arc::new(AtomicBool::new(false))),
-            },
+        let interest = watcher.map(|watcher| {
+            Box::new(Interested {
+                watcher: Some(watcher),
+                parted: match &joined {
+                    Joined::Leader(_) => None,
+                    Joined::Follower(_) => Some(Arc::new(AtomicBool::new(false))),
+                },
+            })
         });
         Ok(Arrival { joined, interest })
     }
@@ -219,19 +221,18 @@ where
     {
         let Self { joined, interest } = self;
         let place = joined.place();
-        let call = match &interest {
-            None => Run::ToItsEnd {
-                call: calling(
-                    move || Ok(joined),
-                    |_| work(),
-                    |_| true,
-                    |outcome: Answer<G::Value>| outcome,
-                ),
+        let call = match (joined, &interest) {
+            (Joined::Leader(leader), None) => Run::Leads {
+                future: None,
+                make: Some(work),
+                leader,
             },
-            Some(interest) => {
-                let (flight, parted) = (interest.flight(), interest.parted.clone());
-                Run::WhileWanted {
-                    call: Box::pin(while_wanted(joined, flight, parted, work)),
+            (joined, interest) => {
+                let interest = interest.as_deref();
+                let flight = interest.map(Interested::flight);
+                let parted = interest.and_then(|interest| interest.parted.clone());
+                Run::Attends {
+                    call: Box::pin(attend(joined, flight, parted, work)),
                 }
             }
         };
@@ -269,7 +270,7 @@ where
     {
         let Self { joined, interest } = self;
         let place = joined.place();
-        let flight = interest.as_ref().map(Interested::flight);
+        let flight = interest.as_deref().map(Interested::flight);
         let parted = interest
             .as_ref()
             .and_then(|interest| interest.parted.clone());
@@ -298,7 +299,7 @@ where
             drop(interest);
             Ok(leader.conclude(result, |_| true))
         };
-        let run = move || tell.give(caught(call));
+        let run = move || tell.give(catch(call).unwrap_or_else(|panic| told(&panic)));
         let stake = Stake {
             place,
             _interest: interest,
@@ -313,10 +314,10 @@ impl<G: Handle> fmt::Debug for Arrival<G> {
     }
 }
 
-/// A call that is cancelled when the last interested caller is gone.
-async fn while_wanted<G, F, T>(
+/// A call that follows, or that is cancelled when the last interested caller is gone.
+async fn attend<G, F, T>(
     joined: Joined<G>,
-    flight: Shared<G::Value>,
+    flight: Option<Shared<G::Value>>,
     parted: Option<Arc<AtomicBool>>,
     work: F,
 ) -> Answer<G::Value>
@@ -336,18 +337,16 @@ where
         }
     };
     set(parted.as_deref());
-    leader.listen();
     let result = {
-        let is_deserted = |flight: &Shared<G::Value>| flight.is_deserted().then_some(());
-        let mut deserted = pin!(wait::until(
-            flight,
-            |flight| &flight.signal,
-            is_deserted,
-            |_, ()| ()
-        ));
+        let mut deserted = pin!(flight.map(|flight| {
+            leader.listen();
+            let is_deserted = |flight: &Shared<G::Value>| flight.is_deserted().then_some(());
+            wait::until(flight, |flight| &flight.signal, is_deserted, |_, ()| ())
+        }));
         let (mut make, mut future) = (Some(work), pin!(None));
         poll_fn(|context| {
-            if deserted.as_mut().poll(context).is_ready() {
+            let deserted = deserted.as_mut().as_pin_mut();
+            if deserted.is_some_and(|deserted| deserted.poll(context).is_ready()) {
                 // A panic on the way out concerns nobody any more.
                 let _panic = catch(|| future.set(None));
                 return Poll::Ready(None);
@@ -378,33 +377,48 @@ fn set(parted: Option<&AtomicBool>) {
 pin_project! {
     /// A call whose panic is its answer.
     #[project = Running]
-    enum Run<C, U> {
-        ToItsEnd { #[pin] call: C },
+    enum Run<G, F, T, A>
+    where
+        G: Handle,
+    {
+        // P1: fields are dropped in this order, so an execution is over before its flight is
+        // handed over.
+        Leads { #[pin] future: Option<T>, make: Option<F>, leader: Leader<G> },
         // In a box of its own, so that the usual task is small.
-        WhileWanted { call: Pin<Box<U>> },
+        Attends { call: Pin<Box<A>> },
     }
 }
 
-impl<V, C, U> Future for Run<C, U>
+impl<G, F, T, A> Future for Run<G, F, T, A>
 where
-    C: Future<Output = Answer<V>>,
-    U: Future<Output = Answer<V>>,
+    G: Handle,
+    G::Value: Clone,
+    F: FnOnce() -> T,
+    T: Future<Output = G::Value>,
+    A: Future<Output = Answer<G::Value>>,
 {
-    type Output = Answer<V>;
+    type Output = Answer<G::Value>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = catch(|| match self.project() {
-            Running::ToItsEnd { call } => call.poll(context),
-            Running::WhileWanted { call } => call.as_mut().poll(context),
+            Running::Leads {
+                future,
+                make,
+                leader,
+            } => {
+                let enter = || leader.enter();
+                let result = ready!(poll_work(make.take(), future, enter, context));
+                Poll::Ready(Ok(leader.conclude(result, |_| true)))
+            }
+            Running::Attends { call } => call.as_mut().poll(context),
         });
-        polled.unwrap_or_else(|panic| Poll::Ready(Err(LeaderPanicked::new(panic.message()).into())))
+        polled.unwrap_or_else(|panic| Poll::Ready(told(&panic)))
     }
 }
 
 /// Makes a panic an answer.
-#[cfg(all(feature = "std", not(target_family = "wasm")))]
-fn caught<V>(call: impl FnOnce() -> Answer<V>) -> Answer<V> {
-    catch(call).unwrap_or_else(|panic| Err(LeaderPanicked::new(panic.message()).into()))
+fn told<V>(panic: &Payload) -> Answer<V> {
+    Err(LeaderPanicked::new(panic.message()).into())
 }
 
 impl<G: Handle> Stake<G> {

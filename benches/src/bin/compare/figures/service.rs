@@ -30,8 +30,8 @@ const CONNECTIONS: usize = 1_000;
 /// Requests of each connection in a round.
 const REQUESTS: usize = 10;
 const KEYS: u32 = 1_000;
-/// Rows that a query reads, which takes it about a millisecond.
-const ROWS: u32 = 10_000;
+/// Rows that a query reads.
+const ROWS: u32 = 1_000;
 /// How many queries run at a time, as in the stampede.
 const QUERIES: u32 = 4;
 
