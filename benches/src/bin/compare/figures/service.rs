@@ -48,7 +48,7 @@ pub(crate) fn measure(options: &Options) -> Vec<Figure> {
     line.visit::<OursOnTokio>();
     each_other(&mut line);
     let (contestants, slowest): (Vec<_>, Vec<_>) = line.contestants.into_iter().unzip();
-    let rounds = options.rounds(3, 41);
+    let rounds = options.rounds(5, 41);
     let times = contest(rounds, contestants);
     let rows = times.iter().zip(&slowest);
     let latencies = rows
