@@ -25,6 +25,8 @@ const ITERATE: &str = "--iterate";
 /// How cargo-mutants ends when something survived, and when only something ran for too long.
 const SURVIVORS: [i32; 2] = [2, 3];
 
+const CORE: &[&str] = &["singleflight-core"];
+
 /// One run over the same mutants. What a run before it has caught is not tried again.
 struct Run {
     /// The packages that are broken.
@@ -35,18 +37,25 @@ struct Run {
     tests: &'static str,
 }
 
-/// The core first by its own quick tests; what survives, by everything that uses it.
-const RUNS: [Run; 3] = [
+/// The core first by its own quick tests; what survives, by its model; and what survives that, by
+/// everything that uses it.
+const RUNS: [Run; 4] = [
     Run {
-        packages: &["singleflight-core"],
+        packages: CORE,
         options: "",
         tests: "--features std --lib --test it -- --skip sizes::",
     },
     Run {
-        packages: &["singleflight-core"],
-        options: "--iterate --test-workspace true",
+        packages: CORE,
+        options: "--iterate",
+        tests: "--features std --test model",
+    },
+    Run {
+        packages: CORE,
+        // The baseline would be of the core alone, which has no such tests.
+        options: "--iterate --baseline skip --test-workspace true",
         tests: "--features singleflight-core/std,singleflight-tokio/tracing \
-                --test it --test model --test conformance --test tracing",
+                --test it --test conformance --test tracing",
     },
     Run {
         packages: &[
@@ -101,7 +110,7 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Sto
         fs::create_dir_all(output).map_err(failed(output))?;
     }
     let mut all = BTreeSet::new();
-    for (run, output) in RUNS.iter().zip([&core, &core, &fronts]) {
+    for (run, output) in RUNS.iter().zip([&core, &core, &core, &fronts]) {
         all.extend(run.list()?);
         // What survives is judged below.
         run.command(output, again).run_or(&SURVIVORS)?;
