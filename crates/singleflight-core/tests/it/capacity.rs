@@ -111,6 +111,7 @@ fn the_first_follower_of_one_flight_too_many_is_refused() {
     let late = followers_of_ended_flights(&group);
     let third = leader(&group, 3);
     assert!(matches!(group.join(3), Err(CallError::Full)));
+    assert_eq!(group.stats().refused, 1);
     for (follower, key) in late.into_iter().zip([1, 2]) {
         match Task::new(follower.wait()).ends() {
             Ok(Turn::Landed(outcome)) => assert_eq!(outcome.value, key),

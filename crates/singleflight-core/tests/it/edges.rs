@@ -269,6 +269,43 @@ fn a_caller_that_leaves_wakes_nobody_in_vain() {
     assert_eq!(group.in_flight(), 0);
 }
 
+/// A task that follows is told that its handle has gone, and leaves.
+#[test]
+fn a_spawned_follower_is_woken_to_leave() {
+    let group: Arc<Group<u64, u64>> = Arc::default();
+    let leader = lead(&group, 1);
+    let arrival =
+        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(pending);
+    let mut task = Task::new(task);
+    task.waits();
+    drop(handle);
+    assert_eq!(task.wakes(), 1);
+    task.ends();
+    assert_eq!(leader.complete(7).followers, 0);
+}
+
+/// Nor does a handle wake anybody whose task has come to lead.
+#[test]
+fn a_handle_whose_task_leads_on_wakes_nobody_in_vain() {
+    let group: Arc<Group<u64, u64>> = Arc::default();
+    let leader = lead(&group, 1);
+    let arrival =
+        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(pending);
+    let mut task = Task::new(task);
+    task.waits();
+    drop(leader);
+    task.waits();
+    let mut follower = Task::new(group.run(1, async || unreachable!("it follows")));
+    follower.waits();
+    drop(handle);
+    assert_eq!(follower.wakes(), 0, "its flight is led");
+    drop(follower);
+    task.ends();
+    assert_eq!(group.in_flight(), 0);
+}
+
 /// A handle that goes concerns nobody but its own task.
 #[test]
 fn a_dropped_handle_wakes_no_other_caller() {

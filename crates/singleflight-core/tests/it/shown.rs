@@ -145,6 +145,7 @@ fn what_needs_threads_is_shown() {
         assert_eq!(shown, "Interest { ended: false, .. }");
         1
     });
+    assert!(Numbers::new().undrained(Duration::ZERO).is_ok());
     assert!(!group.drained_blocking(Instant::now()), "it is in flight");
     let undrained = group
         .undrained(Duration::ZERO)
