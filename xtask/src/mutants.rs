@@ -53,7 +53,8 @@ const RUNS: [Run; 4] = [
     Run {
         packages: CORE,
         // The baseline would be of the core alone, which has no such tests.
-        options: "--iterate --baseline skip --test-workspace true",
+        options: "--iterate --baseline skip --test-package singleflight-core \
+                  --test-package singleflight-std --test-package singleflight-tokio",
         tests: "--features singleflight-core/std,singleflight-tokio/tracing \
                 --test it --test conformance --test tracing",
     },

@@ -188,7 +188,7 @@ where
     /// A front end for a runtime of one's own:
     ///
     /// ```
-    /// use std::future::Future;
+    /// use std::sync::Arc;
     /// use std::thread;
     /// use futures_lite::future::block_on;
     /// use singleflight_core::{Answer, CallError, Group, Join, Until};
@@ -202,8 +202,8 @@ where
     ///     }
     /// }
     ///
-    /// static GROUP: Group<u64, u32> = singleflight_core::Builder::new().build_const();
-    /// let (call, stake) = Group::arrive(&GROUP, 7, Until::Done)?.into_call(async || 42);
+    /// let group: Arc<Group<u64, u32>> = Arc::default();
+    /// let (call, stake) = Group::arrive(group, 7, Until::Done)?.into_call(async || 42);
     /// let handle = stake.joined_by(Thread(thread::spawn(|| block_on(call))));
     /// assert_eq!(block_on(handle.outcome())?.value, 42);
     /// # Ok::<_, CallError>(())
