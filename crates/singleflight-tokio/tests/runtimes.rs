@@ -40,6 +40,18 @@ fn on_a_runtime_that_was_shut_down_the_task_is_lost() {
     assert_eq!(group.in_flight(), 0);
 }
 
+#[tokio::test]
+async fn a_drain_tells_what_is_left() {
+    let group: Group<&str, u64> = Group::new();
+    let handle = group.spawn_until_unwanted("stuck", pending);
+    let left = group.drain(tokio::time::Instant::now()).await;
+    assert_eq!(
+        *left.expect_err("it is in flight").flights[0].key(),
+        "stuck"
+    );
+    drop(handle);
+}
+
 /// A group outlives the runtimes that use it: one that is shut down hands over.
 #[test]
 fn a_runtime_that_is_shut_down_hands_over_to_callers_elsewhere() {
