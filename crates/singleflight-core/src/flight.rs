@@ -9,9 +9,9 @@
 //!
 //! Who may change what:
 //!
-//! - `vacant`, `interested`, `handles`, `claimants`, `failures`, `leader_listens`: whoever holds the lock of the slot's shard, and
-//!   only while the slot is in the table. `vacant` may be read by anyone as a hint: what
-//!   it says is checked again under the lock before anybody acts on it.
+//! - `vacant`, `interested`, `handles`, `claimants`, `failures`, `leader_listens`: whoever holds
+//!   the lock of the slot's shard, and only while the slot is in the table. `vacant` may be read
+//!   by anyone as a hint: what it says is checked again under the lock before anybody acts on it.
 //! - `landing`: whoever took the slot out of the table, once. Removal is by identity and
 //!   under the lock, so there is exactly one such writer.
 
@@ -182,7 +182,7 @@ impl<V> Flight<V> {
 
     // ---- without the lock ----
 
-    /// Whether nobody waits; a hint. Pairs with the notification after the last one has left.
+    /// Whether nobody is interested; a hint. Pairs with the notification after the last one has left.
     pub(crate) fn is_deserted(&self) -> bool {
         self.interested.get() == 0
     }

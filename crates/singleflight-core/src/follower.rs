@@ -207,7 +207,7 @@ impl<G: Handle> Follower<G> {
 
 impl<G: Handle> Follower<G> {
     /// Registers the interest of a spawned call's handle in the same flight.
-    pub(crate) fn watcher(&self) -> Watcher<G>
+    pub(crate) fn interest(&self) -> Watcher<G>
     where
         G: Clone,
     {

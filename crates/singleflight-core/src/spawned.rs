@@ -73,8 +73,8 @@ pub struct Stake<G: Handle> {
 
 /// The interest of a handle, until it is dropped.
 struct Interested<G: Handle> {
-    /// Empty only while it is dropped.
-    watcher: Option<Watcher<G>>,
+    /// Its place in the flight, which it leaves after the task was told.
+    watcher: Watcher<G>,
     /// For a task that follows: its handle was dropped, or it follows no more.
     parted: Option<Arc<AtomicBool>>,
 }
@@ -157,11 +157,11 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
                 let flight = group.watch(hash, id).ok_or(CallError::Full)?;
                 Some(Watcher::of_handle(group.clone(), hash, id, flight))
             }
-            (Until::Unwanted, Joined::Follower(follower)) => Some(follower.watcher()),
+            (Until::Unwanted, Joined::Follower(follower)) => Some(follower.interest()),
         };
         let interest = watcher.map(|watcher| {
             Box::new(Interested {
-                watcher: Some(watcher),
+                watcher,
                 parted: match &joined {
                     Joined::Leader(_) => None,
                     Joined::Follower(_) => Some(Arc::new(AtomicBool::new(false))),
@@ -445,8 +445,7 @@ impl<G: Handle> fmt::Debug for Stake<G> {
 
 impl<G: Handle> Interested<G> {
     fn flight(&self) -> Shared<G::Value> {
-        let watcher = self.watcher.as_ref();
-        watcher.expect("it is not being dropped").flight().clone()
+        self.watcher.flight().clone()
     }
 }
 
@@ -454,15 +453,10 @@ impl<G: Handle> Drop for Interested<G> {
     fn drop(&mut self) {
         let follows = |parted: &Arc<AtomicBool>| !parted.swap(true, Ordering::AcqRel);
         let follows = self.parted.as_ref().is_some_and(follows);
-        if let Some(watcher) = self.watcher.take() {
-            let flight = follows.then(|| watcher.flight().clone());
-            drop(watcher);
-            // A task that follows leaves when it looks.
-            if let Some(flight) =
-                flight.filter(|flight| !flight.has_landed() && !seeded("silent-parting"))
-            {
-                flight.tell();
-            }
+        let flight = self.watcher.flight();
+        // A task that follows leaves when it looks.
+        if follows && !flight.has_landed() && !seeded("silent-parting") {
+            flight.tell();
         }
     }
 }

@@ -1,6 +1,10 @@
 //! Panics, where they can be caught and where they cannot.
 
+#[cfg(feature = "std")]
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(feature = "std")]
+use std::rc::Rc;
 #[cfg(feature = "std")]
 use std::sync::Arc;
 
@@ -49,6 +53,38 @@ fn a_panic_settles_or_hands_over() {
         }
         assert_eq!(group.in_flight(), 0);
     }
+}
+
+/// The value's `Clone` runs in the task; its panic is told there, and the others have theirs.
+#[cfg(feature = "std")]
+#[test]
+fn a_clone_that_panics_in_a_spawned_call_is_its_answer() {
+    struct Once(Rc<Cell<bool>>);
+
+    impl Clone for Once {
+        fn clone(&self) -> Self {
+            assert!(!self.0.replace(false), "cloning");
+            Self(Rc::clone(&self.0))
+        }
+    }
+
+    let group: Rc<Group<u64, Once>> = Rc::default();
+    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    let panics = Rc::new(Cell::new(true));
+    let value = Once(Rc::clone(&panics));
+    let (task, handle) = arrival.into_task(|| std::future::ready(value));
+    let mut follower = Task::new(group.run_outcome(1, || -> std::future::Pending<Once> {
+        unreachable!("it follows")
+    }));
+    follower.waits();
+    Task::new(task).ends();
+    let answer = Task::new(handle.outcome()).ends();
+    let Err(CallError::LeaderPanicked(panicked)) = answer.map(drop) else {
+        panic!("its clone panicked");
+    };
+    assert_eq!(panicked.message(), "cloning");
+    assert!(follower.ends().is_ok());
+    assert_eq!(group.in_flight(), 0);
 }
 
 /// Whoever leads on, a spawned call whose work panicked has its own panic for an answer.

@@ -3,7 +3,7 @@
 //! ask as fast as they are answered, for keys drawn by Zipf's law.
 
 use std::cell::RefCell;
-use std::env;
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ const QUERIES: u32 = 4;
 type Slowest = Rc<RefCell<Vec<f64>>>;
 
 pub(crate) fn measure(options: &Options) -> Vec<Figure> {
-    let (ledger, database) = (Arc::new(Ledger::new(ROWS)), database());
+    let (ledger, database) = (Arc::new(Ledger::new(ROWS)), database(options));
     let mut line = Line {
         ledger,
         database,
@@ -82,9 +82,12 @@ fn latency(times: &Row, slowest: &[f64]) -> Row {
     }
 }
 
-/// The stampede's database, made if it is not there yet.
-fn database() -> Database {
-    let path = env::temp_dir().join("singleflight-compare.sqlite");
+/// The stampede's database, beside the report; made if it is not there yet.
+fn database(options: &Options) -> Database {
+    fs::create_dir_all(&options.out)
+        .unwrap_or_else(|error| panic!("{}: {error}", options.out.display()));
+    let path = options.out.join("stampede.sqlite");
+    // Nobody drives this runtime, so Ctrl-C ends the program as it always does.
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime of one thread needs nothing");
     Database::open(&path, &Stop::on_interrupt(&runtime))
