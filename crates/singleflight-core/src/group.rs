@@ -242,13 +242,7 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
             }
         }
         let mut key = Some(key.into_key());
-        let entry = shard.with(|table| {
-            let named = &key;
-            match table.follow(hash, move |known| named.as_ref() == Some(known), &terms) {
-                Some(entry) => entry,
-                None => table.lead(hash, &mut key, &terms),
-            }
-        });
+        let entry = shard.with(|table| table.enter(hash, &mut key, &terms));
         (hash, entry, key)
     }
 }

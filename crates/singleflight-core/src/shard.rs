@@ -18,12 +18,11 @@
 //! | forget | marked | |
 //! | close | stays | from now on, refusals |
 
-use alloc::vec::Vec;
 use core::mem;
 use core::num::NonZeroU64;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table};
 
 use crate::flight::{Flight, Party};
 use crate::inside;
@@ -81,15 +80,23 @@ const NEAR: usize = 2;
 const SMALL: usize = 28;
 
 /// What one lock guards.
+///
+/// In this order all that a lone call writes, the lock included, is in one line of cache where
+/// the key is a word: what moves between processors is that line.
+#[repr(C)]
 pub(crate) struct Table<K, V> {
+    next: Id,
+    /// How many flights were started.
+    started: u64,
     near: [Option<Slot<K, V>>; NEAR],
     far: HashTable<Slot<K, V>>,
-    next: Id,
     closed: bool,
-    stats: Stats,
     /// How many flights `far` may hold.
     room: usize,
     stock: Stock<V>,
+    /// Of what a lone call does not do: `led` is of those who lead a flight on that somebody else
+    /// had started, and what has landed is not counted, for it follows from the rest.
+    stats: Stats,
 }
 
 /// What stands in a table beside the slots.
@@ -126,13 +133,14 @@ impl<K, V> Shard<K, V> {
     const_fn! {
         pub(crate) const fn new(is_fixed: bool) -> Self {
             Self(Mutex::new(Table {
+                next: Id::FIRST,
+                started: 0,
                 near: [const { None }; NEAR],
                 far: HashTable::new(),
-                next: Id::FIRST,
                 closed: false,
-                stats: Stats::ZERO,
                 room: if is_fixed { 0 } else { usize::MAX },
                 stock: if is_fixed { Stock::Fixed(None) } else { Stock::Heap },
+                stats: Stats::ZERO,
             }))
         }
     }
@@ -159,8 +167,7 @@ impl<K, V> Table<K, V> {
         if self.closed {
             return Some(self.refuse(Refusal::Closed));
         }
-        let horizon = terms.horizon;
-        let open = move |slot: &Slot<K, V>| !slot.is_retired(horizon) && slot.is_for(hash, matches);
+        let open = is_open(hash, matches, terms.horizon);
         let near = self.near.iter_mut().flatten().find(|slot| open(slot));
         let slot = match near {
             Some(slot) => slot,
@@ -168,6 +175,70 @@ impl<K, V> Table<K, V> {
             None => find_far(&mut self.far, hash, open)?,
         };
         Some(Self::follow_slot(slot, &self.stock, &mut self.stats, terms))
+    }
+
+    /// Joins the open flight of a key. If there is none it starts one and takes the key, if there
+    /// is room for it. The key must be there.
+    #[inline]
+    pub(crate) fn enter(&mut self, hash: u64, key: &mut Option<K>, terms: &Terms) -> Entry<V>
+    where
+        K: Eq,
+    {
+        if self.closed {
+            return self.refuse(Refusal::Closed);
+        }
+        let open = is_open(hash, |known| key.as_ref() == Some(known), terms.horizon);
+        if let Some(slot) = self.near.iter_mut().flatten().find(|slot| open(slot)) {
+            return Self::follow_slot(slot, &self.stock, &mut self.stats, terms);
+        }
+        if self.far.is_empty() {
+            if let Some(place) = self.near.iter_mut().find(|place| place.is_none()) {
+                let id = self.next.advance(terms.floor);
+                self.started += 1;
+                *place = key.take().map(|key| Slot::new(hash, id, key));
+                return Entry::Leader(id);
+            }
+        }
+        self.enter_far(hash, key, terms)
+    }
+
+    /// The rest of [`enter`](Self::enter): no near slot is the key's, and there is a far one or
+    /// has to be.
+    #[cold]
+    #[inline(never)]
+    fn enter_far(&mut self, hash: u64, key: &mut Option<K>, terms: &Terms) -> Entry<V>
+    where
+        K: Eq,
+    {
+        let open = is_open(hash, |known| key.as_ref() == Some(known), terms.horizon);
+        let near = self.near.iter_mut().find(|place| place.is_none());
+        let id;
+        if near.is_some() || self.far.len() >= self.room {
+            if let Some(slot) = self.far.find_mut(hash, open) {
+                return Self::follow_slot(slot, &self.stock, &mut self.stats, terms);
+            }
+            let Some(place) = near else {
+                return self.refuse(Refusal::Full);
+            };
+            id = self.next.advance(terms.floor);
+            *place = key.take().map(|key| Slot::new(hash, id, key));
+        } else {
+            // One look for the key and for a place: each may miss the cache.
+            match self.far.entry(hash, open, |slot| slot.hash) {
+                hash_table::Entry::Occupied(slot) => {
+                    let slot = slot.into_mut();
+                    return Self::follow_slot(slot, &self.stock, &mut self.stats, terms);
+                }
+                hash_table::Entry::Vacant(place) => {
+                    id = self.next.advance(terms.floor);
+                    if let Some(key) = key.take() {
+                        place.insert(Slot::new(hash, id, key));
+                    }
+                }
+            }
+        }
+        self.started += 1;
+        Entry::Leader(id)
     }
 
     #[cold]
@@ -205,34 +276,6 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// Starts a flight and takes the key, if there is room for it. The key must be there and
-    /// have no open flight, and the group must be open.
-    #[inline]
-    pub(crate) fn lead(&mut self, hash: u64, key: &mut Option<K>, terms: &Terms) -> Entry<V> {
-        let Some(place) = self.near.iter_mut().find(|place| place.is_none()) else {
-            return self.lead_far(hash, key, terms);
-        };
-        let id = self.next.advance(terms.floor);
-        self.stats.led += 1;
-        *place = key.take().map(|key| Slot::new(hash, id, key));
-        Entry::Leader(id)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn lead_far(&mut self, hash: u64, key: &mut Option<K>, terms: &Terms) -> Entry<V> {
-        if self.far.len() >= self.room {
-            return self.refuse(Refusal::Full);
-        }
-        let id = self.next.advance(terms.floor);
-        self.stats.led += 1;
-        if let Some(key) = key.take() {
-            let slot = Slot::new(hash, id, key);
-            self.far.insert_unique(hash, slot, |slot| slot.hash);
-        }
-        Entry::Leader(id)
-    }
-
     /// Moves into storage that was taken for it, unless it has done so before. What it does
     /// not use any more is returned, to be freed without the lock.
     pub(crate) fn furnish(&mut self, mut storage: Storage<K, V>) -> Storage<K, V> {
@@ -248,7 +291,6 @@ impl<K, V> Table<K, V> {
     /// Takes out the slot of a flight that has its value.
     #[inline]
     pub(crate) fn land(&mut self, hash: u64, id: Id) -> Option<Slot<K, V>> {
-        self.stats.landed += 1;
         self.remove(hash, id)
     }
 
@@ -404,53 +446,6 @@ impl<K, V> Table<K, V> {
         count
     }
 
-    pub(crate) fn followers(
-        &self,
-        hash: u64,
-        matches: impl Fn(&K) -> bool,
-        horizon: NonZeroU64,
-    ) -> Option<u32> {
-        let near = self.near.iter().flatten();
-        near.chain(self.far.iter_hash(hash))
-            .find(|slot| !slot.is_retired(horizon) && slot.is_for(hash, &matches))
-            .map(Slot::followers)
-    }
-
-    /// Whether newcomers no longer join this flight.
-    pub(crate) fn is_closed_to_newcomers(
-        &mut self,
-        hash: u64,
-        id: Id,
-        horizon: NonZeroU64,
-    ) -> bool {
-        self.find_id(hash, id)
-            .is_none_or(|(slot, _)| slot.is_forgotten() || slot.is_retired(horizon))
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.near.iter().flatten().count() + self.far.len()
-    }
-
-    pub(crate) fn stats(&self) -> Stats {
-        let slots = self.near.iter().flatten().chain(&self.far);
-        Stats {
-            in_flight: self.len() as u64,
-            in_flight_forgotten: slots.filter(|slot| slot.is_forgotten()).count() as u64,
-            ..self.stats
-        }
-    }
-
-    /// Describes every flight by `describe`, which runs under the lock.
-    pub(crate) fn list<T>(
-        &mut self,
-        into: &mut Vec<T>,
-        describe: impl FnMut(&mut Slot<K, V>) -> Option<T>,
-    ) {
-        into.reserve(self.len());
-        let slots = self.near.iter_mut().flatten().chain(&mut self.far);
-        into.extend(slots.filter_map(describe));
-    }
-
     #[inline]
     fn find_id(&mut self, hash: u64, id: Id) -> Option<(&mut Slot<K, V>, Rest<'_, V>)> {
         let is = move |slot: &Slot<K, V>| slot.is(id);
@@ -492,6 +487,16 @@ impl<K, V> Table<K, V> {
     }
 }
 
+/// Whether a slot is for a key, and its flight may be joined.
+#[inline]
+fn is_open<K, V>(
+    hash: u64,
+    matches: impl Fn(&K) -> bool + Copy,
+    horizon: NonZeroU64,
+) -> impl Fn(&Slot<K, V>) -> bool + Copy {
+    move |slot| slot.is_for(hash, matches) && !slot.is_retired(horizon)
+}
+
 /// Out of line, so that what stands around the near slots is small enough to be inlined.
 #[inline(never)]
 fn find_far<K, V>(
@@ -507,5 +512,6 @@ fn find_far<K, V>(
 impl<K, V> UnwindSafe for Shard<K, V> {}
 impl<K, V> RefUnwindSafe for Shard<K, V> {}
 
+mod inspect;
 #[cfg(test)]
 mod tests;

@@ -101,6 +101,11 @@ impl<K, V> Slot<K, V> {
         self.tag |= 1;
     }
 
+    /// Whether the flight has no leader, and waits for one.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.shared.flight().is_some_and(Flight::is_vacant)
+    }
+
     pub(crate) fn followers(&self) -> u32 {
         self.shared.flight().map_or(0, Flight::followers)
     }

@@ -1,5 +1,7 @@
 //! How a table grows and shrinks, which no caller sees.
 
+use alloc::vec::Vec;
+
 use super::*;
 
 /// A table with as many keys in it as asked for, and their ids.
@@ -12,7 +14,7 @@ fn filled(table: &mut Table<u64, ()>, count: u64) -> Vec<(u64, Id)> {
     };
     let lead = |key: u64| {
         let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        match table.lead(hash, &mut Some(key), &terms) {
+        match table.enter(hash, &mut Some(key), &terms) {
             Entry::Leader(id) => (hash, id),
             _ => panic!("there is room"),
         }
@@ -52,5 +54,30 @@ fn fixed_storage_stays() {
             assert!(table.land(hash, id).is_some());
         }
         assert_eq!((table.len(), table.far.num_buckets()), (0, full));
+    });
+}
+
+#[test]
+#[cfg(all(feature = "std", target_pointer_width = "64", not(any(loom, shuttle))))]
+fn what_a_lone_call_writes_is_one_line_of_cache() {
+    const LINE: usize = 64;
+    let shard: Shard<u64, u64> = Shard::new(false);
+    let line = (&raw const shard).addr();
+    assert_eq!(line % LINE, 0);
+    shard.with(|table| {
+        let end = |field: usize, size: usize| field - line + size;
+        let next = end((&raw const table.next).addr(), size_of::<Id>());
+        let started = end((&raw const table.started).addr(), size_of::<u64>());
+        let first = (&raw const table.near[0]).addr();
+        let first = end(first, size_of::<Option<Slot<u64, u64>>>());
+        assert!(
+            next.max(started).max(first) <= LINE,
+            "{next} {started} {first}"
+        );
+        assert_eq!(
+            end((&raw const *table).addr(), 0),
+            8,
+            "the lock is before the table"
+        );
     });
 }

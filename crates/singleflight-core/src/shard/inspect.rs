@@ -1,0 +1,69 @@
+//! What a shard tells of its flights.
+
+use alloc::vec::Vec;
+use core::num::NonZeroU64;
+
+use super::{Table, is_open};
+use crate::slot::{Id, Slot};
+use crate::stats::Stats;
+
+impl<K, V> Table<K, V> {
+    pub(crate) fn followers(
+        &self,
+        hash: u64,
+        matches: impl Fn(&K) -> bool + Copy,
+        horizon: NonZeroU64,
+    ) -> Option<u32> {
+        let near = self.near.iter().flatten();
+        let open = is_open(hash, matches, horizon);
+        near.chain(self.far.iter_hash(hash))
+            .find(|slot| open(slot))
+            .map(Slot::followers)
+    }
+
+    /// Whether newcomers no longer join this flight.
+    pub(crate) fn is_closed_to_newcomers(
+        &mut self,
+        hash: u64,
+        id: Id,
+        horizon: NonZeroU64,
+    ) -> bool {
+        self.find_id(hash, id)
+            .is_none_or(|(slot, _)| slot.is_forgotten() || slot.is_retired(horizon))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.near.iter().flatten().count() + self.far.len()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let slots = || self.near.iter().flatten().chain(&self.far);
+        let led = self.started + self.stats.led;
+        // Each leader leads now, or it has ended in one of three ways.
+        let leading = slots().filter(|slot| !slot.is_vacant()).count() as u64;
+        let Stats {
+            handed_over,
+            panicked,
+            abandoned,
+            ..
+        } = self.stats;
+        Stats {
+            led,
+            landed: (led + handed_over).saturating_sub(leading + panicked + abandoned),
+            in_flight: self.len() as u64,
+            in_flight_forgotten: slots().filter(|slot| slot.is_forgotten()).count() as u64,
+            ..self.stats
+        }
+    }
+
+    /// Describes every flight by `describe`, which runs under the lock.
+    pub(crate) fn list<T>(
+        &mut self,
+        into: &mut Vec<T>,
+        describe: impl FnMut(&mut Slot<K, V>) -> Option<T>,
+    ) {
+        into.reserve(self.len());
+        let slots = self.near.iter_mut().flatten().chain(&mut self.far);
+        into.extend(slots.filter_map(describe));
+    }
+}
