@@ -100,8 +100,13 @@ mod noticed {
     }
 
     /// Whether this thread is inside the work of this flight.
-    #[cold]
+    #[inline]
     pub(crate) fn contains(group: usize, hash: u64, id: Id) -> bool {
+        STACK.with(|stack| stack.depth.get() != 0) && is_around(group, hash, id)
+    }
+
+    #[cold]
+    fn is_around(group: usize, hash: u64, id: Id) -> bool {
         let place = [group as u64, hash, id.number()];
         let stacked = STACK.with(|stack| {
             let depth = usize::from(stack.depth.get());

@@ -68,7 +68,7 @@ pub struct Stake<G: Handle> {
     /// The flight, so that a wait inside its own work is known for what it is.
     place: Option<(usize, u64, Id)>,
     /// For a call that is cancelled when nobody wants it.
-    _interest: Option<Box<Interested<G>>>,
+    interest: Option<Box<Interested<G>>>,
 }
 
 /// The interest of a handle, until it is dropped.
@@ -236,10 +236,7 @@ where
                 }
             }
         };
-        let stake = Stake {
-            place,
-            _interest: interest,
-        };
+        let stake = Stake { place, interest };
         (call, stake)
     }
 
@@ -300,10 +297,7 @@ where
             Ok(leader.conclude(result, |_| true))
         };
         let run = move || tell.give(catch(call).unwrap_or_else(|panic| told(&panic)));
-        let stake = Stake {
-            place,
-            _interest: interest,
-        };
+        let stake = Stake { place, interest };
         (run, stake.joined_by(reply))
     }
 }
@@ -475,14 +469,38 @@ impl<G: Handle, J: Join<G::Value>> Spawned<G, J> {
     /// # Cancel safety
     ///
     /// Dropping the future drops the handle.
-    pub async fn outcome(self) -> Answer<G::Value> {
-        let Self { join, stake } = self;
-        let mut join = pin!(join.join());
-        poll_fn(|context| match join.as_mut().poll(context) {
-            Poll::Pending if stake.is_inside() => Poll::Ready(Err(CallError::Reentrant)),
-            polled => polled,
-        })
-        .await
+    pub fn outcome(self) -> impl Future<Output = Answer<G::Value>> + use<G, J> {
+        Awaited {
+            join: self.join.join(),
+            stake: self.stake,
+        }
+    }
+}
+
+pin_project! {
+    /// A handle that is waited for.
+    struct Awaited<G, F>
+    where
+        G: Handle,
+    {
+        #[pin]
+        join: F,
+        stake: Stake<G>,
+    }
+}
+
+impl<G: Handle, F: Future<Output = Answer<G::Value>>> Future for Awaited<G, F> {
+    type Output = Answer<G::Value>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = match this.join.poll(context) {
+            Poll::Pending if !this.stake.is_inside() => return Poll::Pending,
+            Poll::Pending => Err(CallError::Reentrant),
+            Poll::Ready(answer) => answer,
+        };
+        this.stake.interest = None;
+        Poll::Ready(answer)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::future::Future;
 use std::hash::BuildHasher;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use async_task::FallibleTask;
 use singleflight_core::{Answer, Arrival, CallError, DefaultHashBuilder, Join, Key, Until};
@@ -27,11 +29,20 @@ impl<V> Joining<V> {
     }
 }
 
-impl<V> Join<V> for Joining<V> {
-    async fn join(mut self) -> Answer<V> {
+impl<V> Future for Joining<V> {
+    type Output = Answer<V>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer<V>> {
         let task = self.0.as_mut().expect("it is taken when it is dropped");
-        // Its executor was dropped, and the task with it.
-        task.await.unwrap_or(Err(CallError::TaskLost))
+        let joined = ready!(Pin::new(task).poll(context));
+        // If there is none, its executor was dropped, and the task with it.
+        Poll::Ready(joined.unwrap_or(Err(CallError::TaskLost)))
+    }
+}
+
+impl<V> Join<V> for Joining<V> {
+    fn join(self) -> impl Future<Output = Answer<V>> {
+        self
     }
 }
 

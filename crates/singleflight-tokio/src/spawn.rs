@@ -2,7 +2,9 @@
 
 use std::future::Future;
 use std::hash::BuildHasher;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use singleflight_core::{Answer, Arrival, CallError, DefaultHashBuilder, Join, Key, Until};
 use tokio::runtime::Handle;
@@ -21,10 +23,19 @@ pub type Spawned<K, V, S = DefaultHashBuilder> =
 #[derive(Debug)]
 pub struct Joining<V>(JoinHandle<Answer<V>>);
 
-impl<V> Join<V> for Joining<V> {
-    async fn join(self) -> Answer<V> {
+impl<V> Future for Joining<V> {
+    type Output = Answer<V>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer<V>> {
+        let joined = ready!(Pin::new(&mut self.0).poll(context));
         // A call does not panic: its task was dropped.
-        self.0.await.unwrap_or(Err(CallError::TaskLost))
+        Poll::Ready(joined.unwrap_or(Err(CallError::TaskLost)))
+    }
+}
+
+impl<V> Join<V> for Joining<V> {
+    fn join(self) -> impl Future<Output = Answer<V>> {
+        self
     }
 }
 
