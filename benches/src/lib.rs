@@ -5,3 +5,4 @@ pub mod counting;
 pub mod gate;
 pub mod hand;
 pub mod peers;
+pub mod processor;

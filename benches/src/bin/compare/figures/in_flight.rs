@@ -42,20 +42,14 @@ fn beside(size: u64, options: &Options) -> Figure {
     for number in 0..size {
         floor.insert(scattered(number));
     }
+    let ours = move |key| {
+        let work = move || async move { black_box(key + 1) };
+        ready(Ours::call(group, &key, work))
+    };
+    let bare = move |key| floor.call(key, || black_box(key + 1));
     let contestants = vec![
-        Contestant::new(
-            Ours::ABOUT,
-            round(size, |key| {
-                ready(Ours::call(group, &key, move || async move {
-                    black_box(key + 1)
-                }))
-            }),
-        ),
-        Contestant::other(
-            "floor",
-            Maker::Floor,
-            round(size, |key| floor.call(key, || black_box(key + 1))),
-        ),
+        Contestant::new(Ours::ABOUT, round(size, ours)),
+        Contestant::other("floor", Maker::Floor, round(size, bare)),
     ];
     let rows = contest(rounds, contestants);
     drop(held);
