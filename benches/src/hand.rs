@@ -31,3 +31,11 @@ pub fn settle<F: Future>(futures: &mut Vec<Pin<Box<F>>>, rounds: usize) -> bool 
     }
     false
 }
+
+/// Spreads numbers over all keys, so that neighbours in time are no neighbours in memory.
+#[must_use]
+pub fn scattered(number: u64) -> u64 {
+    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}

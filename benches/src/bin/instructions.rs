@@ -6,7 +6,8 @@
 //! `valgrind --tool=callgrind --collect-atstart=no --toggle-collect='measured_*'
 //! --callgrind-out-file=/dev/null target/release/instructions NAME`
 //!
-//! prints what 1,000 of them cost under `Collected`.
+//! prints what 1,000 of them cost under `Collected`; with `--cache-sim=yes` also what they miss in
+//! the caches of this processor.
 
 #![expect(
     clippy::no_mangle_with_rust_abi,
@@ -21,7 +22,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::task::Poll;
 
-use singleflight_benches::hand::{poll, ready};
+use singleflight_benches::hand::{poll, ready, scattered};
+use singleflight_benches::peers::Floor;
 use singleflight_core::{Answer, Group, Join, Joined, Leader, Until};
 
 const CALLS: u64 = 1000;
@@ -30,9 +32,11 @@ type Core = Group<u64, u64>;
 type Call<'a> = Pin<Box<dyn Future<Output = u64> + 'a>>;
 
 /// What is counted, by name.
-const ALL: [(&str, fn()); 8] = [
+const ALL: [(&str, fn()); 10] = [
     ("blocking", blocking),
     ("async", asynchronous),
+    ("crowded", crowded),
+    ("crowded-floor", crowded_floor),
     ("join", join),
     ("landing", landing),
     ("landing-many", landing_many),
@@ -68,6 +72,46 @@ fn measured_async(group: &Core) {
         black_box(ready(
             group.run(black_box(key), async || black_box(key + 1)),
         ));
+    }
+}
+
+/// How many other keys are in flight where it is crowded.
+const CROWD: u64 = 100_000;
+
+/// Lone calls of a task beside many others, for keys that are far from each other.
+fn crowded() {
+    let group = Core::new();
+    let others: Vec<_> = (0..CROWD).map(|key| lead(&group, scattered(key))).collect();
+    measured_crowded(&group);
+    drop(others);
+}
+
+// SAFETY: no other symbol of the program has this name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn measured_crowded(group: &Core) {
+    for number in CROWD..CROWD + CALLS {
+        let key = black_box(scattered(number));
+        black_box(ready(group.run(key, async || black_box(key + 1))));
+    }
+}
+
+/// The same in a bare table.
+fn crowded_floor() {
+    let floor = Floor::new();
+    for key in 0..CROWD {
+        floor.insert(scattered(key));
+    }
+    measured_crowded_floor(&floor);
+}
+
+// SAFETY: no other symbol of the program has this name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn measured_crowded_floor(floor: &Floor) {
+    for number in CROWD..CROWD + CALLS {
+        let key = black_box(scattered(number));
+        black_box(floor.call(key, || black_box(key + 1)));
     }
 }
 

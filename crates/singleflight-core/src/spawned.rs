@@ -494,13 +494,14 @@ impl<G: Handle, F: Future<Output = Answer<G::Value>>> Future for Awaited<G, F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let answer = match this.join.poll(context) {
-            Poll::Pending if !this.stake.is_inside() => return Poll::Pending,
-            Poll::Pending => Err(CallError::Reentrant),
-            Poll::Ready(answer) => answer,
+        let polled = match this.join.poll(context) {
+            Poll::Pending if this.stake.is_inside() => Poll::Ready(Err(CallError::Reentrant)),
+            polled => polled,
         };
-        this.stake.interest = None;
-        Poll::Ready(answer)
+        if polled.is_ready() && this.stake.interest.is_some() {
+            this.stake.interest = None;
+        }
+        polled
     }
 }
 

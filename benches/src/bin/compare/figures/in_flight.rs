@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use singleflight_benches::clock::Clock;
-use singleflight_benches::hand::ready;
+use singleflight_benches::hand::{ready, scattered};
 use singleflight_benches::peers::{Floor, Maker, Ours, Peer};
 use singleflight_core::Group;
 
@@ -23,13 +23,6 @@ pub(crate) fn measure(options: &Options) -> Vec<Figure> {
         .into_iter()
         .filter(|size| !options.quick || *size <= QUICK);
     sizes.map(|size| beside(size, options)).collect()
-}
-
-/// Spreads numbers over all keys, so that neighbours in time are no neighbours in memory.
-fn scattered(number: u64) -> u64 {
-    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 fn beside(size: u64, options: &Options) -> Figure {
