@@ -477,13 +477,19 @@ impl<K, V> Table<K, V> {
     #[inline(never)]
     fn remove_far(&mut self, hash: u64, id: Id) -> Option<Slot<K, V>> {
         let (slot, _) = self.far.find_entry(hash, |slot| slot.is(id)).ok()?.remove();
-        // P6: a table that grew in a burst shrinks again.
-        let (len, capacity) = (self.far.len(), self.far.capacity());
-        let may_shrink = matches!(self.stock, Stock::Heap);
-        if may_shrink && capacity > SMALL && len <= capacity / 8 {
-            self.far.shrink_to(SMALL.max(2 * len), |slot| slot.hash);
+        if self.far.len() <= self.far.capacity() / 8 {
+            self.shrink();
         }
         Some(slot)
+    }
+
+    /// P6: a table that grew in a burst shrinks again.
+    #[cold]
+    fn shrink(&mut self) {
+        if matches!(self.stock, Stock::Heap) && self.far.capacity() > SMALL {
+            let least = SMALL.max(2 * self.far.len());
+            self.far.shrink_to(least, |slot| slot.hash);
+        }
     }
 }
 

@@ -86,7 +86,7 @@ impl<K, V> Slot<K, V> {
 
     #[inline]
     pub(crate) fn is(&self, id: Id) -> bool {
-        self.tag == id.0 || self.tag == id.0 | 1
+        self.tag.get() ^ id.0.get() <= 1
     }
 
     pub(crate) fn id(&self) -> Id {
