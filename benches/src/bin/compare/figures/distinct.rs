@@ -13,7 +13,7 @@ use futures_lite::future::block_on;
 use singleflight_benches::clock::Clock;
 use singleflight_benches::peers::{Maker, Ours, Peer, Visitor, each};
 use singleflight_benches::processor;
-use singleflight_core::DefaultHashBuilder;
+use singleflight_core::{Builder, DefaultHashBuilder};
 use tokio::runtime;
 
 use crate::contest::{Contestant, Round, contest};
@@ -44,7 +44,7 @@ fn on_threads(rounds: usize) -> Figure {
     }
     let mut line = Line(Vec::new());
     each(&mut line);
-    line.0.extend([one_thread(), locks()]);
+    line.0.extend([one_thread(), locks(), shards(256)]);
     let title = "Distinct keys on 2 threads, processor time of a call";
     judged(Figure::new(
         "distinct-threads",
@@ -133,6 +133,15 @@ fn threads<P: Peer>() -> Contestant {
     let group = P::group::<u64, u64>();
     Contestant::new(P::ABOUT, move || {
         clocked(THREADS, |thread| calls::<P>(&group, thread))
+    })
+}
+
+/// A group of ours with more shards.
+fn shards(shards: usize) -> Contestant {
+    let group = Builder::new().shards(shards).build();
+    let name = format!("ours, {shards} shards");
+    Contestant::other(&name, Maker::Ours, move || {
+        clocked(THREADS, |thread| calls::<Ours>(&group, thread))
     })
 }
 
