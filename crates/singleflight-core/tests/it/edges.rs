@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use singleflight_core::{Builder, CallError, Group, Joined, Leader, Role, Until};
 
-use crate::task::Task;
+use crate::task::{Task, pause};
 
 fn lead<K: Eq + std::hash::Hash, V>(group: &Group<K, V>, key: K) -> Leader<&Group<K, V>> {
     match group.join(key) {
@@ -189,6 +189,25 @@ fn a_spawned_call_counts_once() {
     Task::new(task).ends();
     let outcome = Task::new(handle.outcome()).ends().expect("it landed");
     assert!(outcome.is_leader() && !outcome.is_shared());
+}
+
+/// Waiting for a handle keeps its caller's interest, and is no call from inside the work.
+#[test]
+fn a_handle_that_waits_is_interested() {
+    for until in [Until::Done, Until::Unwanted] {
+        let group: Arc<Group<u64, u64>> = Arc::default();
+        let arrival = Group::arrive(Arc::clone(&group), 1, until).expect("nothing is refused");
+        let (task, handle) = arrival.into_task(async || {
+            pause().await;
+            1
+        });
+        let (mut task, mut waiting) = (Task::new(task), Task::new(handle.outcome()));
+        task.waits();
+        waiting.waits();
+        task.ends();
+        let outcome = waiting.ends().expect("it landed");
+        assert_eq!((outcome.value, group.stats().abandoned), (1, 0));
+    }
 }
 
 struct Counted(Rc<Cell<usize>>);

@@ -78,3 +78,41 @@ fn forget_all_closes_near_and_far_slots_alike() {
     drop((old, new));
     assert_eq!(group.in_flight(), 0);
 }
+
+/// What has landed is not counted, but told from the other counts.
+#[test]
+fn every_leader_is_counted_once_near_and_far() {
+    let group: Group<u64, u64> = Builder::new().shards(1).build();
+    let lead = |key| match group.join(key) {
+        Ok(Joined::Leader(leader)) => leader,
+        other => panic!("{key} leads: {other:?}"),
+    };
+    let check = |led, landed, abandoned, in_flight| {
+        let stats = group.stats();
+        assert_eq!((stats.led, stats.in_flight), (led, in_flight), "{stats:?}");
+        assert_eq!(
+            (stats.landed, stats.abandoned),
+            (landed, abandoned),
+            "{stats:?}"
+        );
+    };
+    let mut leaders: Vec<_> = (0..6).map(lead).collect();
+    check(6, 0, 0, 6);
+    let followers = [group.join(0), group.join(5)];
+    assert_eq!(group.stats().followed, 2);
+    for leader in leaders.drain(1..3) {
+        assert_eq!(leader.complete(1).value, 1);
+    }
+    check(6, 2, 0, 4);
+    // The flights of 0, near, and of 5, far, wait for somebody to lead on.
+    drop((leaders.pop(), leaders.remove(0)));
+    check(6, 2, 2, 4);
+    leaders.extend([lead(0), lead(5)]);
+    check(8, 2, 2, 4);
+    for leader in leaders {
+        assert_eq!(leader.complete(2).value, 2);
+    }
+    check(8, 6, 2, 0);
+    drop(followers);
+    check(8, 6, 2, 0);
+}
