@@ -212,16 +212,18 @@ impl<K, V> Table<K, V> {
     {
         let open = is_open(hash, |known| key.as_ref() == Some(known), terms.horizon);
         let near = self.near.iter_mut().find(|place| place.is_none());
-        let id;
-        if near.is_some() || self.far.len() >= self.room {
+        // P7: an entry makes room before it looks, which a follower does not need.
+        if near.is_some() || self.far.len() >= self.room.min(self.far.capacity()) {
             if let Some(slot) = self.far.find_mut(hash, open) {
                 return Self::follow_slot(slot, &self.stock, &mut self.stats, terms);
             }
-            let Some(place) = near else {
-                return self.refuse(Refusal::Full);
-            };
+        }
+        let id;
+        if let Some(place) = near {
             id = self.next.advance(terms.floor);
             *place = key.take().map(|key| Slot::new(hash, id, key));
+        } else if self.far.len() >= self.room {
+            return self.refuse(Refusal::Full);
         } else {
             // One look for the key and for a place: each may miss the cache.
             match self.far.entry(hash, open, |slot| slot.hash) {

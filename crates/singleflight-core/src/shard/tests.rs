@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::*;
 
-/// A table with as many keys in it as asked for, and their ids.
+/// A table with as many keys in it as asked for, and the ids of those that were not there.
 fn filled(table: &mut Table<u64, ()>, count: u64) -> Vec<(u64, Id)> {
     let terms = Terms {
         group: 0,
@@ -15,11 +15,12 @@ fn filled(table: &mut Table<u64, ()>, count: u64) -> Vec<(u64, Id)> {
     let lead = |key: u64| {
         let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         match table.enter(hash, &mut Some(key), &terms) {
-            Entry::Leader(id) => (hash, id),
+            Entry::Leader(id) => Some((hash, id)),
+            Entry::Follower(..) => None,
             _ => panic!("there is room"),
         }
     };
-    (0..count).map(lead).collect()
+    (0..count).filter_map(lead).collect()
 }
 
 #[test]
@@ -42,6 +43,21 @@ fn a_table_shrinks_when_it_is_nearly_empty_and_not_before() {
             "at {shrunk_at} of {full}"
         );
         assert_eq!(table.far.num_buckets(), 32, "those of a small table");
+    });
+}
+
+/// P7: a table without room grows for who leads, not for who joins.
+#[test]
+fn a_follower_does_not_make_a_full_table_grow() {
+    Shard::new(false).with(|table| {
+        let mut keys = 0;
+        while table.far.is_empty() || table.far.len() < table.far.capacity() {
+            keys += 1;
+            filled(table, keys);
+        }
+        let full = table.far.num_buckets();
+        assert!(filled(table, keys).is_empty(), "all follow");
+        assert_eq!(table.far.num_buckets(), full);
     });
 }
 
