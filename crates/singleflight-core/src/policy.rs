@@ -26,33 +26,43 @@ mod caught {
     use alloc::boxed::Box;
     use alloc::string::String;
     use core::any::Any;
+    use core::mem;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-    /// A caught panic.
-    pub(crate) struct Payload(Box<dyn Any + Send>);
+    /// A caught panic. Dropping it never panics.
+    pub(crate) struct Payload(Option<Box<dyn Any + Send>>);
 
     impl Payload {
         /// The text of the panic, in the words of the standard hook.
         pub(crate) fn message(&self) -> &str {
-            match self.0.downcast_ref::<&'static str>() {
-                Some(text) => text,
-                None => self
-                    .0
-                    .downcast_ref::<String>()
-                    .map_or("Box<dyn Any>", String::as_str),
-            }
+            let payload = self.0.as_deref();
+            let text = payload.and_then(|payload| payload.downcast_ref::<&'static str>());
+            let made = payload.and_then(|payload| payload.downcast_ref::<String>());
+            text.copied()
+                .or(made.map(String::as_str))
+                .unwrap_or("Box<dyn Any>")
         }
 
         /// Lets the panic go on, unchanged and without a second report.
-        pub(crate) fn resume(self) -> ! {
-            resume_unwind(self.0)
+        pub(crate) fn resume(mut self) -> ! {
+            resume_unwind(self.0.take().expect("a payload is taken once"))
+        }
+    }
+
+    impl Drop for Payload {
+        /// A payload is caller's code, and its `Drop` may panic in turn. That second panic
+        /// concerns nobody; its own payload is leaked, or this would go on for ever.
+        fn drop(&mut self) {
+            if let Some(payload) = self.0.take() {
+                mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
+            }
         }
     }
 
     /// Runs caller's code. What it may have left broken is the caller's own: we hold
     /// none of our locks and keep none of its state when it panics.
     pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Payload> {
-        catch_unwind(AssertUnwindSafe(run)).map_err(Payload)
+        catch_unwind(AssertUnwindSafe(run)).map_err(|payload| Payload(Some(payload)))
     }
 }
 
@@ -85,6 +95,19 @@ mod tests {
     use std::panic::panic_any;
 
     use super::*;
+
+    #[test]
+    fn a_caught_panic_whose_drop_panics_goes_quietly() {
+        struct Bomb;
+
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic_any(Self);
+            }
+        }
+
+        assert!(catch(|| panic_any(Bomb)).is_err());
+    }
 
     #[test]
     fn a_caught_panic_keeps_its_text() {
