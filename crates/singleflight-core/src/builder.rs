@@ -11,6 +11,10 @@ const MOST_SHARDS: usize = 1 << 16;
 /// meet at one lock where there are threads, one where there are none.
 const DEFAULT_SHARDS: usize = if cfg!(feature = "std") { 16 } else { 1 };
 
+/// How many works in a row may fail before their error is shared: enough for a failure that was
+/// one caller's own, and few enough for N callers of a work that always fails.
+const MAX_FAILURES: u32 = 3;
+
 /// Makes a [`Group`](crate::Group) whose settings differ from the defaults.
 ///
 /// # Examples
@@ -55,7 +59,7 @@ impl<S> Builder<S> {
             shards: DEFAULT_SHARDS,
             panic_policy: PanicPolicy::Share,
             max_followers: u32::MAX,
-            max_failures: u32::MAX,
+            max_failures: MAX_FAILURES,
             clock: None,
             max_age: u64::MAX,
             capacity: usize::MAX,
@@ -118,7 +122,11 @@ impl<S> Builder<S> {
 
     /// Sets after how many failed works in a row the error of a `try_run` is shared with
     /// those who wait, rather than kept while the next one tries. At least 1, which is what
-    /// `run` does. No limit by default.
+    /// `run` does; 3 by default. `u32::MAX` stands for no limit: N callers of a work that always
+    /// fails then pay for N failures, one after another.
+    ///
+    /// They are counted in each flight. A leader that is lost between two failures is not counted,
+    /// and does not end the row.
     pub const fn max_failures(mut self, most: u32) -> Self {
         self.max_failures = if most == 0 { 1 } else { most };
         self
@@ -132,6 +140,12 @@ impl<S> Builder<S> {
     /// would start one flight too many, or be the first follower of a flight while followers of
     /// as many flights, ended ones included, have not taken their share yet. Such a group has
     /// one shard, whatever [`shards`](Self::shards) says.
+    ///
+    /// Building it panics or aborts, as `Vec::with_capacity` does, if there is not that much memory.
+    ///
+    /// A leader that has landed takes its own share after its followers were told, and is one of
+    /// those who have not until it has. A follower that leaves gives back what it was the last to
+    /// use.
     ///
     /// What callers bring, they still allocate: an owned key made from a borrow, a clone of the
     /// value. So do [`Group::flights`](crate::Group::flights), batches, spawned calls, the

@@ -5,12 +5,13 @@ use core::future::{Future, Pending};
 use core::hash::BuildHasher;
 use core::marker::PhantomData;
 
-use crate::calling::{calling, limited};
+use crate::calling::limited;
 use crate::error::CallError;
 use crate::fence::Fence;
 use crate::group::{Group, Handle};
 use crate::key::Key;
 use crate::leader::Leader;
+use crate::limit::Expiry;
 use crate::outcome::Outcome;
 
 /// A call whose options are being chosen. Made by [`Group::call`].
@@ -84,7 +85,8 @@ impl<G: Handle, Q, M, X> Call<G, Q, M, X> {
     /// Gives up when `expiry` is ready: a follower leaves the flight, a leader drops its work
     /// and hands the flight over. Runtimes have timers that are such futures.
     ///
-    /// `expiry` is polled after the call, so a value that is there wins.
+    /// A value that is there wins over an `expiry` that is ready. A call whose time is up starts no
+    /// work: `expiry` is polled before the call leads, and before it takes a lost leader's place.
     pub fn give_up_on<Y: Future<Output = ()>>(self, expiry: Y) -> Call<G, Q, M, Y> {
         Call {
             group: self.group,
@@ -155,10 +157,15 @@ where
         T: Future<Output = V>,
     {
         let Self {
-            group, key, shares, ..
+            group,
+            key,
+            shares,
+            expiry,
+            ..
         } = self;
         let join = move || Group::join_owned(group, key);
-        limited(calling(join, work, shares, |outcome| outcome), self.expiry)
+        let limit = Expiry { future: expiry };
+        limited(join, work, shares, |outcome| outcome, limit)
     }
 }
 

@@ -3,59 +3,69 @@
 //! | state | holds | goes on |
 //! |---|---|---|
 //! | `New` | how to join, and the work | first poll: to `Leading` or `Waiting` |
-//! | `Waiting` | the follower's wait, and the work | landed: to `Ended`; its turn: to `Leading` |
-//! | `Leading` | the work's future, and the leader | ready or panicked: the flight ends |
+//! | `Waiting` | the follower's wait, and the work | landed: to `Ended`; its turn: to `Claimed` |
+//! | `Claimed` | the leader, and the work | the poll after: to `Leading` |
+//! | `Leading` | the work's execution | ready or panicked: the flight ends |
 //! | `Ended` | nothing | |
+//!
+//! P3: a follower that takes over starts its work one poll after it has claimed the flight. A
+//! timeout around the call polls the call first and looks at its clock afterwards: so a caller
+//! whose time is up is dropped before it starts a work that nobody waits for. A limit of the call's
+//! own is looked at before the flight is claimed, and before a new call leads.
 //!
 //! It is written by hand because an `async` block keeps what it has captured beside what it
 //! awaits: nested, they held the work three times over.
 
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
 use crate::error::CallError;
+use crate::execution::Execution;
 use crate::follower::{Follower, Turn};
 use crate::group::Handle;
 use crate::join::Joined;
 use crate::leader::Leader;
+use crate::limit::{Limit, Unlimited};
 use crate::outcome::Outcome;
-use crate::work::poll_work;
+use crate::sync::seeded;
 
 pin_project! {
     #[project = Stage]
     #[project_replace = Taken]
-    enum State<G, J, F, T, W>
+    enum State<G, J, F, T, W, L>
     where
         G: Handle,
     {
         New { join: J, work: F },
-        Waiting { #[pin] wait: W, work: F },
-        // P1: fields are dropped in this order, so an execution is over before its flight
-        // is handed over.
-        Leading { #[pin] future: Option<T>, leader: Leader<G> },
+        Waiting { #[pin] wait: W, work: F, place: L },
+        Claimed { leader: Leader<G>, work: F },
+        Leading { #[pin] execution: Execution<G, T> },
         Ended,
     }
 }
 
 pin_project! {
     /// A call. `J` joins, `F` makes the work's future `T`, `C` makes a follower's wait `W`,
-    /// `P` says which values are shared, `E` makes the answer of an outcome.
-    pub(crate) struct Calling<G, J, F, T, C, W, P, E>
+    /// `P` says which values are shared, `E` makes the answer of an outcome, `X` limits its time.
+    pub(crate) struct Calling<G, J, F, T, C, W, P, E, X>
     where
         G: Handle,
+        X: Limit<G>,
     {
         #[pin]
-        state: State<G, J, F, T, W>,
+        state: State<G, J, F, T, W, X::Place>,
         wait: C,
         shares: P,
         answer: E,
+        #[pin]
+        limit: X,
     }
 }
 
-/// Makes a call. It does nothing until it is polled (P9).
+/// Makes a call without a limit. It does nothing until it is polled (P9).
 #[inline]
 pub(crate) fn calling<G, F, T, P, E, A>(
     join: impl FnOnce() -> Result<Joined<G>, CallError>,
@@ -71,11 +81,34 @@ where
     P: Fn(&G::Value) -> bool,
     E: Fn(Result<Outcome<G::Value>, CallError>) -> A,
 {
+    limited(join, work, shares, answer, Unlimited)
+}
+
+/// Makes a call that gives up when its limit is reached, which leaves the flight or hands it
+/// over.
+#[inline]
+pub(crate) fn limited<G, F, T, P, E, A, X>(
+    join: impl FnOnce() -> Result<Joined<G>, CallError>,
+    work: F,
+    shares: P,
+    answer: E,
+    limit: X,
+) -> impl Future<Output = A>
+where
+    G: Handle,
+    G::Value: Clone,
+    F: FnOnce(&Leader<G>) -> T,
+    T: Future<Output = G::Value>,
+    P: Fn(&G::Value) -> bool,
+    E: Fn(Result<Outcome<G::Value>, CallError>) -> A,
+    X: Limit<G>,
+{
     Calling {
         state: State::New { join, work },
         wait: Follower::wait,
         shares,
         answer,
+        limit,
     }
 }
 
@@ -100,7 +133,7 @@ where
     )
 }
 
-impl<G, J, F, T, C, W, P, E, A> Future for Calling<G, J, F, T, C, W, P, E>
+impl<G, J, F, T, C, W, P, E, A, X> Future for Calling<G, J, F, T, C, W, P, E, X>
 where
     G: Handle,
     G::Value: Clone,
@@ -111,101 +144,123 @@ where
     W: Future<Output = Result<Turn<G>, CallError>>,
     P: Fn(&G::Value) -> bool,
     E: Fn(Result<Outcome<G::Value>, CallError>) -> A,
+    X: Limit<G>,
 {
     type Output = A;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<A> {
         let this = self.project();
-        let mut state = this.state;
-        let mut make = None;
-        loop {
-            let (leader, work) = match state.as_mut().project() {
-                Stage::Leading { future, leader } => {
-                    let (leads, shares) = (&*leader, &*this.shares);
-                    let make = make.map(|work: F| || work(leads));
-                    let result = ready!(poll_work(make, future, || leads.enter(), context));
-                    return Poll::Ready((this.answer)(Ok(leader.conclude(result, shares))));
+        let (mut state, mut limit) = (this.state, this.limit);
+        let (leader, work) = match state.as_mut().project() {
+            Stage::Leading { mut execution } => {
+                // A value that is there wins, so the work is polled before the clock is looked at.
+                if let Poll::Ready(result) = execution.as_mut().poll(None::<F>, context) {
+                    let outcome = execution.leader().conclude(result, &*this.shares);
+                    return Poll::Ready((this.answer)(Ok(outcome)));
                 }
-                Stage::New { .. } => {
-                    let Taken::New { join, work } = state.as_mut().project_replace(State::Ended)
-                    else {
-                        unreachable!("it was new a line ago");
-                    };
-                    match join() {
-                        Ok(Joined::Leader(leader)) => (leader, work),
-                        Ok(Joined::Follower(follower)) => {
-                            let wait = (this.wait)(follower);
-                            state.set(State::Waiting { wait, work });
-                            continue;
-                        }
-                        Err(error) => return Poll::Ready((this.answer)(Err(error))),
+                if !limit.is_over(context) {
+                    return Poll::Pending;
+                }
+                state.set(State::Ended);
+                return Poll::Ready((this.answer)(Err(CallError::TimedOut)));
+            }
+            Stage::Waiting { .. } => {
+                let is_over = limit.as_mut().is_over(context);
+                return poll_waiting::<_, _, _, _, _, X, _>(state, is_over, context)
+                    .map(&*this.answer);
+            }
+            Stage::Ended => panic!("a call was polled after it had ended"),
+            Stage::New { .. } | Stage::Claimed { .. } if limit.as_mut().is_over(context) => {
+                state.set(State::Ended);
+                return Poll::Ready((this.answer)(Err(CallError::TimedOut)));
+            }
+            Stage::New { .. } => {
+                let Taken::New { join, work } = state.as_mut().project_replace(State::Ended) else {
+                    unreachable!("it was new a line ago");
+                };
+                match join() {
+                    Ok(Joined::Leader(leader)) => (leader, work),
+                    Ok(Joined::Follower(follower)) => {
+                        let place = X::place(&follower);
+                        let wait = (this.wait)(follower);
+                        state.set(State::Waiting { wait, work, place });
+                        return poll_waiting::<_, _, _, _, _, X, _>(state, false, context)
+                            .map(&*this.answer);
                     }
+                    Err(error) => return Poll::Ready((this.answer)(Err(error))),
                 }
-                Stage::Waiting { wait, .. } => {
-                    let turn = ready!(wait.poll(context));
-                    let Taken::Waiting { work, .. } = state.as_mut().project_replace(State::Ended)
-                    else {
-                        unreachable!("it was waiting a line ago");
-                    };
-                    match turn {
-                        Ok(Turn::Lead(leader)) => (leader, work),
-                        Ok(Turn::Landed(outcome)) => {
-                            return Poll::Ready((this.answer)(Ok(outcome)));
-                        }
-                        Err(error) => return Poll::Ready((this.answer)(Err(error))),
-                    }
-                }
-                Stage::Ended => panic!("a call was polled after it had ended"),
-            };
-            make = Some(work);
-            state.set(State::Leading {
-                future: None,
-                leader,
-            });
+            }
+            Stage::Claimed { .. } => {
+                let Taken::Claimed { leader, work } = state.as_mut().project_replace(State::Ended)
+                else {
+                    unreachable!("it had claimed a line ago");
+                };
+                (leader, work)
+            }
+        };
+        state.set(State::Leading {
+            execution: Execution::new(leader),
+        });
+        let Stage::Leading { mut execution } = state.project() else {
+            unreachable!("it leads since a line ago");
+        };
+        match execution.as_mut().poll(Some(work), context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(result) => {
+                let outcome = execution.leader().conclude(result, &*this.shares);
+                Poll::Ready((this.answer)(Ok(outcome)))
+            }
         }
     }
 }
 
-pin_project! {
-    /// A call that gives up.
-    struct Limited<C, X> {
-        #[pin]
-        call: Option<C>,
-        #[pin]
-        expiry: X,
-    }
-}
-
-/// Makes a call give up when `expiry` is ready: it is dropped, which leaves the flight or
-/// hands it over.
-pub(crate) fn limited<V>(
-    call: impl Future<Output = Result<Outcome<V>, CallError>>,
-    expiry: impl Future<Output = ()>,
-) -> impl Future<Output = Result<Outcome<V>, CallError>> {
-    Limited {
-        call: Some(call),
-        expiry,
-    }
-}
-
-impl<V, C, X> Future for Limited<C, X>
+/// Polls a follower's wait.
+#[expect(clippy::inline_always, reason = "as it stands at both of its places")]
+#[inline(always)]
+fn poll_waiting<G, J, F, T, W, X, L>(
+    mut state: Pin<&mut State<G, J, F, T, W, L>>,
+    is_over: bool,
+    context: &mut Context<'_>,
+) -> Poll<Result<Outcome<G::Value>, CallError>>
 where
-    C: Future<Output = Result<Outcome<V>, CallError>>,
-    X: Future<Output = ()>,
+    G: Handle,
+    W: Future<Output = Result<Turn<G>, CallError>>,
+    X: Limit<G, Place = L>,
 {
-    type Output = C::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<C::Output> {
-        let mut this = self.project();
-        let call = this.call.as_mut().as_pin_mut();
-        let call = call.expect("a call is not polled after it has ended");
-        if let Poll::Ready(outcome) = call.poll(context) {
-            return Poll::Ready(outcome);
+    let Stage::Waiting { wait, place, .. } = state.as_mut().project() else {
+        unreachable!("it waits");
+    };
+    // A flight that has left the table cannot be claimed any more.
+    let polled = if is_over && X::is_in_table(place) {
+        Poll::Pending
+    } else {
+        wait.poll(context)
+    };
+    let turn = match polled {
+        Poll::Ready(turn) => turn,
+        Poll::Pending if is_over => Err(CallError::TimedOut),
+        Poll::Pending => return Poll::Pending,
+    };
+    match turn {
+        Ok(Turn::Lead(leader)) => {
+            let Taken::Waiting { work, .. } = state.as_mut().project_replace(State::Ended) else {
+                unreachable!("it was waiting a line ago");
+            };
+            if !seeded("silent-claim") {
+                context.waker().wake_by_ref();
+            }
+            state.set(State::Claimed { leader, work });
+            Poll::Pending
         }
-        ready!(this.expiry.poll(context));
-        this.call.set(None);
-        Poll::Ready(Err(CallError::TimedOut))
+        Ok(Turn::Landed(outcome)) => {
+            state.set(State::Ended);
+            Poll::Ready(Ok(outcome))
+        }
+        Err(error) => {
+            state.set(State::Ended);
+            Poll::Ready(Err(error))
+        }
     }
 }
 

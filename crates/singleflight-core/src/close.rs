@@ -67,6 +67,7 @@ impl<K, V, S> Group<K, V, S> {
         self.close();
         self.drained
             .until_deadline(|| self.is_drained(), deadline)
+            .or_else(|| self.is_drained())
             .is_some()
     }
 

@@ -9,8 +9,8 @@
 //!
 //! Who may change what:
 //!
-//! - `vacant`, `interested`, `handles`, `claimants`, `failures`, `leader_listens`: whoever holds
-//!   the lock of the slot's shard, and only while the slot is in the table. `vacant` may be read
+//! - `vacant`, `interested`, `handles`, `heirs`, `claimants`, `failures`, `leader_listens`: the
+//!   holder of the lock of the slot's shard, and only while the slot is in the table. `vacant` may be read
 //!   by anyone as a hint: what it says is checked again under the lock before anybody acts on it.
 //! - `landing`: whoever took the slot out of the table, once. Removal is by identity and
 //!   under the lock, so there is exactly one such writer.
@@ -24,6 +24,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Guarded, WriteOnce, seeded};
 use crate::trace::Link;
 use crate::wait::Signal;
+use crate::waiter_kind::WaiterKind;
 
 /// What a flight ended with.
 pub(crate) struct Landing<V> {
@@ -32,17 +33,6 @@ pub(crate) struct Landing<V> {
     followers: usize,
     /// The execution that made the value.
     link: Link,
-}
-
-/// Who waits.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Party {
-    /// A call with work of its own.
-    Claimant,
-    /// A call without.
-    Watcher,
-    /// The handle of a spawned call, whose task is the caller: interested, but not waiting.
-    Handle,
 }
 
 /// What followers of one flight share.
@@ -57,6 +47,8 @@ pub(crate) struct Flight<V> {
     interested: Guarded,
     /// How many of those are handles.
     handles: Guarded,
+    /// How many of those are heirs: one at most.
+    heirs: Guarded,
     /// How many of those who wait have work of their own.
     claimants: Guarded,
     /// How many works in a row have failed and kept their error.
@@ -73,6 +65,7 @@ impl<V> Flight<V> {
             vacant: AtomicBool::new(false),
             interested: Guarded::new(),
             handles: Guarded::new(),
+            heirs: Guarded::new(),
             claimants: Guarded::new(),
             failures: Guarded::new(),
             leader_listens: Guarded::new(),
@@ -100,24 +93,29 @@ impl<V> Flight<V> {
 
     // ---- under the lock of the slot's shard ----
 
-    /// How many calls wait. A spawned call is one, its handle none.
+    /// How many callers wait. A spawned call is one, its handle none, and an heir none either.
     pub(crate) fn followers(&self) -> u32 {
-        self.interested.get() - self.handles.get()
+        self.interested.get() - self.handles.get() - self.heirs.get()
     }
 
     /// Whether anybody is to be told how the flight ends. A handle is told by its task.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.followers() > 0
+        self.interested.get() > self.handles.get()
     }
 
-    /// Registers one more follower with work, unless there are `most` already.
-    pub(crate) fn admit(&self, most: u32) -> bool {
-        if self.followers() >= most {
-            return false;
-        }
+    /// Registers one more follower, which has work of its own.
+    pub(crate) fn admit(&self) {
         self.interested.set(self.interested.get() + 1);
         self.claimants.set(self.claimants.get() + 1);
-        true
+    }
+
+    /// Makes a follower the heir, unless there is one.
+    pub(crate) fn bequeath(&self) -> bool {
+        let is_first = self.heirs.get() == 0;
+        if is_first || seeded("many-heirs") {
+            self.heirs.set(self.heirs.get() + 1);
+        }
+        is_first || seeded("many-heirs")
     }
 
     /// Registers the handle of a spawned call.
@@ -136,14 +134,24 @@ impl<V> Flight<V> {
         self.interested.get() == 0 && self.leader_listens.get() != 0
     }
 
-    /// Forgets a follower who goes away or becomes the leader.
-    pub(crate) fn dismiss(&self, party: Party) {
-        self.interested.set(self.interested.get() - 1);
-        match party {
-            Party::Claimant => self.disarm(),
-            Party::Watcher => {}
-            Party::Handle => self.handles.set(self.handles.get() - 1),
+    /// Forgets one that waits, and now goes away or leads.
+    pub(crate) fn dismiss(&self, kind: WaiterKind) {
+        match kind {
+            WaiterKind::Follower => self.disarm(),
+            WaiterKind::Heir => {
+                self.heirs.set(self.heirs.get() - 1);
+                self.disarm();
+            }
+            WaiterKind::Watcher => {}
+            WaiterKind::Leader | WaiterKind::Gone => return,
         }
+        self.interested.set(self.interested.get() - 1);
+    }
+
+    /// Forgets the handle of a spawned call.
+    pub(crate) fn dismiss_handle(&self) {
+        self.interested.set(self.interested.get() - 1);
+        self.handles.set(self.handles.get() - 1);
     }
 
     /// Notes that a follower has no work of its own after all.
@@ -156,7 +164,16 @@ impl<V> Flight<V> {
         self.claimants.get() > 0
     }
 
-    /// Counts one more failed work; says whether that makes `most`.
+    /// Whether the shared part is as it was when it was made: nobody uses it.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.interested.get() == 0
+            && self.failures.get() == 0
+            && self.leader_listens.get() == 0
+            && !self.is_vacant()
+    }
+
+    /// Counts one more failed work; says whether that makes `most`. A leader that is lost between
+    /// two failures is not counted, and does not end the row.
     pub(crate) fn fail(&self, most: u32) -> bool {
         let failures = self.failures.get().saturating_add(1);
         self.failures.set(failures);

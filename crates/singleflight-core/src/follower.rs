@@ -6,14 +6,13 @@ use core::future::Future;
 use std::time::Instant;
 
 use crate::error::CallError;
-use crate::flight::Party;
 use crate::group::Handle;
-use crate::inside;
 use crate::leader::Leader;
-use crate::outcome::{Outcome, Role};
+use crate::outcome::Outcome;
 use crate::shared::Shared;
 use crate::slot::Id;
-use crate::wait::{Signal, until};
+use crate::waiter::{Seen, Waited, Waiter};
+use crate::waiter_kind::KindCell;
 
 /// A caller that waits for a flight and has work of its own: if the leader is lost, it may
 /// become the leader.
@@ -52,7 +51,7 @@ use crate::wait::{Signal, until};
 /// ```
 #[must_use = "dropping a follower leaves the flight"]
 pub struct Follower<G: Handle> {
-    seat: Seat<G>,
+    waiter: Waiter<G>,
 }
 
 /// A caller that waits for a flight and has no work of its own: it never leads. If only
@@ -62,7 +61,7 @@ pub struct Follower<G: Handle> {
 /// Made by [`Follower::without_work`]. Dropping it leaves the flight, whoever leads.
 #[must_use = "dropping a watcher leaves the flight"]
 pub struct Watcher<G: Handle> {
-    seat: Seat<G>,
+    waiter: Waiter<G>,
 }
 
 /// How a follower's wait ended.
@@ -79,42 +78,10 @@ pub enum Turn<G: Handle> {
     Lead(Leader<G>),
 }
 
-/// A registered place in a flight. Given up on drop.
-struct Seat<G: Handle> {
-    /// Empty once the follower has its result or has become the leader.
-    place: Option<Place<G>>,
-}
-
-struct Place<G: Handle> {
-    group: G,
-    flight: Shared<G::Value>,
-    hash: u64,
-    id: Id,
-    party: Party,
-}
-
-/// What a follower sees when it looks.
-#[derive(Clone, Copy)]
-pub(crate) enum Sight {
-    Landed,
-    Claimed,
-    /// The wait is inside the work that it waits for.
-    Inside,
-    /// The wait was given up.
-    GivenUp,
-}
-
 impl<G: Handle> Follower<G> {
     pub(crate) fn new(group: G, hash: u64, id: Id, flight: Shared<G::Value>) -> Self {
-        let place = Place {
-            group,
-            flight,
-            hash,
-            id,
-            party: Party::Claimant,
-        };
         Self {
-            seat: Seat { place: Some(place) },
+            waiter: Waiter::with(group, hash, id, flight, KindCell::FOLLOWER),
         }
     }
 
@@ -138,7 +105,7 @@ impl<G: Handle> Follower<G> {
     where
         G::Value: Clone,
     {
-        until(self.seat, Seat::signal, Seat::look, Seat::conclude)
+        self.waiter.wait(conclude)
     }
 
     /// Parks the calling thread until the flight lands, or until it is this follower's turn
@@ -161,11 +128,12 @@ impl<G: Handle> Follower<G> {
     where
         G::Value: Clone,
     {
-        let sight = self.seat.until_seen_blocking();
-        self.seat.conclude(sight)
+        let seen = self.waiter.wait_blocking();
+        conclude(self.waiter, seen)
     }
 
-    /// As [`wait_blocking`](Self::wait_blocking), but leaves the flight when `deadline` comes.
+    /// As [`wait_blocking`](Self::wait_blocking), but leaves the flight when `deadline` comes, and
+    /// does not take the lead after it. A value that is there is received all the same.
     ///
     /// It bounds the wait and nothing else: the work goes on in its own thread or task.
     ///
@@ -185,102 +153,26 @@ impl<G: Handle> Follower<G> {
     where
         G::Value: Clone,
     {
-        let sight = self.seat.until_seen_deadline(deadline);
-        self.seat.conclude(sight)
+        let seen = self.waiter.wait_blocking_until(deadline);
+        conclude(self.waiter, seen)
     }
 
     /// Waits on without work of its own: for callers that cannot lead.
     ///
     /// If the leader is lost already and no other follower has work, the flight ends now.
-    pub fn without_work(mut self) -> Watcher<G> {
-        let place = self.seat.place.take().map(|mut place| {
-            place.party = Party::Watcher;
-            place
-        });
-        let seat = Seat { place };
-        if let Some(place) = &seat.place {
-            place.group.disarm(place.hash, place.id);
-        }
-        Watcher { seat }
-    }
-}
-
-impl<G: Handle> Follower<G> {
-    /// Registers the interest of a spawned call's handle in the same flight.
-    pub(crate) fn interest(&self) -> Watcher<G>
-    where
-        G: Clone,
-    {
-        let place = self.seat.place();
-        let flight = place.flight.clone();
-        // If the flight has left the table, its result is there or on its way.
-        place.group.watch(place.hash, place.id);
-        Watcher::of_handle(place.group.clone(), place.hash, place.id, flight)
+    pub fn without_work(self) -> Watcher<G> {
+        let Self { waiter } = self;
+        waiter.disarm();
+        Watcher { waiter }
     }
 
-    /// Returns what tells its flight apart in the whole process.
-    pub(crate) fn place(&self) -> (usize, u64, Id) {
-        let place = self.seat.place();
-        (place.group.address(), place.hash, place.id)
-    }
-
-    /// As [`wait`](Self::wait), but leaves the flight when `wanted` says no. Whoever changes
-    /// that has to tell the flight.
-    pub(crate) fn wait_while(
-        self,
-        wanted: impl Fn() -> bool,
-    ) -> impl Future<Output = Result<Turn<G>, CallError>>
-    where
-        G::Value: Clone,
-    {
-        let look = move |seat: &Seat<G>| seat.place().look_while(&wanted);
-        until(self.seat, Seat::signal, look, Seat::conclude)
-    }
-
-    /// As [`wait_while`](Self::wait_while), parking the thread.
-    #[cfg(all(feature = "std", not(target_family = "wasm")))]
-    pub(crate) fn wait_while_blocking(self, wanted: impl Fn() -> bool) -> Result<Turn<G>, CallError>
-    where
-        G::Value: Clone,
-    {
-        let place = self.seat.place();
-        let look = || place.look_while(&wanted);
-        let sight = self.seat.signal().until_blocking(look);
-        self.seat.conclude(sight)
+    /// Returns where its flight is found.
+    pub(crate) fn post(&self) -> (&G, u64, Id) {
+        self.waiter.post()
     }
 }
 
 impl<G: Handle> Watcher<G> {
-    /// The interest of a spawned call's handle, which is registered already.
-    pub(crate) fn of_handle(group: G, hash: u64, id: Id, flight: Shared<G::Value>) -> Self {
-        let place = Place {
-            group,
-            flight,
-            hash,
-            id,
-            party: Party::Handle,
-        };
-        Self {
-            seat: Seat { place: Some(place) },
-        }
-    }
-
-    /// The flight that it watches.
-    pub(crate) fn flight(&self) -> &Shared<G::Value> {
-        &self.seat.place().flight
-    }
-
-    /// Takes what was seen.
-    fn conclude(self, sight: Sight) -> Result<Outcome<G::Value>, CallError>
-    where
-        G::Value: Clone,
-    {
-        match self.seat.conclude(sight)? {
-            Turn::Landed(outcome) => Ok(outcome),
-            Turn::Lead(_) => unreachable!("a watcher never claims"),
-        }
-    }
-
     /// Waits until the flight lands.
     ///
     /// # Errors
@@ -299,9 +191,7 @@ impl<G: Handle> Watcher<G> {
     where
         G::Value: Clone,
     {
-        until(self.seat, Seat::signal, Seat::look, |seat, sight| {
-            Self { seat }.conclude(sight)
-        })
+        self.waiter.wait(conclude_without_work)
     }
 
     /// Parks the calling thread until the flight lands.
@@ -322,123 +212,44 @@ impl<G: Handle> Watcher<G> {
     where
         G::Value: Clone,
     {
-        let sight = self.seat.until_seen_blocking();
-        self.conclude(sight)
+        let seen = self.waiter.wait_blocking();
+        conclude_without_work(self.waiter, seen)
     }
 }
 
-impl<G: Handle> Place<G> {
-    /// Looks once. Pairs with `Flight::vacate` and `Flight::land`, which write before they
-    /// notify.
-    fn look(&self) -> Option<Sight> {
-        if self.flight.has_landed() {
-            Some(Sight::Landed)
-        } else if self.party == Party::Claimant
-            && self.flight.is_vacant()
-            && self.group.claim(self.hash, self.id)
-        {
-            Some(Sight::Claimed)
-        } else if inside::contains(self.group.address(), self.hash, self.id) {
-            Some(Sight::Inside)
-        } else {
-            None
-        }
-    }
+/// Takes what a follower has seen.
+fn conclude<G: Handle>(waiter: Waiter<G>, seen: Seen) -> Result<Turn<G>, CallError>
+where
+    G::Value: Clone,
+{
+    waiter.conclude(seen).map(|waited| match waited {
+        Waited::Landed(outcome) => Turn::Landed(outcome),
+        Waited::Leads(leader, _) => Turn::Lead(leader),
+    })
 }
 
-impl<G: Handle> Place<G> {
-    /// Looks once, but first whether anyone still wants to know.
-    fn look_while(&self, wanted: &impl Fn() -> bool) -> Option<Sight> {
-        if wanted() {
-            self.look()
-        } else {
-            Some(Sight::GivenUp)
-        }
-    }
-}
-
-impl<G: Handle> Seat<G> {
-    fn place(&self) -> &Place<G> {
-        self.place.as_ref().expect("a follower waits once")
-    }
-
-    fn signal(&self) -> &Signal {
-        &self.place().flight.signal
-    }
-
-    fn look(&self) -> Option<Sight> {
-        self.place().look()
-    }
-
-    #[cfg(all(feature = "std", not(target_family = "wasm")))]
-    fn until_seen_blocking(&self) -> Sight {
-        let place = self.place();
-        self.signal().until_blocking(|| place.look())
-    }
-
-    #[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]
-    fn until_seen_deadline(&self, deadline: Instant) -> Sight {
-        let place = self.place();
-        place
-            .flight
-            .signal
-            .until_deadline(|| place.look(), deadline)
-            .unwrap_or(Sight::GivenUp)
-    }
-
-    fn conclude(mut self, sight: Sight) -> Result<Turn<G>, CallError>
-    where
-        G::Value: Clone,
-    {
-        match sight {
-            Sight::Landed => self.share().map(Turn::Landed),
-            Sight::Claimed => {
-                let place = self.place.take().expect("a follower concludes once");
-                let leader = Leader::new(place.group, place.hash, place.id);
-                Ok(Turn::Lead(leader))
-            }
-            Sight::Inside => Err(CallError::Reentrant),
-            Sight::GivenUp => Err(CallError::TimedOut),
-        }
-    }
-
-    fn share(mut self) -> Result<Outcome<G::Value>, CallError>
-    where
-        G::Value: Clone,
-    {
-        let place = self.place.take().expect("a follower concludes once");
-        place.flight.share(Role::Follower)
-    }
-}
-
-impl<G: Handle> Drop for Seat<G> {
-    fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            place.group.leave(place.hash, place.id, place.party);
-        }
-    }
-}
-
-impl<G: Handle> fmt::Debug for Seat<G> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut seat = f.debug_struct("Seat");
-        if let Some(place) = &self.place {
-            seat.field("flight", &place.id)
-                .field("landed", &place.flight.has_landed())
-                .field("vacant", &place.flight.is_vacant());
-        }
-        seat.finish_non_exhaustive()
+/// Takes what a watcher has seen.
+fn conclude_without_work<G: Handle>(
+    waiter: Waiter<G>,
+    seen: Seen,
+) -> Result<Outcome<G::Value>, CallError>
+where
+    G::Value: Clone,
+{
+    match conclude(waiter, seen)? {
+        Turn::Landed(outcome) => Ok(outcome),
+        Turn::Lead(_) => unreachable!("a watcher never claims"),
     }
 }
 
 impl<G: Handle> fmt::Debug for Follower<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Follower").field(&self.seat).finish()
+        f.debug_tuple("Follower").field(&self.waiter).finish()
     }
 }
 
 impl<G: Handle> fmt::Debug for Watcher<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Watcher").field(&self.seat).finish()
+        f.debug_tuple("Watcher").field(&self.waiter).finish()
     }
 }

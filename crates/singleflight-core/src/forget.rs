@@ -11,7 +11,9 @@ impl<K, V, S> Group<K, V, S> {
     ///
     /// Takes each shard's lock in turn: a flight that starts meanwhile may be missed.
     pub fn forget_all(&self) -> usize {
-        self.all().map(|shard| shard.with(Table::forget_all)).sum()
+        let horizon = self.horizon();
+        let forget = |table: &mut Table<K, V>| table.forget_all(horizon);
+        self.all().map(|shard| shard.with(forget)).sum()
     }
 }
 
@@ -41,10 +43,10 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     /// ```
     pub fn forget<Q: Key<K, M>, M>(&self, key: Q) -> bool {
         let (hash, horizon) = (self.hash(&key), self.horizon());
-        let (forgotten, _) = self
+        let (_, forgotten) = self
             .shard(hash)
             .with(|table| table.forget(hash, |known| key.matches(known), |_| true, horizon));
-        forgotten > 0
+        forgotten
     }
 
     /// Forgets the flight of `key` unless someone waits for it. Returns whether the next
@@ -66,7 +68,7 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     /// ```
     pub fn forget_unshared<Q: Key<K, M>, M>(&self, key: Q) -> bool {
         let (hash, horizon) = (self.hash(&key), self.horizon());
-        let (_, kept) = self.shard(hash).with(|table| {
+        let (found, forgotten) = self.shard(hash).with(|table| {
             table.forget(
                 hash,
                 |known| key.matches(known),
@@ -74,6 +76,6 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
                 horizon,
             )
         });
-        kept == 0
+        !found || forgotten
     }
 }

@@ -9,11 +9,10 @@ use core::ops::Deref;
 
 use crate::builder::Builder;
 use crate::error::{CallError, LeaderPanicked};
-use crate::flight::Party;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::Key;
 use crate::outcome::{Outcome, Role};
-use crate::policy::PanicPolicy;
+use crate::policy::{PanicPolicy, catch};
 use crate::shard::{Departure, Entry, Shard, Storage, Terms};
 use crate::shared::Shared;
 use crate::slot::{Id, Slot};
@@ -21,6 +20,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{const_fn, seeded};
 use crate::trace::{FlightSpan, Link};
 use crate::wait::Signal;
+use crate::waiter_kind::{KindCell, Tether};
 
 /// The space in which calls with equal keys share one execution.
 ///
@@ -247,6 +247,33 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     }
 }
 
+impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
+    /// As [`enter`](Self::enter), for a call that is cancelled when nobody wants it: its handle is
+    /// registered with it. Where the call leads, its flight's shared part comes with it.
+    pub(crate) fn enter_with_handle<Q: Key<K, M>, M>(
+        &self,
+        key: Q,
+        origin: Origin,
+    ) -> (u64, Entry<V>, Shared<V>, Option<K>) {
+        let hash = self.hash(&key);
+        let shard = self.shard(hash);
+        let terms = self.terms(origin);
+        let mut made = None;
+        let followed = shard.with(|table| {
+            let entry = table.follow(hash, |known| key.matches(known), &terms)?;
+            Some(table.enter_with_handle(hash, entry, &mut made))
+        });
+        let (entry, flight) = followed.unwrap_or_else(|| {
+            made = Some(key.into_key());
+            shard.with(|table| {
+                let entry = table.enter(hash, &mut made, &terms);
+                table.enter_with_handle(hash, entry, &mut made)
+            })
+        });
+        (hash, entry, flight, made)
+    }
+}
+
 /// What becomes of a flight, outside the lock. None of it needs the key or the hasher.
 impl<K, V, S> Group<K, V, S> {
     /// Lands a flight with its value and returns the leader's share.
@@ -261,33 +288,52 @@ impl<K, V, S> Group<K, V, S> {
     {
         // P2: leaves the table before the result is handed out.
         let slot = self.shard(hash).with(|table| table.land(hash, id));
-        if slot.as_ref().is_some_and(|slot| slot.shared.is_some()) {
-            return self.land_shared(slot, value, span);
+        match slot {
+            Some(slot) if slot.shared.is_some() => self.land_shared(slot, value, span),
+            // P7: nobody came. The value is not touched, the key is dropped here.
+            _ => {
+                self.ended();
+                Outcome::new(value, Role::Leader, 0)
+            }
         }
-        // P7: nobody came. The value is not touched, the key is dropped here.
-        self.ended();
-        Outcome::new(value, Role::Leader, 0)
     }
 
     /// Followers come first: what runs after them is other people's code, and may panic.
     #[cold]
     #[inline(never)]
-    fn land_shared(&self, mut slot: Option<Slot<K, V>>, value: V, span: &FlightSpan) -> Outcome<V>
+    fn land_shared(&self, mut slot: Slot<K, V>, value: V, span: &FlightSpan) -> Outcome<V>
     where
         V: Clone,
     {
-        match slot.as_mut().map(|slot| slot.shared.take()) {
-            Some(flight) if flight.is_some() && flight.is_awaited() => {
-                flight.land(Ok(value), span.link());
-                self.ended();
-                span.landed(flight.followers() as usize);
-                let share = flight.share(Role::Leader);
-                share.expect("this flight landed with a value")
+        let flight = slot.shared.take();
+        let followers = flight.followers();
+        if followers == 0 {
+            // P7: an heir has to know that the work is done, and needs no value.
+            self.land_without_value(&flight, CallError::TaskLost, Link::NONE);
+            return Outcome::new(value, Role::Leader, 0);
+        }
+        self.tell(|| flight.land(Ok(value), span.link()));
+        // First of all that is left to do, so that what they share is soon free.
+        let share = flight.share(Role::Leader);
+        span.landed(followers as usize);
+        share.expect("this flight landed with a value")
+    }
+
+    fn land_without_value(&self, flight: &Shared<V>, error: CallError, link: Link) {
+        self.tell(|| {
+            if flight.is_awaited() && !seeded("end-without-settling") {
+                flight.land(Err(error), link);
             }
-            _ => {
-                self.ended();
-                Outcome::new(value, Role::Leader, 0)
-            }
+        });
+    }
+
+    /// Ends a flight by `land`, which runs wakers: if one of them panics, those who drain the
+    /// group are told all the same.
+    fn tell(&self, land: impl FnOnce()) {
+        let landed = catch(land);
+        self.ended();
+        if let Err(panic) = landed {
+            panic.resume();
         }
     }
 
@@ -303,7 +349,8 @@ impl<K, V, S> Group<K, V, S> {
                 }
             }
             PanicPolicy::HandOver => {
-                match self.shard(hash).with(|table| table.abandon(hash, id)) {
+                let shard = self.shard(hash);
+                match shard.with(|table| table.abandon_panicked(hash, id)) {
                     // Those who are left cannot lead: they receive what there is to know.
                     Departure::Ended(slot) => self.settle(slot, error, span.link()),
                     departure => self.depart(departure),
@@ -320,7 +367,7 @@ impl<K, V, S> Group<K, V, S> {
     {
         let most = self.settings.max_failures;
         match self.shard(hash).with(|table| table.fail(hash, id, most)) {
-            Departure::Failed(slot) => self.land_shared(Some(slot), value, span),
+            Departure::Failed(slot) => self.land_shared(slot, value, span),
             departure => {
                 self.depart(departure);
                 Outcome::new(value, Role::Leader, 0)
@@ -359,15 +406,17 @@ impl<K, V, S> Group<K, V, S> {
             .with(|table| table.is_closed_to_newcomers(hash, id, horizon))
     }
 
-    /// A follower who is awake takes the flight over, if it is vacant.
-    #[cold]
-    pub(crate) fn claim(&self, hash: u64, id: Id) -> bool {
-        self.shard(hash).with(|table| table.claim(hash, id))
+    /// Whether a flight has neither ended nor is ending.
+    pub(crate) fn has(&self, hash: u64, id: Id) -> bool {
+        self.shard(hash).with(|table| table.has(hash, id))
     }
 
-    /// Registers the handle of a spawned call in a flight that may have ended.
-    pub(crate) fn watch(&self, hash: u64, id: Id) -> Option<Shared<V>> {
-        self.shard(hash).with(|table| table.watch(hash, id))
+    /// A follower who is awake takes the flight over, if it is vacant. Of a spawned call, says
+    /// whether its handle `wants` it.
+    #[cold]
+    pub(crate) fn claim(&self, hash: u64, id: Id, kind: &KindCell, wants: bool) -> bool {
+        self.shard(hash)
+            .with(|table| table.claim(hash, id, kind, wants))
     }
 
     /// The leader wants to be told when nobody waits any more.
@@ -375,15 +424,37 @@ impl<K, V, S> Group<K, V, S> {
         self.shard(hash).with(|table| table.listen(hash, id));
     }
 
-    /// A follower goes away without a result.
-    pub(crate) fn leave(&self, hash: u64, id: Id, party: Party) {
-        let departure = self.shard(hash).with(|table| table.leave(hash, id, party));
+    /// One that waits goes away without a result.
+    pub(crate) fn leave(&self, hash: u64, id: Id, kind: &KindCell) {
+        let departure = self.shard(hash).with(|table| table.leave(hash, id, kind));
+        self.depart(departure);
+    }
+
+    /// The handle goes of a spawned call that followed when it came. Its task is woken if it has
+    /// to go, too.
+    pub(crate) fn cut(&self, hash: u64, id: Id, tether: &Tether, may_stay: bool) {
+        let shard = self.shard(hash);
+        let departure = shard.with(|table| table.cut(hash, id, &tether.kind, may_stay));
+        let told = catch(|| {
+            if tether.is_cut() && !seeded("silent-parting") {
+                tether.signal.notify_all();
+            }
+        });
+        self.depart(departure);
+        if let Err(panic) = told {
+            panic.resume();
+        }
+    }
+
+    /// The handle goes of a spawned call that led when it came.
+    pub(crate) fn leave_handle(&self, hash: u64, id: Id) {
+        let departure = self.shard(hash).with(|table| table.leave_handle(hash, id));
         self.depart(departure);
     }
 
     /// A follower turns out to have no work of its own.
-    pub(crate) fn disarm(&self, hash: u64, id: Id) {
-        let departure = self.shard(hash).with(|table| table.disarm(hash, id));
+    pub(crate) fn disarm(&self, hash: u64, id: Id, kind: &KindCell) {
+        let departure = self.shard(hash).with(|table| table.disarm(hash, id, kind));
         self.depart(departure);
     }
 
@@ -397,6 +468,7 @@ impl<K, V, S> Group<K, V, S> {
                 }
             }
             Departure::Deserted(flight) => flight.tell(),
+            Departure::Unused(flight) => drop(flight),
             Departure::Ended(slot) | Departure::Failed(slot) => {
                 self.settle(slot, || CallError::LeaderLost, Link::NONE);
             }
@@ -404,17 +476,13 @@ impl<K, V, S> Group<K, V, S> {
     }
 
     /// Tells those who still wait for a slot that was taken out, then drops its key.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the slot ends here, and its key is dropped without the lock"
-    )]
-    fn settle(&self, slot: Slot<K, V>, error: impl FnOnce() -> CallError, link: Link) {
-        if let Some(flight) = slot.shared.flight() {
-            if flight.is_awaited() && !seeded("end-without-settling") {
-                flight.land(Err(error()), link);
-            }
+    fn settle(&self, mut slot: Slot<K, V>, error: impl FnOnce() -> CallError, link: Link) {
+        let flight = slot.shared.take();
+        if flight.is_some() {
+            self.land_without_value(&flight, error(), link);
+        } else {
+            self.ended();
         }
-        self.ended();
     }
 }
 

@@ -10,7 +10,6 @@ use crate::group::{Group, Handle, Origin};
 use crate::key::Key;
 use crate::leader::Leader;
 use crate::shard::Entry;
-use crate::slot::Id;
 
 /// What a call became: the leader of a flight, or a follower of one.
 #[expect(
@@ -23,16 +22,6 @@ pub enum Joined<G: Handle> {
     Leader(Leader<G>),
     /// Someone is running it: this call waits.
     Follower(Follower<G>),
-}
-
-impl<G: Handle> Joined<G> {
-    /// Returns what tells its flight apart in the whole process.
-    pub(crate) fn place(&self) -> Option<(usize, u64, Id)> {
-        match self {
-            Self::Leader(leader) => leader.place(),
-            Self::Follower(follower) => Some(follower.place()),
-        }
-    }
 }
 
 impl<G: Handle> fmt::Debug for Joined<G> {

@@ -92,11 +92,6 @@ impl<G: Handle> Leader<G> {
         Fence::new(self.group.clone(), self.hash, self.id)
     }
 
-    /// Returns where its flight is found, unless that has ended.
-    pub(crate) fn post(&self) -> Option<(&G, u64, Id)> {
-        self.id.map(|id| (&self.group, self.hash, id))
-    }
-
     /// Asks for a notification when nobody waits any more.
     pub(crate) fn listen(&self) {
         if let Some(id) = self.id {
@@ -225,14 +220,21 @@ impl<G: Handle> Leader<G> {
 
     #[cold]
     pub(crate) fn panicked(&mut self, payload: Payload) -> ! {
-        self.tell_panic(&payload);
+        // The first panic goes on. A waker or the key's `Drop` may add a second one.
+        let _second = catch(|| self.tell_panic(&payload));
         payload.resume()
+    }
+
+    /// Whether its flight has neither ended nor was handed over.
+    #[inline]
+    pub(crate) fn leads(&self) -> bool {
+        self.id.is_some()
     }
 
     /// Out of line, so that what drops a leader that has ended is small.
     #[cold]
     #[inline(never)]
-    fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         if let Some(id) = self.id.take() {
             self.group.abandon(self.hash, id);
         }
@@ -242,7 +244,7 @@ impl<G: Handle> Leader<G> {
 impl<G: Handle> Drop for Leader<G> {
     #[inline]
     fn drop(&mut self) {
-        if self.id.is_some() {
+        if self.leads() {
             self.abandon();
         }
     }

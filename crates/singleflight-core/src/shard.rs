@@ -16,21 +16,29 @@
 //! | work failed, someone may lead on | marked vacant | the flight, to wake |
 //! | work failed, nobody can or may | taken out | the slot, to share the error |
 //! | forget | marked | |
+//! | lead while closed flights have the key's hash | those step aside, see below | |
 //! | close | stays | from now on, refusals |
+//!
+//! A flight that was forgotten or has got too old keeps its slot until it ends, and its key's next
+//! flight has the same hash. So that such flights do not pile up where every call for the key
+//! has to pass them, a new flight of the table makes those that are there step aside: they move
+//! under a hash of their own id, by which their leader still finds them. Each moves once.
 
+use core::cell::Cell;
 use core::mem;
 use core::num::NonZeroU64;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use hashbrown::{HashTable, hash_table};
 
-use crate::flight::{Flight, Party};
+use crate::flight::Flight;
 use crate::inside;
 use crate::refusal::Refusal;
 use crate::shared::{Shared, Spares, Stock};
 use crate::slot::{Id, Slot};
 use crate::stats::Stats;
 use crate::sync::{Arc, Mutex, const_fn, seeded};
+use crate::waiter_kind::{KindCell, WaiterKind};
 
 /// What a call became when it came.
 pub(crate) enum Entry<V> {
@@ -69,6 +77,8 @@ pub(crate) enum Departure<K, V> {
     Failed(Slot<K, V>),
     /// The last follower has left a leader who wants to know: wake it.
     Deserted(Shared<V>),
+    /// The last follower has left, and what followers share goes back to its stock.
+    Unused(Shared<V>),
 }
 
 /// How many slots stand in front of a shard's table. A group that is used by a few calls
@@ -195,7 +205,9 @@ impl<K, V> Table<K, V> {
             if let Some(place) = self.near.iter_mut().find(|place| place.is_none()) {
                 let id = self.next.advance(terms.floor);
                 self.started += 1;
-                *place = key.take().map(|key| Slot::new(hash, id, key));
+                if let Some(key) = key.take() {
+                    *place = Some(Slot::new(hash, id, key));
+                }
                 return Entry::Leader(id);
             }
         }
@@ -210,7 +222,9 @@ impl<K, V> Table<K, V> {
     where
         K: Eq,
     {
-        let open = is_open(hash, |known| key.as_ref() == Some(known), terms.horizon);
+        let matches = |known: &K| key.as_ref() == Some(known);
+        let open = is_open(hash, matches, terms.horizon);
+        let is_in_the_way = Cell::new(false);
         let near = self.near.iter_mut().find(|place| place.is_none());
         // P7: an entry makes room before it looks, which a follower does not need.
         if near.is_some() || self.far.len() >= self.room.min(self.far.capacity()) {
@@ -226,7 +240,13 @@ impl<K, V> Table<K, V> {
             return self.refuse(Refusal::Full);
         } else {
             // One look for the key and for a place: each may miss the cache.
-            match self.far.entry(hash, open, |slot| slot.hash) {
+            let passes = |slot: &Slot<K, V>| {
+                if slot.hash == hash && slot.is_closed(terms.horizon) {
+                    is_in_the_way.set(true);
+                }
+                open(slot)
+            };
+            match self.far.entry(hash, passes, |slot| slot.hash) {
                 hash_table::Entry::Occupied(slot) => {
                     let slot = slot.into_mut();
                     return Self::follow_slot(slot, &self.stock, &mut self.stats, terms);
@@ -240,7 +260,21 @@ impl<K, V> Table<K, V> {
             }
         }
         self.started += 1;
+        if is_in_the_way.get() {
+            self.make_way(hash, id, terms.horizon);
+        }
         Entry::Leader(id)
+    }
+
+    /// Makes the flights step aside that have this hash and can be joined no more.
+    #[cold]
+    fn make_way(&mut self, hash: u64, newest: Id, horizon: NonZeroU64) {
+        let is_closed =
+            |slot: &Slot<K, V>| slot.hash == hash && slot.is_closed(horizon) && !slot.is(newest);
+        while let Ok(entry) = self.far.find_entry(hash, is_closed) {
+            let slot = entry.remove().0.step_aside();
+            self.far.insert_unique(slot.hash, slot, |slot| slot.hash);
+        }
     }
 
     #[cold]
@@ -250,6 +284,7 @@ impl<K, V> Table<K, V> {
     }
 
     #[cold]
+    #[inline(never)]
     fn follow_slot(
         slot: &mut Slot<K, V>,
         stock: &Stock<V>,
@@ -261,21 +296,50 @@ impl<K, V> Table<K, V> {
             stats.refused += 1;
             return Entry::Refused(Refusal::Reentrant);
         }
+        let followers = match slot.shared.flight() {
+            Some(flight) if flight.claim() => {
+                stats.led += 1;
+                return Entry::Claimant(id);
+            }
+            Some(flight) => flight.followers(),
+            None => 0,
+        };
+        // Before a shared part is taken, which a refused call would leave behind.
+        if followers >= terms.most {
+            stats.refused += 1;
+            return Entry::Refused(Refusal::TooManyFollowers);
+        }
         let Some(flight) = slot.shared.get_or_take(stock) else {
             stats.refused += 1;
             return Entry::Refused(Refusal::Full);
         };
-        if flight.claim() {
-            stats.led += 1;
-            Entry::Claimant(id)
-        } else if flight.admit(terms.most) {
-            stats.followed += 1;
-            stats.most_followers = stats.most_followers.max(u64::from(flight.followers()));
-            Entry::Follower(id, flight.clone())
-        } else {
-            stats.refused += 1;
-            Entry::Refused(Refusal::TooManyFollowers)
+        flight.admit();
+        stats.followed += 1;
+        stats.most_followers = stats.most_followers.max(u64::from(followers) + 1);
+        Entry::Follower(id, flight.clone())
+    }
+
+    /// Registers the handle of a call that has just come to lead, with the flight's shared part,
+    /// at which the leader will listen. Without one the call is refused: nothing was registered.
+    pub(crate) fn enter_with_handle(
+        &mut self,
+        hash: u64,
+        entry: Entry<V>,
+        key: &mut Option<K>,
+    ) -> (Entry<V>, Shared<V>) {
+        let (Entry::Leader(id) | Entry::Claimant(id)) = entry else {
+            return (entry, Shared::NONE);
+        };
+        let found = self.find_id(hash, id);
+        let flight = found.and_then(|(slot, rest)| slot.shared.get_or_take(rest.stock).cloned());
+        if let Some(flight) = flight {
+            flight.admit_handle();
+            return (entry, flight);
         }
+        // Only a new flight has no shared part, and nobody has seen it yet.
+        *key = self.remove(hash, id).and_then(Slot::into_key);
+        self.started -= 1;
+        (self.refuse(Refusal::Full), Shared::NONE)
     }
 
     /// Moves into storage that was taken for it, unless it has done so before. What it does
@@ -300,6 +364,19 @@ impl<K, V> Table<K, V> {
     pub(crate) fn land_panicked(&mut self, hash: u64, id: Id) -> Option<Slot<K, V>> {
         self.stats.panicked += 1;
         self.remove(hash, id)
+    }
+
+    /// The work has panicked, and who can lead on may. Those who cannot are told of the panic.
+    pub(crate) fn abandon_panicked(&mut self, hash: u64, id: Id) -> Departure<K, V> {
+        let flight = self
+            .find_id(hash, id)
+            .and_then(|(slot, _)| slot.shared.flight());
+        if flight.is_some_and(|flight| flight.is_awaited() && !flight.has_claimants()) {
+            self.land_panicked(hash, id)
+                .map_or(Departure::Quiet, Departure::Ended)
+        } else {
+            self.abandon(hash, id)
+        }
     }
 
     /// The leader is gone without a value.
@@ -334,37 +411,92 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// A follower takes a vacant flight over.
-    pub(crate) fn claim(&mut self, hash: u64, id: Id) -> bool {
+    /// One that waits takes a vacant flight over. If its handle `wants` it, that is counted from
+    /// now on: the leader itself is not.
+    pub(crate) fn claim(&mut self, hash: u64, id: Id, kind: &KindCell, wants: bool) -> bool {
+        if !kind.get().can_lead() {
+            return false;
+        }
         let Some((slot, rest)) = self.find_id(hash, id) else {
             return false;
         };
-        let claimed = slot.shared.flight().is_some_and(|flight| {
-            let claimed = flight.claim();
-            if claimed && !seeded("claim-keeps-its-seat") {
-                flight.dismiss(Party::Claimant);
-            }
-            claimed
-        });
-        if claimed {
-            rest.stats.handed_over += 1;
+        let Some(flight) = slot.shared.flight().filter(|flight| flight.claim()) else {
+            return false;
+        };
+        if !seeded("claim-keeps-its-seat") {
+            flight.dismiss(kind.get());
         }
-        claimed
+        if !seeded("claim-is-not-noted") {
+            kind.set(WaiterKind::Leader);
+        }
+        if wants {
+            flight.admit_handle();
+        }
+        rest.stats.handed_over += 1;
+        if flight.is_unused() && rest.stock.is_fixed() {
+            // Not the last hold on it: the one that claims has another.
+            drop(slot.shared.take());
+        }
+        true
     }
 
-    /// A follower goes away.
-    pub(crate) fn leave(&mut self, hash: u64, id: Id, party: Party) -> Departure<K, V> {
-        self.step_back(hash, id, |flight| flight.dismiss(party))
+    /// One that waits goes away. If it has claimed the flight meanwhile, the leader is lost.
+    pub(crate) fn leave(&mut self, hash: u64, id: Id, kind: &KindCell) -> Departure<K, V> {
+        match kind.get() {
+            WaiterKind::Leader => self.abandon(hash, id),
+            WaiterKind::Gone => Departure::Quiet,
+            was => {
+                kind.set(WaiterKind::Gone);
+                self.step_back(hash, id, |flight| flight.dismiss(was))
+            }
+        }
+    }
+
+    /// The handle goes of a spawned call that followed when it came. If the call is to be done
+    /// whoever wants it, its task stays as the flight's heir, unless there is one.
+    pub(crate) fn cut(
+        &mut self,
+        hash: u64,
+        id: Id,
+        kind: &KindCell,
+        may_stay: bool,
+    ) -> Departure<K, V> {
+        match kind.get() {
+            WaiterKind::Follower if may_stay => {
+                let found = self.find_id(hash, id);
+                let flight = found.and_then(|(slot, _)| slot.shared.flight());
+                if flight.is_some_and(Flight::bequeath) {
+                    kind.set(WaiterKind::Heir);
+                    return Departure::Quiet;
+                }
+                self.leave(hash, id, kind)
+            }
+            WaiterKind::Follower => self.leave(hash, id, kind),
+            // It leads by now, and its handle was counted.
+            WaiterKind::Leader if !may_stay => self.leave_handle(hash, id),
+            _ => Departure::Quiet,
+        }
+    }
+
+    /// The handle goes of a call that is cancelled when nobody wants it, and that leads.
+    pub(crate) fn leave_handle(&mut self, hash: u64, id: Id) -> Departure<K, V> {
+        self.step_back(hash, id, Flight::dismiss_handle)
     }
 
     /// A follower stays, but has no work of its own after all.
-    pub(crate) fn disarm(&mut self, hash: u64, id: Id) -> Departure<K, V> {
+    pub(crate) fn disarm(&mut self, hash: u64, id: Id, kind: &KindCell) -> Departure<K, V> {
+        kind.set(WaiterKind::Watcher);
         self.step_back(hash, id, Flight::disarm)
+    }
+
+    /// Whether the flight has neither ended nor is ending.
+    pub(crate) fn has(&mut self, hash: u64, id: Id) -> bool {
+        self.find_id(hash, id).is_some()
     }
 
     /// Does `step`, and ends the flight if that leaves it with nobody who could lead.
     fn step_back(&mut self, hash: u64, id: Id, step: impl FnOnce(&Flight<V>)) -> Departure<K, V> {
-        let Some((slot, _)) = self.find_id(hash, id) else {
+        let Some((slot, rest)) = self.find_id(hash, id) else {
             return Departure::Quiet;
         };
         let Some(flight) = slot.shared.flight() else {
@@ -375,18 +507,11 @@ impl<K, V> Table<K, V> {
             self.end(hash, id)
         } else if flight.has_deserted_leader() && !seeded("silent-desertion") {
             Departure::Deserted(slot.shared.clone())
+        } else if flight.is_unused() && rest.stock.is_fixed() {
+            Departure::Unused(slot.shared.take())
         } else {
             Departure::Quiet
         }
-    }
-
-    /// Registers the handle of a spawned call. `None` if the flight has left the table, or if
-    /// there is no shared part for it.
-    pub(crate) fn watch(&mut self, hash: u64, id: Id) -> Option<Shared<V>> {
-        let (slot, rest) = self.find_id(hash, id)?;
-        let flight = slot.shared.get_or_take(rest.stock)?;
-        flight.admit_handle();
-        Some(flight.clone())
     }
 
     /// The leader wants to be told when nobody waits any more.
@@ -403,31 +528,32 @@ impl<K, V> Table<K, V> {
             .map_or(Departure::Quiet, Departure::Ended)
     }
 
-    /// Closes the flights of a key to newcomers, those that `may` allows. Says how many were
-    /// closed, and how many are still open. (Beside the one flight that can be joined there may be
-    /// others that are too old to be, and whose works want to know.)
+    /// Closes the flight of a key to newcomers, if there is one that they could join and `may`
+    /// allows it. Says whether there was one, and whether it was closed.
+    ///
+    /// Equality is asked before anything is changed: if it panics, nothing is.
     pub(crate) fn forget(
         &mut self,
         hash: u64,
-        matches: impl Fn(&K) -> bool,
+        matches: impl Fn(&K) -> bool + Copy,
         may: impl Fn(&Slot<K, V>) -> bool,
         horizon: NonZeroU64,
-    ) -> (usize, usize) {
-        let (mut forgotten, mut kept) = (0, 0);
-        let far = self.far.iter_hash_mut(hash);
-        for slot in self.near.iter_mut().flatten().chain(far) {
-            if !slot.is_for(hash, &matches) {
-                continue;
-            }
-            if may(slot) {
-                slot.forget();
-                forgotten += 1;
-            } else if !slot.is_retired(horizon) {
-                kept += 1;
-            }
+    ) -> (bool, bool) {
+        let open = is_open(hash, matches, horizon);
+        let near = self.near.iter_mut().flatten().find(|slot| open(slot));
+        let found = match near {
+            Some(slot) => Some(slot),
+            None => find_far(&mut self.far, hash, open),
+        };
+        let Some(slot) = found else {
+            return (false, false);
+        };
+        let forgets = may(slot);
+        if forgets {
+            slot.forget();
+            self.stats.forgotten += 1;
         }
-        self.stats.forgotten += forgotten as u64;
-        (forgotten, kept)
+        (true, forgets)
     }
 
     /// Refuses all calls from now on.
@@ -435,11 +561,11 @@ impl<K, V> Table<K, V> {
         self.closed = true;
     }
 
-    /// Closes every flight to newcomers; says how many were open.
-    pub(crate) fn forget_all(&mut self) -> usize {
+    /// Closes every flight to newcomers that they could join; says how many.
+    pub(crate) fn forget_all(&mut self, horizon: NonZeroU64) -> usize {
         let mut count = 0;
         for slot in self.near.iter_mut().flatten().chain(&mut self.far) {
-            if !slot.is_forgotten() {
+            if !slot.is_closed(horizon) {
                 slot.forget();
                 count += 1;
             }
@@ -453,7 +579,9 @@ impl<K, V> Table<K, V> {
         let is = move |slot: &Slot<K, V>| slot.is(id);
         let slot = match self.near.iter_mut().flatten().find(|slot| is(slot)) {
             Some(slot) => slot,
-            None => find_far(&mut self.far, hash, is)?,
+            None if self.far.find(hash, is).is_some() => find_far(&mut self.far, hash, is)?,
+            // It may have stepped aside.
+            None => find_far(&mut self.far, id.hash(), is)?,
         };
         let rest = Rest {
             stock: &self.stock,
@@ -478,7 +606,13 @@ impl<K, V> Table<K, V> {
     #[cold]
     #[inline(never)]
     fn remove_far(&mut self, hash: u64, id: Id) -> Option<Slot<K, V>> {
-        let (slot, _) = self.far.find_entry(hash, |slot| slot.is(id)).ok()?.remove();
+        let is = |slot: &Slot<K, V>| slot.is(id);
+        let entry = match self.far.find_entry(hash, is) {
+            Ok(entry) => entry,
+            // It may have stepped aside.
+            Err(absent) => absent.into_table().find_entry(id.hash(), is).ok()?,
+        };
+        let (slot, _) = entry.remove();
         if self.far.len() <= self.far.capacity() / 8 {
             self.shrink();
         }

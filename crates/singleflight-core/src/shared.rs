@@ -35,6 +35,12 @@ pub(crate) enum Stock<V> {
 /// The shared parts that no flight uses.
 pub(crate) struct Spares<V>(Mutex<Vec<Arc<Part<V>>>>);
 
+impl<V> Stock<V> {
+    pub(crate) fn is_fixed(&self) -> bool {
+        matches!(self, Self::Fixed(_))
+    }
+}
+
 impl<V> Shared<V> {
     pub(crate) const NONE: Self = Self(None);
 

@@ -30,8 +30,17 @@ impl Id {
     #[inline]
     pub(crate) fn advance(&mut self, floor: NonZeroU64) -> Self {
         let id = Self(self.0.max(floor));
-        self.0 = id.0.saturating_add(Self::STEP);
+        // It never comes to the last one: see `LAST_TICK`.
+        self.0 = NonZeroU64::new(id.0.get().wrapping_add(Self::STEP)).unwrap_or(id.0);
         id
+    }
+
+    /// A hash that no key has a part in: where a flight lies that newcomers do not look for.
+    ///
+    /// Ids that carry ticks are alike in their lowest bits, by which hashbrown chooses a bucket.
+    pub(crate) fn hash(self) -> u64 {
+        let mixed = self.0.get().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed ^ (mixed >> 32)
     }
 
     /// Returns the id as a number, which is never 0.
@@ -64,8 +73,9 @@ enum SlotKey<K> {
 
 /// One flight in the table: 40 bytes with a `u64` key.
 pub(crate) struct Slot<K, V> {
-    /// Kept, so that a growing table calls no caller's code and the leader finds the
-    /// slot without hashing again.
+    /// By what the table finds it: its key's hash, or that of its id once it stands aside. Kept,
+    /// so that a growing table calls no caller's code and the leader finds the slot without
+    /// hashing again.
     pub(crate) hash: u64,
     /// The id; with the lowest bit set, forgotten: joined no more, still found by id.
     tag: NonZeroU64,
@@ -120,6 +130,26 @@ impl<K, V> Slot<K, V> {
                 SlotKey::Shared(key) => matches(key),
                 SlotKey::Moving => false,
             }
+    }
+
+    /// Whether this flight is joined no more.
+    #[inline]
+    pub(crate) fn is_closed(&self, horizon: NonZeroU64) -> bool {
+        self.is_forgotten() || self.is_retired(horizon)
+    }
+
+    /// Gives the flight a hash of its own, out of the way of its key.
+    pub(crate) fn step_aside(mut self) -> Self {
+        self.hash = self.id().hash();
+        self
+    }
+
+    /// Takes the key back from a slot that nobody has seen.
+    pub(crate) fn into_key(self) -> Option<K> {
+        match self.key {
+            SlotKey::Own(key) => Some(key),
+            SlotKey::Shared(_) | SlotKey::Moving => None,
+        }
     }
 
     /// Whether this flight started before the horizon: too old to be joined.

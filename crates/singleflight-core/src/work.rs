@@ -11,12 +11,12 @@ use crate::policy::{Payload, catch};
 /// ready: an execution is over before its flight lands or is handed over (P1).
 ///
 /// What panics on the way, in any of the three, is the work's panic. `enter` says whose work
-/// this thread is inside of meanwhile.
+/// this thread is inside of meanwhile, also while a work that has panicked is dropped.
 #[inline]
 pub(crate) fn poll_work<T: Future, R>(
     make: Option<impl FnOnce() -> T>,
     mut future: Pin<&mut Option<T>>,
-    enter: impl FnOnce() -> R,
+    enter: impl Fn() -> R,
     context: &mut Context<'_>,
 ) -> Poll<Result<T::Output, Payload>> {
     let polled = catch(|| {
@@ -36,7 +36,10 @@ pub(crate) fn poll_work<T: Future, R>(
         Ok(poll) => poll.map(Ok),
         Err(payload) => {
             // The first panic is the one that is told; one on the way out is swallowed.
-            let _second = catch(|| future.set(None));
+            let _second = catch(|| {
+                let _running = enter();
+                future.set(None);
+            });
             Poll::Ready(Err(payload))
         }
     }

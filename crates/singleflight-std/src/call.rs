@@ -40,8 +40,36 @@ pub struct Call<'a, K, V, S, Q, M> {
     group: &'a Shared<K, V, S>,
     key: Q,
     shares: fn(&V) -> bool,
-    deadline: Option<Instant>,
+    limit: Limit,
     marker: PhantomData<fn(M)>,
+}
+
+/// How long a call waits. A clock that need not be read is not.
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    None,
+    /// From when it begins to wait.
+    For(Duration),
+    Until(Instant),
+}
+
+impl Limit {
+    /// Whether the time of a call is up that has not come yet.
+    fn is_over(self) -> bool {
+        match self {
+            Self::None => false,
+            Self::For(timeout) => timeout.is_zero(),
+            Self::Until(deadline) => Instant::now() >= deadline,
+        }
+    }
+
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::None => None,
+            Self::For(timeout) => Instant::now().checked_add(timeout),
+            Self::Until(deadline) => Some(deadline),
+        }
+    }
 }
 
 impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
@@ -54,7 +82,7 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
             group: self.shared(),
             key,
             shares: |_| true,
-            deadline: None,
+            limit: Limit::None,
             marker: PhantomData,
         }
     }
@@ -113,16 +141,17 @@ impl<K, T, E, S, Q, M> Call<'_, K, Result<T, E>, S, Q, M> {
 
 impl<K, V, S, Q, M> Call<'_, K, V, S, Q, M> {
     /// Gives up waiting at `deadline`. Threads cannot be cancelled: it bounds the wait of a
-    /// follower and nothing else.
+    /// follower. A call whose time is up starts no work, as a newcomer or in a lost leader's place;
+    /// a work that has started takes as long as it takes.
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.deadline = Some(deadline);
+        self.limit = Limit::Until(deadline);
         self
     }
 
-    /// As [`deadline`](Self::deadline), `timeout` from now. One that is beyond what the clock
-    /// can say is none.
+    /// As [`deadline`](Self::deadline), `timeout` after the call has come. One that is beyond what
+    /// the clock can say is none.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.deadline = Instant::now().checked_add(timeout);
+        self.limit = Limit::For(timeout);
         self
     }
 }
@@ -197,10 +226,13 @@ where
         self,
         lead: impl FnOnce(Leader<&'a Shared<K, V, S>>) -> Outcome<V>,
     ) -> Result<Outcome<V>, CallError> {
+        if self.limit.is_over() {
+            return Err(CallError::TimedOut);
+        }
         let leader = match self.group.join(self.key)? {
             Joined::Leader(leader) => leader,
             Joined::Follower(follower) => {
-                let turn = match self.deadline {
+                let turn = match self.limit.deadline() {
                     None => follower.wait_blocking(),
                     Some(deadline) => follower.wait_deadline_blocking(deadline),
                 };
@@ -218,7 +250,7 @@ impl<K, V, S, Q, M> fmt::Debug for Call<'_, K, V, S, Q, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
             .field("group", &self.group)
-            .field("deadline", &self.deadline)
+            .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
 }

@@ -128,7 +128,7 @@ where
         Q: Key<K, M>,
     {
         let arrival = singleflight_core::Group::arrive(Arc::clone(self.shared()), key, until)?;
-        let (job, handle) = arrival.into_closure(work);
+        let (job, handle) = arrival.into_closure(|call| pollster::block_on(call), work);
         // A job that is refused is dropped, which leaves the flight or hands it over.
         spawner(Box::new(job)).map_err(|_| CallError::NotSpawned)?;
         Ok(handle)

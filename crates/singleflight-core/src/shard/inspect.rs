@@ -29,7 +29,7 @@ impl<K, V> Table<K, V> {
         horizon: NonZeroU64,
     ) -> bool {
         self.find_id(hash, id)
-            .is_none_or(|(slot, _)| slot.is_forgotten() || slot.is_retired(horizon))
+            .is_none_or(|(slot, _)| slot.is_closed(horizon))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -76,7 +76,8 @@ impl Signal {
         }
     }
 
-    /// Parks the thread until `look` sees something or the deadline comes.
+    /// Parks the thread until `look` sees something or the deadline comes, after which nothing is
+    /// looked at any more.
     #[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]
     pub(crate) fn until_deadline<T>(
         &self,
@@ -88,9 +89,7 @@ impl Signal {
             if let Some(seen) = look() {
                 return Some(seen);
             }
-            if listener.wait_deadline(deadline).is_none() {
-                return look();
-            }
+            listener.wait_deadline(deadline)?;
         }
     }
 }

@@ -129,7 +129,7 @@ impl Signal {
                 };
                 if seen.is_some() || !park(parker) {
                     self.leave(&mut ticket);
-                    return seen.or_else(look);
+                    return seen;
                 }
                 if let Some(seen) = look() {
                     self.leave(&mut ticket);

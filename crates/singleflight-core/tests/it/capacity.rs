@@ -203,3 +203,114 @@ fn a_group_in_a_static_may_grow() {
     drop(joined);
     assert_eq!(GROUP.in_flight(), 0);
 }
+
+/// What a follower leaves behind is there for the next flight.
+#[test]
+fn a_flight_whose_only_follower_has_left_holds_no_shared_part() {
+    let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
+    let others = followers_of_ended_flights(&group);
+    drop(others);
+    let leaders = [leader(&group, 1), leader(&group, 2)];
+    for _ in 0..3 {
+        drop(follower(&group, 1));
+        drop(follower(&group, 1).without_work());
+        drop(follower(&group, 2));
+    }
+    // Both parts are free again: two flights that have ended may hold them.
+    drop(leaders);
+    let held = followers_of_ended_flights(&group);
+    let again = leader(&group, 3);
+    assert!(matches!(group.join(3), Err(CallError::Full)));
+    drop(held);
+    assert_eq!(again.complete(1).followers, 0);
+    let stats = group.stats();
+    assert_eq!((stats.in_flight, stats.refused), (0, 1));
+}
+
+/// One that has taken the lead needs no shared part, until somebody follows it.
+#[test]
+fn a_follower_that_leads_on_alone_gives_its_shared_part_back() {
+    let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
+    let mut leading = Vec::new();
+    for key in 1..=2 {
+        let (lost, next) = (leader(&group, key), follower(&group, key));
+        drop(lost);
+        match Task::new(next.wait()).ends() {
+            Ok(Turn::Lead(leader)) => leading.push(leader),
+            other => panic!("it leads on: {other:?}"),
+        }
+    }
+    let followers = [follower(&group, 1), follower(&group, 2)];
+    drop(leading);
+    drop(followers);
+    drop(followers_of_ended_flights(&group));
+    assert_eq!(group.in_flight(), 0);
+}
+
+#[test]
+fn a_flight_without_room_for_followers_takes_no_shared_part() {
+    let group: Group<u64, u64> = Builder::new().fixed_capacity(3).max_followers(0).build();
+    let leaders = [1, 2, 3].map(|key| leader(&group, key));
+    for key in 1..=3 {
+        assert!(matches!(group.join(key), Err(CallError::TooManyFollowers)));
+    }
+    drop(leaders);
+    assert_eq!((group.in_flight(), group.stats().refused), (0, 3));
+}
+
+/// A handle that is kept holds nothing of a flight that has ended.
+#[test]
+fn a_handle_that_is_kept_holds_no_shared_part() {
+    let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
+    let mut kept = Vec::new();
+    for _ in 0..10 {
+        for follows in [false, true] {
+            let before = follows.then(|| leader(&group, 1));
+            let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
+            let (task, handle) = arrival.expect("there is room").into_task(async || 7);
+            let mut task = Task::new(task);
+            if let Some(leader) = before {
+                task.waits();
+                assert_eq!(leader.complete(5).followers, 1);
+            }
+            task.ends();
+            kept.push(handle);
+        }
+    }
+    drop(followers_of_ended_flights(&group));
+    assert_eq!(kept.len(), 20);
+}
+
+/// Nothing of it is registered, not even for a moment.
+#[test]
+fn a_spawned_call_without_a_shared_part_is_refused_and_not_led() {
+    let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
+    let held = followers_of_ended_flights(&group);
+    let before = group.stats();
+    let refused = Group::arrive(Arc::clone(&group), 9, Until::Unwanted).err();
+    assert_eq!(refused, Some(CallError::Full));
+    let mut after = group.stats();
+    assert_eq!(after.refused, before.refused + 1);
+    after.refused = before.refused;
+    assert_eq!(after, before);
+    drop(held);
+    let arrival = Group::arrive(Arc::clone(&group), 9, Until::Unwanted);
+    drop(arrival.expect("there is room"));
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// Closed flights move inside the storage that was taken.
+#[test]
+fn closed_flights_step_aside_in_place() {
+    let group: Group<u64, u64> = Builder::new().fixed_capacity(100).build();
+    for _ in 0..10 {
+        let mut closed = Vec::new();
+        for _ in 0..100 {
+            closed.push(leader(&group, 7));
+            assert!(group.forget(7));
+        }
+        assert!(matches!(group.join(7), Err(CallError::Full)));
+        drop(closed);
+        assert_eq!(group.in_flight(), 0);
+    }
+}

@@ -6,9 +6,13 @@
 mod auto_traits;
 mod caller_code;
 mod capacity;
+#[cfg(feature = "std")]
+mod clean_up;
 mod edges;
+mod forgetting;
 mod futures;
 mod hashers;
+mod heirs;
 mod hostile_keys;
 #[cfg(feature = "std")]
 mod inside;
@@ -19,6 +23,8 @@ mod policies;
 mod sharing;
 mod shown;
 mod sizes;
+mod storms;
 mod tables;
 mod task;
+mod unwinding;
 mod wakers;

@@ -6,11 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-#[cfg(feature = "std")]
-use singleflight_core::Joined;
-use singleflight_core::{Builder, CallError, Group, Role, Until};
+use singleflight_core::{Builder, CallError, Group, Joined, Role, Turn, Until};
 
-use crate::task::Task;
+use crate::task::{Task, pause};
 
 /// A deadline that comes when the test says so.
 #[derive(Clone, Default)]
@@ -55,13 +53,80 @@ fn a_leader_that_times_out_hands_over_and_a_follower_leaves() {
     assert_eq!(group.in_flight(), 0);
 }
 
+/// The leader's own, and a follower's, which comes in the same poll as the deadline.
 #[test]
 fn a_value_that_is_there_wins_over_its_deadline() {
     let group: Group<u64, u64> = Group::new();
     let expired = Expiry::default();
+    let work = async || {
+        pause().await;
+        7
+    };
+    let call = || group.call(1).give_up_on(expired.clone().wait());
+    let mut leader = Task::new(call().run(work));
+    leader.waits();
+    let mut follower = Task::new(call().run(async || unreachable!("it follows")));
+    follower.waits();
     expired.come();
-    let call = group.call(1).give_up_on(expired.wait()).run(async || 7);
-    assert_eq!(Task::new(call).ends().map(|outcome| outcome.value), Ok(7));
+    assert_eq!(leader.ends().map(|outcome| outcome.value), Ok(7));
+    assert_eq!(follower.ends().map(|outcome| outcome.value), Ok(7));
+}
+
+/// Neither as a newcomer, nor in a lost leader's place, nor after it has claimed that.
+#[test]
+fn a_call_whose_time_is_up_starts_no_work() {
+    let group: Group<u64, u64> = Group::new();
+    let expired = Expiry::default();
+    let call = || {
+        let call = group.call(1).give_up_on(expired.clone().wait());
+        Task::new(call.run(async || unreachable!("its time is up")))
+    };
+    let leader = group.join(1).expect("nothing is refused");
+    let (mut claims, mut follows) = (call(), call());
+    claims.waits();
+    follows.waits();
+    drop(leader);
+    assert!(claims.poll_once().is_pending());
+    expired.come();
+    assert_eq!(claims.ends().err(), Some(CallError::TimedOut));
+    assert_eq!(follows.ends().err(), Some(CallError::TimedOut));
+    assert_eq!(call().ends().err(), Some(CallError::TimedOut));
+    let stats = group.stats();
+    assert_eq!((stats.in_flight, stats.led, stats.handed_over), (0, 1, 1));
+}
+
+/// An outer timeout looks at its clock after it has polled the call. A call that takes over is
+/// dropped by then, before it has started a work that nobody waits for.
+#[test]
+fn a_follower_that_takes_over_starts_its_work_at_its_next_poll() {
+    let group: Group<u64, u64> = Group::new();
+    let leader = group.join(1).expect("nothing is refused");
+    let mut dropped = Task::new(group.run(1, async || unreachable!("it is dropped before")));
+    let mut leads = Task::new(group.run(1, async || 8));
+    dropped.waits();
+    leads.waits();
+    drop(leader);
+    assert!(dropped.poll_once().is_pending(), "it has claimed");
+    assert_eq!(dropped.wakes(), 2, "and wakes itself");
+    assert_eq!(group.stats().handed_over, 1);
+    drop(dropped);
+    assert_eq!(leads.ends(), 8);
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// A follower in hand is asked for by a caller that is awake.
+#[test]
+fn a_follower_in_hand_leads_at_once() {
+    let group: Group<u64, u64> = Group::new();
+    let leader = group.join(1).expect("nothing is refused");
+    let Ok(Joined::Follower(follower)) = group.join(1) else {
+        panic!("the second call follows");
+    };
+    let mut wait = Task::new(follower.wait());
+    wait.waits();
+    drop(leader);
+    assert!(matches!(wait.poll_once(), Poll::Ready(Ok(Turn::Lead(_)))));
+    assert_eq!(group.in_flight(), 0);
 }
 
 #[test]

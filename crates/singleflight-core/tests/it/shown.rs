@@ -23,7 +23,7 @@ fn handles_are_shown_without_their_value() {
     let shown = format!("{leader:?}");
     assert!(shown.starts_with("Leader { flight: Some("), "{shown}");
     let shown = format!("{follower:?}");
-    assert!(shown.starts_with("Follower(Seat { flight: "), "{shown}");
+    assert!(shown.starts_with("Follower(Waiter { flight: "), "{shown}");
     assert!(shown.contains("landed: false, vacant: false"), "{shown}");
     drop(leader);
     let shown = format!("{follower:?}");
@@ -32,7 +32,7 @@ fn handles_are_shown_without_their_value() {
         panic!("the second follows");
     };
     let watcher = follower.without_work();
-    assert!(format!("{watcher:?}").starts_with("Watcher(Seat {"));
+    assert!(format!("{watcher:?}").starts_with("Watcher(Waiter {"));
     drop(watcher);
 
     let arrival = Group::arrive(Arc::clone(&group), 7, Until::Done).expect("nothing is refused");
@@ -140,11 +140,14 @@ fn what_needs_threads_is_shown() {
     let group: Arc<Numbers> = Arc::default();
     let arrival =
         Group::arrive(Arc::clone(&group), 7, Until::Unwanted).expect("nothing is refused");
-    let (run, handle) = arrival.into_closure(|interest| {
-        let shown = format!("{interest:?}");
-        assert_eq!(shown, "Interest { ended: false, .. }");
-        1
-    });
+    let (run, handle) = arrival.into_closure(
+        |call| futures_lite::future::block_on(call),
+        |interest| {
+            let shown = format!("{interest:?}");
+            assert_eq!(shown, "Interest { ended: false, .. }");
+            1
+        },
+    );
     assert!(Numbers::new().undrained(Duration::ZERO).is_ok());
     assert!(!group.drained_blocking(Instant::now()), "it is in flight");
     let undrained = group

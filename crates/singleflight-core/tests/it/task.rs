@@ -28,7 +28,22 @@ impl<'a, T> Task<'a, T> {
         }
     }
 
+    /// Polls, and again if the task has woken itself meanwhile, as an executor does. Those wakes
+    /// are not counted.
     pub(crate) fn poll(&mut self) -> Poll<T> {
+        let wakes = self.wakes();
+        loop {
+            let before = self.wakes();
+            let polled = self.poll_once();
+            if polled.is_ready() || self.wakes() == before {
+                self.wakes.0.store(wakes, Ordering::SeqCst);
+                return polled;
+            }
+        }
+    }
+
+    /// Polls once, and never again by itself.
+    pub(crate) fn poll_once(&mut self) -> Poll<T> {
         let waker = Waker::from(Arc::clone(&self.wakes));
         self.future.as_mut().poll(&mut Context::from_waker(&waker))
     }

@@ -80,7 +80,9 @@ fn a_waker_may_poll_a_follower_of_another_flight() {
                 let served = Rc::clone(&served);
                 move || {
                     let mut context = Context::from_waker(Waker::noop());
-                    served.set(inner.as_mut().poll(&mut context).is_ready());
+                    // Twice: one that leads on starts its work at the poll after its claim.
+                    let mut poll = || inner.as_mut().poll(&mut context).is_ready();
+                    served.set(poll() || poll());
                 }
             });
             let outer = follow(&group, 1, &waker);

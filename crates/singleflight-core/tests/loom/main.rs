@@ -11,4 +11,5 @@
 
 mod bench;
 mod flights;
+mod handles;
 mod limits;

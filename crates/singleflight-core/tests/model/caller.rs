@@ -313,14 +313,17 @@ fn spawn(group: Shared, gate: &Rc<Gate>, key: u8, until: Until, on: On) -> (Stag
         }
         #[cfg(feature = "std")]
         On::Thread => {
-            let (run, handle) = arrival.into_closure(move |interest| {
-                gate.tell(Told::Unwanted(interest.has_ended()));
-                if gate.plan.get() == Plan::Wait {
-                    // It cannot, on the only thread that there is.
-                    gate.plan.set(Plan::Land);
-                }
-                gate.single_now(key)
-            });
+            let (run, handle) = arrival.into_closure(
+                |call| futures_lite::future::block_on(call),
+                move |interest| {
+                    gate.tell(Told::Unwanted(interest.has_ended()));
+                    if gate.plan.get() == Plan::Wait {
+                        // It cannot, on the only thread that there is.
+                        gate.plan.set(Plan::Land);
+                    }
+                    gate.single_now(key)
+                },
+            );
             (Stage::Thread(Box::new(run)), Stage::Handle(handle))
         }
         #[cfg(not(feature = "std"))]

@@ -77,8 +77,6 @@ impl Model {
         let flight = self.followed(number);
         if let Some(share) = self.share(flight, Role::Follower) {
             self.end(number, End::One(share));
-        } else if self.claim(flight, number) {
-            self.party(number).stage = Stage::Holds(flight);
         } else {
             self.leave(flight, number);
             self.end(number, End::One(Err(Why::TimedOut)));
@@ -107,10 +105,11 @@ impl Model {
 
     /// Whether a spawned call that follows goes away, since its handle has.
     pub(crate) fn is_dismissed(&self, number: usize) -> bool {
-        let Kind::Spawned { until, .. } = self.parties[&number].kind else {
+        let party = &self.parties[&number];
+        let Stage::Follows(flight) = party.stage else {
             return false;
         };
-        until == Until::Unwanted && self.parties[&(number + 1)].has_ended()
+        matches!(party.kind, Kind::Spawned { .. }) && !self.waits(flight, number)
     }
 
     /// A thread is run. It does what a task does that is polled once; but its work has to
@@ -122,10 +121,11 @@ impl Model {
         let flight = match self.parties[&number].stage {
             Stage::Leads { flight, .. } => flight,
             Stage::Follows(flight) => {
-                if self.is_dismissed(number) || !self.claim(flight, number) {
-                    if !self.is_dismissed(number) {
-                        self.party(number).answer = self.share(flight, Role::Follower);
-                    }
+                if self.is_dismissed(number) {
+                    return self.end(number, End::Done);
+                }
+                if !self.claim_spawned(flight, number, until) {
+                    self.party(number).answer = self.share(flight, Role::Follower);
                     self.leave(flight, number);
                     return self.end(number, End::Done);
                 }
@@ -140,7 +140,7 @@ impl Model {
             Plan::Wait => Plan::Land,
             plan => plan,
         };
-        if unwanted && plan.is_return() {
+        if unwanted {
             if plan == Plan::LandNested {
                 self.nest(number, key, &[flight]);
             }

@@ -31,11 +31,12 @@ pub(crate) enum Stage {
     Holds(usize),
     /// It waits, and would lead.
     Follows(usize),
+    /// It has taken the lead, and begins when it is polled again.
+    Claimed(usize),
     /// It waits, and would not.
     Watches(usize),
-    /// The handle of a spawned call; if that ends when nobody wants it, it has an interest in
-    /// this flight.
-    Handle(Option<usize>),
+    /// The handle of a spawned call.
+    Handle,
     /// It leads; its work has been made, or has not.
     Leads {
         flight: usize,
@@ -164,14 +165,14 @@ impl Model {
         };
         if let Kind::Spawned { until, .. } = kind {
             let of_handle = match &stage {
-                Stage::Leads { flight, .. } | Stage::Follows(flight) => {
-                    let interest = (*until == Until::Unwanted).then_some(*flight);
-                    if let Some(flight) = interest {
-                        let waiting = &mut self.flights[flight].waiting;
+                Stage::Leads { flight, .. } => {
+                    if *until == Until::Unwanted {
+                        let waiting = &mut self.flights[*flight].waiting;
                         waiting.push((number + 1, Seat::Handle));
                     }
-                    Stage::Handle(interest)
+                    Stage::Handle
                 }
+                Stage::Follows(_) => Stage::Handle,
                 ended => ended.clone(),
             };
             let handle = Party::new(Kind::Handle(number), of_handle);
@@ -180,16 +181,45 @@ impl Model {
         self.parties.insert(number, Party::new(kind.clone(), stage));
     }
 
+    /// The handle of a spawned call goes.
+    fn let_go(&mut self, number: usize) {
+        let task = &self.parties[&(number - 1)];
+        let Kind::Spawned { until, .. } = task.kind else {
+            unreachable!("a handle comes after its task");
+        };
+        if let Stage::Follows(flight) = task.stage {
+            return self.cut(flight, number - 1, until == Until::Done);
+        }
+        // Its task leads, or has led a flight that others lead on.
+        for flight in 0..self.flights.len() {
+            if self.waits(flight, number) {
+                self.leave(flight, number);
+            }
+        }
+    }
+
+    /// The task of a spawned call leads on. Its handle is interested from now on.
+    pub(crate) fn claim_spawned(&mut self, flight: usize, number: usize, until: Until) -> bool {
+        let claims = self.claim(flight, number);
+        if claims && until == Until::Unwanted {
+            self.flights[flight]
+                .waiting
+                .push((number + 1, Seat::Handle));
+        }
+        claims
+    }
+
     /// What a party gives up as it is dropped, and how that ends it.
     pub(crate) fn release(&mut self, number: usize) -> End {
         let party = &self.parties[&number];
         let panics = party.runs() && party.plan == Plan::PanicDropping;
         match party.stage.clone() {
-            Stage::New | Stage::Ended(_) | Stage::Handle(None) => {}
-            Stage::Holds(flight) | Stage::Leads { flight, .. } => self.lose(flight),
-            Stage::Follows(flight) | Stage::Watches(flight) | Stage::Handle(Some(flight)) => {
-                self.leave(flight, number);
+            Stage::New | Stage::Ended(_) => {}
+            Stage::Holds(flight) | Stage::Claimed(flight) | Stage::Leads { flight, .. } => {
+                self.lose(flight);
             }
+            Stage::Follows(flight) | Stage::Watches(flight) => self.leave(flight, number),
+            Stage::Handle => self.let_go(number),
             Stage::Many { places, .. } => {
                 for (_, place) in places {
                     match place {

@@ -10,7 +10,11 @@ impl Model {
     pub(crate) fn poll(&mut self, number: usize) {
         let party = self.party(number);
         party.is_task = true;
-        match party.kind.clone() {
+        if party.is_expired && self.gives_up_first(number) {
+            self.release(number);
+            return self.end(number, End::One(Err(Why::TimedOut)));
+        }
+        match self.parties[&number].kind.clone() {
             Kind::Call(call) => self.poll_call(number, call),
             Kind::Many { keys, tries } => self.poll_many(number, &keys, tries),
             Kind::Raw(_) => self.poll_in_hand(number),
@@ -33,6 +37,15 @@ impl Model {
         }
     }
 
+    /// Whether a call whose time is up goes before it does anything: it starts no work.
+    fn gives_up_first(&self, number: usize) -> bool {
+        match self.parties[&number].stage {
+            Stage::New | Stage::Claimed(_) => true,
+            Stage::Follows(flight) => self.share(flight, Role::Follower).is_none(),
+            _ => false,
+        }
+    }
+
     fn poll_call(&mut self, number: usize, call: Call) {
         let answer = |answer: Result<Share, Why>| match (call.form, answer) {
             (Form::Bare, Ok(share)) => End::Bare(share.value),
@@ -48,12 +61,15 @@ impl Model {
                 }
                 Err(why) => return self.end(number, answer(Err(why))),
             },
-            Stage::Follows(flight) => match self.share(flight, Role::Follower) {
-                Some(share) => return self.end(number, answer(share)),
-                None if self.claim(flight, number) => flight,
-                None => return,
-            },
-            Stage::Leads { flight, .. } => flight,
+            Stage::Follows(flight) => {
+                if let Some(share) = self.share(flight, Role::Follower) {
+                    self.end(number, answer(share));
+                } else if self.claim(flight, number) {
+                    self.party(number).stage = Stage::Claimed(flight);
+                }
+                return;
+            }
+            Stage::Claimed(flight) | Stage::Leads { flight, .. } => flight,
             other => unreachable!("a call is never {other:?}"),
         };
         self.party(number).stage = Stage::Leads { flight, runs: true };
@@ -99,14 +115,13 @@ impl Model {
         let flight = match self.parties[&number].stage.clone() {
             Stage::Follows(flight) => {
                 if self.is_dismissed(number) {
-                    self.leave(flight, number);
                     return self.end(number, End::Done);
                 }
                 if let Some(share) = self.share(flight, Role::Follower) {
                     self.party(number).answer = Some(share);
                     return self.end(number, End::Done);
                 }
-                if !self.claim(flight, number) {
+                if !self.claim_spawned(flight, number, until) {
                     return;
                 }
                 flight

@@ -12,7 +12,7 @@ use crate::rules::{Model, Share, Told, Why};
 use crate::step::Kind;
 
 /// How many cases are looked at.
-const CASES: usize = 600;
+const CASES: usize = 2_400;
 
 /// What some case has to come to. The second are not reached without `std`.
 const SIGHTS: &[&str] = &[
@@ -40,6 +40,7 @@ const SIGHTS: &[&str] = &[
     "a group that is drained",
     "a nested call that leads",
     "two failures in a row that end a flight",
+    "an heir that leads on",
 ];
 const SIGHTS_WITH_STD: &[&str] = &[
     "a panic that is told",
@@ -106,6 +107,7 @@ fn look_at_flights(model: &Model, seen: &mut BTreeSet<&'static str>) {
         lines.iter().any(|line| forgotten(line.0) >= 2),
     );
     see("a task that is cancelled", model.cancelled > 0);
+    see("an heir that leads on", model.inherited > 0);
     see(
         "two failures in a row that end a flight",
         model.most_failures() >= 2,

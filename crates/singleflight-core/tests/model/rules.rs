@@ -7,7 +7,7 @@ use singleflight_core::{CallError, PanicPolicy, Role, Stats};
 
 use crate::counted::Made;
 use crate::options::Options;
-use crate::party::Party;
+use crate::party::{Party, Stage};
 
 #[derive(Clone, PartialEq)]
 pub(crate) struct Model {
@@ -22,6 +22,8 @@ pub(crate) struct Model {
     pub(crate) told: Vec<(usize, Told)>,
     /// How many tasks were cancelled, since nobody waited any more.
     pub(crate) cancelled: usize,
+    /// How many heirs have led on.
+    pub(crate) inherited: usize,
     /// How many clones of values there may have been.
     pub(crate) most_clones: usize,
     /// What the last step returned, if it returns something.
@@ -51,6 +53,8 @@ pub(crate) enum Seat {
     WithWork,
     WithoutWork,
     Handle,
+    /// A spawned call with work, whose handle is gone.
+    Heir,
 }
 
 /// A value or an error that a work has returned.
@@ -114,9 +118,18 @@ impl Flight {
         self.waiting.iter().filter(is).count()
     }
 
-    /// How many calls wait: a spawned call is one, its handle none.
+    /// How many calls wait: a spawned call is one, its handle none, and none without a handle.
     fn callers(&self) -> usize {
-        self.waiting.len() - self.count(Seat::Handle)
+        self.waiting.len() - self.count(Seat::Handle) - self.count(Seat::Heir)
+    }
+
+    /// Whether anybody has to learn how it ends.
+    fn is_awaited(&self) -> bool {
+        self.waiting.len() > self.count(Seat::Handle)
+    }
+
+    fn has_claimants(&self) -> bool {
+        self.count(Seat::WithWork) + self.count(Seat::Heir) > 0
     }
 
     fn end(&mut self, result: Answer) {
@@ -139,6 +152,7 @@ impl Model {
             told: Vec::new(),
             most_clones: 0,
             cancelled: 0,
+            inherited: 0,
             said: None,
             stats: Stats::default(),
         }
@@ -279,7 +293,13 @@ impl Model {
     pub(crate) fn land(&mut self, at: usize, value: Value) -> Share {
         self.stats.landed += 1;
         // P7: the leader and all who wait take a share, and the last of them the value itself.
-        self.most_clones += self.flights[at].waiting.len();
+        // A task whose handle is gone has a hold on it until it is polled.
+        let lingers = |(number, party): (&usize, &Party)| {
+            matches!(party.stage, Stage::Follows(flight) if flight == at)
+                && !self.waits(at, *number)
+        };
+        let is_held = self.parties.iter().any(lingers);
+        self.most_clones += self.flights[at].waiting.len() + usize::from(is_held);
         self.flights[at].end(Ok(value));
         let share = self.share(at, Role::Leader).expect("it has landed");
         share.expect("it has landed with a value")
@@ -288,13 +308,12 @@ impl Model {
     /// The work has returned an error that its caller keeps, if someone else can and may try.
     pub(crate) fn keep(&mut self, at: usize, value: Value) -> Share {
         let flight = &mut self.flights[at];
-        if flight.count(Seat::WithWork) > 0 {
+        if flight.has_claimants() {
             flight.failures += 1;
-            let most = self.options.max_failures;
-            if most.is_some_and(|most| flight.failures >= most) {
+            if flight.failures >= self.options.max_failures.unwrap_or(3) {
                 return self.land(at, value);
             }
-        } else if flight.callers() > 0 {
+        } else if flight.is_awaited() {
             return self.land(at, value);
         }
         self.lose(at);
@@ -307,14 +326,17 @@ impl Model {
 
     /// The work has panicked.
     pub(crate) fn panic(&mut self, at: usize, text: &str) {
-        let can_go_on = self.flights[at].count(Seat::WithWork) > 0;
+        let (can_go_on, is_told) = {
+            let flight = &self.flights[at];
+            (flight.has_claimants(), flight.is_awaited())
+        };
         // Without `std` a panic cannot be caught: its leader is dropped.
         if !cfg!(feature = "std") {
             return self.lose(at);
         }
         match self.options.panic_policy {
             PanicPolicy::HandOver if can_go_on => return self.lose(at),
-            PanicPolicy::HandOver => self.stats.abandoned += 1,
+            PanicPolicy::HandOver if !is_told => self.stats.abandoned += 1,
             _ => self.stats.panicked += 1,
         }
         self.flights[at].end(Err(Why::Panicked(text.to_owned())));
@@ -330,9 +352,12 @@ impl Model {
     /// A follower is polled: whether it is its turn to lead.
     pub(crate) fn claim(&mut self, at: usize, party: usize) -> bool {
         let flight = &mut self.flights[at];
-        let claims = flight.vacant && flight.waiting.contains(&(party, Seat::WithWork));
+        let inherits = flight.waiting.contains(&(party, Seat::Heir));
+        let may = inherits || flight.waiting.contains(&(party, Seat::WithWork));
+        let claims = flight.vacant && may;
         if claims {
             self.stats.handed_over += 1;
+            self.inherited += usize::from(inherits);
             flight.vacant = false;
             flight.waiting.retain(|(other, _)| *other != party);
         }
@@ -360,7 +385,7 @@ impl Model {
     /// A vacant flight has a follower with work, or has ended.
     fn end_if_nobody_can_lead(&mut self, at: usize) {
         let flight = &mut self.flights[at];
-        if flight.vacant && flight.count(Seat::WithWork) == 0 {
+        if flight.vacant && !flight.has_claimants() {
             flight.end(Err(Why::Lost));
         }
     }
@@ -381,11 +406,35 @@ impl Model {
         self.told.push((party, Told::Nested(role)));
     }
 
+    /// The handle goes of a spawned call that follows: it goes, too, or stays as the heir.
+    pub(crate) fn cut(&mut self, at: usize, party: usize, may_stay: bool) {
+        let flight = &mut self.flights[at];
+        if may_stay && flight.is_in_table() && flight.count(Seat::Heir) == 0 {
+            for (other, seat) in &mut flight.waiting {
+                if *other == party {
+                    *seat = Seat::Heir;
+                }
+            }
+        } else {
+            self.leave(at, party);
+        }
+    }
+
+    /// Whether a party waits for a flight, as it sees it.
+    pub(crate) fn waits(&self, at: usize, party: usize) -> bool {
+        let mut waiting = self.flights[at].waiting.iter();
+        waiting.any(|(other, _)| *other == party)
+    }
+
     /// Forgets the flights of a key that nobody waits for, or all of them.
     pub(crate) fn forget(&mut self, key: Option<u8>, even_shared: bool) -> usize {
         let mut forgotten = 0;
-        for flight in &mut self.flights {
-            let is_meant = key.is_none_or(|key| flight.key == key) && flight.is_in_table();
+        for at in 0..self.flights.len() {
+            // What is too old is closed already.
+            let is_young = !self.is_too_old(&self.flights[at]);
+            let flight = &mut self.flights[at];
+            let is_asked = key.is_none_or(|key| flight.key == key);
+            let is_meant = is_young && is_asked && flight.is_in_table();
             if is_meant && !flight.forgotten && (even_shared || flight.callers() == 0) {
                 flight.forgotten = true;
                 self.stats.forgotten += 1;

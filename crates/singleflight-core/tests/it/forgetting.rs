@@ -1,0 +1,148 @@
+//! Flights that newcomers join no more: forgotten ones, and those that have got too old.
+
+use std::cell::Cell;
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use singleflight_core::{Builder, Group, Joined, Leader};
+
+thread_local! {
+    static COMPARED: Cell<usize> = const { Cell::new(0) };
+    /// At which comparison to panic.
+    static PANICS: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Keys that all have one hash, and whose comparisons are counted.
+#[derive(Debug)]
+struct Picky(u64);
+
+impl PartialEq for Picky {
+    fn eq(&self, other: &Self) -> bool {
+        let compared = COMPARED.get() + 1;
+        COMPARED.set(compared);
+        assert!(compared != PANICS.get(), "not comparable");
+        self.0 == other.0
+    }
+}
+
+impl Eq for Picky {}
+
+impl Hash for Picky {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        1_u64.hash(state);
+    }
+}
+
+fn lead<K: Eq + Hash, V>(group: &Group<K, V>, key: K) -> Leader<&Group<K, V>> {
+    match group.join(key) {
+        Ok(Joined::Leader(leader)) => leader,
+        other => panic!("it leads: {other:?}"),
+    }
+}
+
+/// Whichever of the comparisons panics.
+#[test]
+fn a_forget_whose_eq_panics_changes_nothing() {
+    let group: Group<Picky, u64> = Builder::new().shards(1).build();
+    let mut leaders: Vec<_> = (0..10).map(|key| lead(&group, Picky(key))).collect();
+    let mut panicked = 0;
+    for wanted in 0..10 {
+        for at in 1..=10 {
+            COMPARED.set(0);
+            PANICS.set(at);
+            let forget = |key| group.forget(Picky(key));
+            let unshared = |key| group.forget_unshared(Picky(key));
+            let acts: [&dyn Fn(u64) -> bool; 2] = [&forget, &unshared];
+            for act in acts {
+                COMPARED.set(0);
+                let acted = catch_unwind(AssertUnwindSafe(|| act(wanted)));
+                if acted.is_err() {
+                    panicked += 1;
+                    assert_eq!(group.stats().forgotten, 0);
+                    assert_eq!(group.stats().in_flight_forgotten, 0);
+                } else {
+                    PANICS.set(usize::MAX);
+                    assert_eq!(group.stats().forgotten, 1);
+                    leaders.push(lead(&group, Picky(wanted)));
+                    drop(group.join(Picky(wanted)));
+                    return assert!(panicked > 0);
+                }
+            }
+        }
+    }
+    unreachable!("one of them is forgotten");
+}
+
+/// A call meets those of its own hash that it could join, and no more.
+#[test]
+fn closed_flights_do_not_pile_up_in_the_way_of_their_key() {
+    static NOW: AtomicU64 = AtomicU64::new(1);
+    let now = || NOW.load(Ordering::SeqCst);
+
+    PANICS.set(usize::MAX);
+    for too_old in [false, true] {
+        let group: Group<Picky, u64> = Builder::new().shards(1).max_age(10, now).build();
+        let mut closed = Vec::new();
+        for _ in 0..1_000 {
+            closed.push(lead(&group, Picky(7)));
+            if too_old {
+                NOW.fetch_add(11, Ordering::SeqCst);
+            } else {
+                assert!(group.forget(Picky(7)));
+            }
+        }
+        COMPARED.set(0);
+        assert_eq!(lead(&group, Picky(7)).complete(1).followers, 0);
+        assert!(COMPARED.get() <= 4, "compared {} times", COMPARED.get());
+        assert_eq!(group.in_flight(), 1_000);
+        assert_eq!(group.flights().len(), 1_000);
+        // Each is still found by its leader.
+        for leader in closed {
+            assert!(leader.fence().is_forgotten());
+            drop(leader);
+        }
+        let stats = group.stats();
+        assert_eq!(
+            (stats.in_flight, stats.abandoned, stats.landed),
+            (0, 1_000, 1)
+        );
+    }
+}
+
+/// So do their followers, and they are handed over as any others.
+#[test]
+fn a_flight_that_has_stepped_aside_is_handed_over() {
+    let group: Group<u64, u64> = Builder::new().shards(1).build();
+    let mut flights = Vec::new();
+    for number in 0..20 {
+        let leader = lead(&group, 7);
+        let mut follower = crate::task::Task::new(group.run(7, async move || number));
+        follower.waits();
+        flights.push((leader, follower));
+        assert!(group.forget(7));
+    }
+    for (leader, mut follower) in flights {
+        follower.waits();
+        drop(leader);
+        assert!(follower.ends() < 20);
+    }
+    assert_eq!((group.stats().handed_over, group.in_flight()), (20, 0));
+}
+
+/// Nobody joins a flight that is too old, so there is nothing to forget.
+#[test]
+fn a_flight_that_is_too_old_is_not_forgotten() {
+    static NOW: AtomicU64 = AtomicU64::new(1);
+    let now = || NOW.load(Ordering::SeqCst);
+    let group: Group<u64, u64> = Builder::new().max_age(10, now).build();
+    let old = lead(&group, 7);
+    NOW.store(100, Ordering::SeqCst);
+    assert!(!group.forget(7));
+    assert_eq!(group.forget_all(), 0);
+    assert!(old.fence().is_forgotten());
+    let new = lead(&group, 7);
+    assert!(group.forget(7), "its successor can be joined");
+    assert_eq!(group.stats().forgotten, 1);
+    drop((old, new));
+}

@@ -1,0 +1,198 @@
+//! Spawned calls that follow when their handles go: one heir stays for each flight.
+
+use std::cell::Cell;
+use std::future::pending;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use singleflight_core::{Builder, CallError, Group, Joined, Leader, Role, Spawned, Until};
+
+use crate::task::{Task, pause};
+
+type Shared = Arc<Group<u64, u64>>;
+
+fn lead(group: &Shared) -> Leader<Shared> {
+    match Group::join_owned(Arc::clone(group), 1) {
+        Ok(Joined::Leader(leader)) => leader,
+        other => panic!("it leads: {other:?}"),
+    }
+}
+
+/// A spawned call whose work makes this, and its handle.
+fn spawn(group: &Shared, until: Until, value: u64) -> (Task<'static, ()>, Spawned<Shared>) {
+    let arrival = Group::arrive(Arc::clone(group), 1, until).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(move || std::future::ready(value));
+    (Task::new(task), handle)
+}
+
+#[test]
+fn of_many_detached_calls_one_stays_and_is_no_follower() {
+    let group: Shared = Arc::new(Builder::new().max_followers(1).build());
+    let leader = lead(&group);
+    let mut tasks = Vec::new();
+    for _ in 0..100 {
+        let (task, handle) = spawn(&group, Until::Done, 2);
+        tasks.push(task);
+        drop(handle);
+        // At once, whether or not the task was polled.
+        assert_eq!(group.followers(1), Some(0));
+    }
+    let ended = tasks.iter_mut().filter_map(|task| match task.poll() {
+        std::task::Poll::Ready(()) => Some(()),
+        std::task::Poll::Pending => None,
+    });
+    assert_eq!(ended.count(), 99);
+    let mut follower = Task::new(group.run_outcome(1, async || 3));
+    follower.waits();
+    assert_eq!(leader.complete(7).followers, 1);
+    assert_eq!(follower.ends().map(|outcome| outcome.value), Ok(7));
+    tasks.remove(0).ends();
+    assert_eq!(group.stats().most_followers, 1);
+}
+
+/// So that the work is done, though nobody waits for it.
+#[test]
+fn an_heir_leads_on_when_the_leader_is_lost() {
+    let group = Shared::default();
+    let leader = lead(&group);
+    let done = Rc::new(Cell::new(0));
+    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    let (task, handle) = arrival.into_task({
+        let done = Rc::clone(&done);
+        async move || {
+            pause().await;
+            done.set(done.get() + 1);
+            9
+        }
+    });
+    let mut task = Task::new(task);
+    task.waits();
+    drop(handle);
+    task.waits();
+    drop(leader);
+    assert_eq!(task.wakes(), 1);
+    task.waits();
+    // By now it leads, and another may be the flight's heir.
+    let (mut next, handle) = spawn(&group, Until::Done, 5);
+    next.waits();
+    drop(handle);
+    task.ends();
+    assert_eq!((done.get(), group.in_flight()), (1, 0));
+    next.ends();
+}
+
+/// P7: an heir learns that the work is done, and is given nothing.
+#[test]
+fn an_heir_costs_no_clone() {
+    struct Counted(Rc<Cell<usize>>);
+
+    impl Clone for Counted {
+        fn clone(&self) -> Self {
+            self.0.set(self.0.get() + 1);
+            Self(Rc::clone(&self.0))
+        }
+    }
+
+    let clones = Rc::new(Cell::new(0));
+    let group: Rc<Group<u64, Counted>> = Rc::default();
+    let Ok(Joined::Leader(leader)) = group.join(1) else {
+        panic!("the first call leads");
+    };
+    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(pending);
+    let mut task = Task::new(task);
+    task.waits();
+    drop(handle);
+    let outcome = leader.complete(Counted(Rc::clone(&clones)));
+    assert_eq!((outcome.followers, clones.get()), (0, 0));
+    task.ends();
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// It counts as interest, until its own task is lost.
+#[test]
+fn a_work_that_an_heir_wants_is_not_cancelled() {
+    let group = Shared::default();
+    let arrival =
+        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
+    let (task, unwanted) = arrival.into_task(pending);
+    let mut task = Task::new(task);
+    task.waits();
+    let (mut heir, handle) = spawn(&group, Until::Done, 2);
+    heir.waits();
+    drop(handle);
+    drop(unwanted);
+    task.waits();
+    assert_eq!(group.in_flight(), 1);
+    drop(heir);
+    assert_eq!(task.wakes(), 1, "the last interest is gone");
+    task.ends();
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// A retired flight may keep one of its own.
+#[test]
+fn each_flight_has_its_own_heir() {
+    let group = Shared::default();
+    let old = lead(&group);
+    let (mut first, handle) = spawn(&group, Until::Done, 2);
+    first.waits();
+    drop(handle);
+    assert!(group.forget(1));
+    let new = lead(&group);
+    let (mut second, handle) = spawn(&group, Until::Done, 3);
+    second.waits();
+    drop(handle);
+    first.waits();
+    second.waits();
+    drop((old, new));
+    first.ends();
+    second.ends();
+    assert_eq!((group.stats().handed_over, group.in_flight()), (2, 0));
+}
+
+/// A task whose handle is there is a caller, and takes the lead before the handle can go.
+#[test]
+fn a_handle_that_goes_while_its_task_leads_on_is_counted_out_once() {
+    for until in [Until::Done, Until::Unwanted] {
+        let group = Shared::default();
+        let leader = lead(&group);
+        let arrival = Group::arrive(Arc::clone(&group), 1, until).expect("nothing is refused");
+        let (task, handle) = arrival.into_task(|| async {
+            pause().await;
+            4
+        });
+        let mut task = Task::new(task);
+        task.waits();
+        drop(leader);
+        task.waits();
+        assert_eq!(group.followers(1), Some(0), "it leads");
+        let mut follower = Task::new(group.run_outcome(1, async || 5));
+        follower.waits();
+        drop(handle);
+        assert_eq!(group.followers(1), Some(1));
+        task.ends();
+        let outcome = follower.ends().expect("it is served");
+        assert_eq!((outcome.value, outcome.role), (4, Role::Follower));
+        assert_eq!(group.in_flight(), 0);
+    }
+}
+
+/// The last caller that could lead a vacant flight is a task whose handle goes.
+#[test]
+fn a_vacant_flight_that_its_last_follower_leaves_ends() {
+    let group = Shared::default();
+    let leader = lead(&group);
+    let (mut task, handle) = spawn(&group, Until::Unwanted, 2);
+    task.waits();
+    let Ok(Joined::Follower(follower)) = group.join(1) else {
+        panic!("the flight is led");
+    };
+    let mut watcher = Task::new(follower.without_work().wait());
+    watcher.waits();
+    drop(leader);
+    drop(handle);
+    assert_eq!(watcher.ends().err(), Some(CallError::LeaderLost));
+    task.ends();
+    assert_eq!(group.in_flight(), 0);
+}
