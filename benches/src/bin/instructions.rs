@@ -195,6 +195,8 @@ fn hand_over() {
 fn measured_hand_over(pairs: Vec<(Leader<&Core>, Call<'_>)>) {
     for (leader, mut follower) in pairs {
         drop(leader);
+        // It claims, and wakes itself; it leads at the poll after.
+        assert_eq!(black_box(poll(follower.as_mut())), Poll::Pending);
         assert_eq!(black_box(poll(follower.as_mut())), Poll::Ready(8));
     }
 }
