@@ -7,6 +7,7 @@ mod command;
 mod compare;
 mod cross;
 mod instructions;
+mod manifest;
 mod metadata;
 mod models;
 mod mutants;

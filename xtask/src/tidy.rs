@@ -12,7 +12,6 @@ mod promises;
 mod sources;
 mod text;
 mod tokens;
-mod toml;
 mod tree;
 
 use std::fmt;

@@ -2,29 +2,30 @@
 //!
 //! cargo-deny checks the same and more, but is a tool that not everybody has.
 
+use crate::manifest::Manifest;
 use crate::metadata::Metadata;
 use crate::stop::Stop;
 use crate::tidy::Finding;
 use crate::tidy::licences::is_allowed;
-use crate::tidy::toml::{sections, strings};
 use crate::tidy::tree::Tree;
 
 const LIST: &str = "deny.toml";
 
 pub(crate) fn check(tree: &Tree) -> Result<Vec<Finding>, Stop> {
-    let allowed = allowed(tree.text(LIST).unwrap_or_default());
+    let allowed = match allowed(tree.text(LIST).unwrap_or_default()) {
+        Ok(allowed) => allowed,
+        Err(why) => return Ok(vec![Finding::new(LIST, 0, why)]),
+    };
     Ok(licences(&Metadata::read(&["--all-features"])?, &allowed))
 }
 
 /// Reads the list: `allow` in `[licenses]`.
-fn allowed(text: &str) -> Vec<String> {
-    let sections = sections(text);
-    let licences = sections.iter().find(|section| section.name == "licenses");
-    let list = licences.and_then(|licences| licences.value("allow"));
-    strings(list.unwrap_or_default())
-        .into_iter()
+fn allowed(text: &str) -> Result<Vec<String>, String> {
+    let list = Manifest::parse(text)?;
+    Ok(list
+        .strs(&["licenses", "allow"])
         .map(str::to_owned)
-        .collect()
+        .collect())
 }
 
 fn licences(metadata: &Metadata, allowed: &[String]) -> Vec<Finding> {
@@ -47,7 +48,8 @@ mod tests {
     use super::*;
 
     fn found(licence: &str) -> Vec<String> {
-        let allowed = allowed("[licenses]\nallow = [\n  \"MIT\", # ours\n  \"ISC\",\n]\n");
+        let list = "[licenses]\nallow = [\n  \"MIT\", # ours\n  \"ISC\",\n]\n";
+        let allowed = allowed(list).expect("this is TOML");
         let metadata = format!(
             "{{\"packages\": [{{\"name\": \"a\", \"version\": \"1.0.0\", \"license\": {licence}}}]}}"
         );

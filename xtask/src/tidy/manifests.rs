@@ -1,7 +1,7 @@
 //! What the manifests of the crates share is said once, in the workspace's.
 
+use crate::manifest::{Manifest, is_inherited};
 use crate::tidy::Finding;
-use crate::tidy::toml::{Section, sections};
 use crate::tidy::tree::Tree;
 
 const WORKSPACE: &str = "Cargo.toml";
@@ -11,7 +11,10 @@ const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let workspace = tree.text(WORKSPACE).unwrap_or_default();
-    let mut findings = Vec::from_iter(unsafe_code(workspace));
+    let mut findings = match Manifest::parse(workspace) {
+        Ok(workspace) => Vec::from_iter(unsafe_code(&workspace)),
+        Err(why) => vec![Finding::new(WORKSPACE, 0, why)],
+    };
     for name in tree.crates() {
         let path = format!("crates/{name}/Cargo.toml");
         match tree.text(&path) {
@@ -24,64 +27,45 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 
 /// Whether a manifest lets its package be published.
 pub(crate) fn is_published(text: &str) -> bool {
-    let sections = sections(text);
-    section(&sections, "package").and_then(|package| package.value("publish")) != Some("false")
+    // One that cannot be read is found as such.
+    Manifest::parse(text).map_or(true, |manifest| {
+        manifest.bool(&["package", "publish"]) != Some(false)
+    })
 }
 
 /// P10: the crates inherit it, so one line forbids it to all of them.
-fn unsafe_code(text: &str) -> Option<Finding> {
-    let sections = sections(text);
-    let lints = section(&sections, "workspace.lints.rust");
-    let level = lints.and_then(|lints| lints.value("unsafe_code"));
-    (level != Some("\"forbid\"")).then(|| {
+fn unsafe_code(workspace: &Manifest<'_>) -> Option<Finding> {
+    let level = workspace.str(&["workspace", "lints", "rust", "unsafe_code"]);
+    (level != Some("forbid")).then(|| {
         let what = "[workspace.lints.rust] does not say `unsafe_code = \"forbid\"`";
         Finding::new(WORKSPACE, 0, what)
     })
 }
 
 fn manifest(path: &str, text: &str) -> Vec<Finding> {
-    let sections = sections(text);
+    let manifest = match Manifest::parse(text) {
+        Ok(manifest) => manifest,
+        Err(why) => return vec![Finding::new(path, 0, why)],
+    };
     let mut findings = Vec::new();
-    let package = section(&sections, "package");
     for key in INHERITED {
-        let is_inherited = package.is_some_and(|package| {
-            let mut entries = package.entries.iter();
-            entries.any(|entry| entry.name() == key && entry.is_inherited())
-        });
-        if !is_inherited {
+        if !manifest.value(&["package", key]).is_some_and(is_inherited) {
             findings.push(Finding::new(path, 0, format!("does not inherit `{key}`")));
         }
     }
-    let lints = section(&sections, "lints");
-    if lints.and_then(|lints| lints.value("workspace")) != Some("true") {
+    if manifest.bool(&["lints", "workspace"]) != Some(true) {
         findings.push(Finding::new(path, 0, "does not inherit the lints"));
     }
-    for section in &sections {
-        findings.extend(dependencies(path, section));
-    }
+    let dependencies = manifest.dependencies();
+    let own = dependencies.iter().filter(|found| !found.is_inherited);
+    findings.extend(own.map(|own| {
+        let what = format!(
+            "the dependency `{}` is not inherited from the workspace",
+            own.name
+        );
+        Finding::new(path, own.line, what)
+    }));
     findings
-}
-
-/// `[dependencies]`, `[target.'cfg(...)'.dev-dependencies]`, `[dependencies.name]`.
-fn dependencies(path: &str, section: &Section<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut find = |line, name: &str| {
-        let what = format!("the dependency `{name}` is not inherited from the workspace");
-        findings.push(Finding::new(path, line, what));
-    };
-    let (before, last) = section.name.rsplit_once('.').unwrap_or(("", section.name));
-    if last.ends_with("dependencies") {
-        for entry in section.entries.iter().filter(|entry| !entry.is_inherited()) {
-            find(entry.line, entry.name());
-        }
-    } else if before.ends_with("dependencies") && section.value("workspace") != Some("true") {
-        find(section.line, last);
-    }
-    findings
-}
-
-fn section<'a, 'b>(sections: &'a [Section<'b>], name: &str) -> Option<&'a Section<'b>> {
-    sections.iter().find(|section| section.name == name)
 }
 
 #[cfg(test)]
@@ -142,6 +126,13 @@ mod tests {
             let text = format!("{GOOD}[{header}]\ne = \"1\"\n");
             assert_eq!(found(&text).len(), 1, "{header}");
         }
+    }
+
+    #[test]
+    fn a_manifest_that_cannot_be_read_is_found() {
+        assert_eq!(found("[package\n").len(), 1);
+        let tree = Tree::of(&[("Cargo.toml", "[workspace\n")]);
+        assert_eq!(check(&tree).len(), 1);
     }
 
     #[test]

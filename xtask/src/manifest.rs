@@ -1,0 +1,139 @@
+//! A `Cargo.toml`, or another file in its language, as far as the checks ask.
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+/// A file that was read.
+pub(crate) struct Manifest<'a> {
+    text: &'a str,
+    table: DeTable<'a>,
+}
+
+/// One line in a section of dependencies.
+pub(crate) struct Dependency<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) line: usize,
+    pub(crate) is_inherited: bool,
+}
+
+impl<'a> Manifest<'a> {
+    /// Reads a file. The error is a line that says why it cannot be read.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, String> {
+        let table = DeTable::parse(text).map_err(|error| error.message().replace('\n', " "))?;
+        let table = table.into_inner();
+        Ok(Self { text, table })
+    }
+
+    /// Returns the value at the end of a path of keys.
+    pub(crate) fn value(&self, path: &[&str]) -> Option<&DeValue<'a>> {
+        let (last, tables) = path.split_last()?;
+        let mut table = &self.table;
+        for key in tables {
+            table = table.get(*key)?.get_ref().as_table()?;
+        }
+        table.get(*last).map(Spanned::get_ref)
+    }
+
+    pub(crate) fn bool(&self, path: &[&str]) -> Option<bool> {
+        self.value(path)?.as_bool()
+    }
+
+    pub(crate) fn str(&self, path: &[&str]) -> Option<&str> {
+        self.value(path)?.as_str()
+    }
+
+    /// Returns the strings of an array of strings.
+    pub(crate) fn strs(&self, path: &[&str]) -> impl Iterator<Item = &str> {
+        let array = self.value(path).and_then(DeValue::as_array);
+        let items = array.into_iter().flat_map(|array| array.iter());
+        items.filter_map(|item| item.get_ref().as_str())
+    }
+
+    /// Returns what the package depends on, for every purpose and every target, in order.
+    pub(crate) fn dependencies(&self) -> Vec<Dependency<'_>> {
+        let targets = self.value(&["target"]).and_then(DeValue::as_table);
+        let targets = targets.into_iter().flat_map(|targets| targets.values());
+        let targets = targets.filter_map(|target| target.get_ref().as_table());
+        let mut found = Vec::new();
+        for table in [&self.table].into_iter().chain(targets) {
+            for (name, section) in table {
+                if name.get_ref().ends_with("dependencies") {
+                    found.extend(self.section(section));
+                }
+            }
+        }
+        found.sort_by_key(|dependency| dependency.line);
+        found
+    }
+
+    fn section<'b>(
+        &'b self,
+        section: &'b Spanned<DeValue<'a>>,
+    ) -> impl Iterator<Item = Dependency<'b>> {
+        let table = section.get_ref().as_table().into_iter().flatten();
+        table.map(move |(name, value)| self.dependency(name, value))
+    }
+
+    fn dependency<'b>(
+        &'b self,
+        name: &'b Spanned<DeString<'a>>,
+        value: &'b Spanned<DeValue<'a>>,
+    ) -> Dependency<'b> {
+        Dependency {
+            name: name.get_ref(),
+            line: self.text[..name.span().start].matches('\n').count() + 1,
+            is_inherited: is_inherited(value.get_ref()),
+        }
+    }
+}
+
+/// Whether a value, or a part of it, comes from the workspace.
+pub(crate) fn is_inherited(value: &DeValue<'_>) -> bool {
+    let from = value.as_table().and_then(|table| table.get("workspace"));
+    from.and_then(|from| from.get_ref().as_bool()) == Some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "top = true # one\n[a.b]\nlist = [\n  \"p#q\", # two\n  \"r\",\n]\n\
+        [dependencies]\nx.workspace = true\ny = { workspace = true, features = [\"f\"] }\n\
+        z = \"1\"\n[target.'cfg(unix)'.dev-dependencies.w]\npackage = \"v\"\nversion = \">=2\"\n\
+        [workspace.dependencies]\nx = { version = \"3\" }\n";
+
+    #[test]
+    fn values_are_found_by_their_path() {
+        let manifest = Manifest::parse(TEXT).expect("it is good");
+        assert_eq!(manifest.bool(&["top"]), Some(true));
+        assert_eq!(manifest.bool(&["a", "top"]), None);
+        let list: Vec<_> = manifest.strs(&["a", "b", "list"]).collect();
+        assert_eq!(list, ["p#q", "r"]);
+    }
+
+    #[test]
+    fn dependencies_of_every_section_are_found_in_order() {
+        let manifest = Manifest::parse(TEXT).expect("it is good");
+        let dependencies = manifest.dependencies();
+        let told: Vec<_> = dependencies
+            .iter()
+            .map(|found| (found.name, found.line, found.is_inherited))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("x", 8, true),
+                ("y", 9, true),
+                ("z", 10, false),
+                ("w", 11, false),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_manifest_says_why_in_a_line() {
+        let why = Manifest::parse("[package\nname = 1\n").err();
+        let why = why.expect("a bracket is not closed");
+        assert!(!why.is_empty() && !why.contains('\n'), "{why}");
+    }
+}
