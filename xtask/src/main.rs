@@ -20,6 +20,7 @@ mod targets;
 mod tidy;
 mod toolchain;
 mod tsan;
+mod versions;
 mod word_sizes;
 
 use std::env;

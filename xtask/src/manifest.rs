@@ -11,9 +11,20 @@ pub(crate) struct Manifest<'a> {
 
 /// One line in a section of dependencies.
 pub(crate) struct Dependency<'a> {
+    /// The name in this manifest.
     pub(crate) name: &'a str,
+    /// The name in the registry.
+    pub(crate) package: &'a str,
     pub(crate) line: usize,
     pub(crate) is_inherited: bool,
+    pub(crate) version: Option<&'a str>,
+}
+
+/// A package that a lock file took from a registry.
+pub(crate) struct Locked<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) line: usize,
 }
 
 impl<'a> Manifest<'a> {
@@ -66,6 +77,37 @@ impl<'a> Manifest<'a> {
         found
     }
 
+    /// Returns what the packages of the workspace inherit, in order.
+    pub(crate) fn inheritable(&self) -> Vec<Dependency<'_>> {
+        let workspace = self.value(&["workspace"]).and_then(DeValue::as_table);
+        let section = workspace.and_then(|workspace| workspace.get("dependencies"));
+        let section = section.into_iter();
+        let mut found: Vec<_> = section.flat_map(|section| self.section(section)).collect();
+        found.sort_by_key(|dependency| dependency.line);
+        found
+    }
+
+    /// Returns the packages of a lock file, but for those that are in the checkout.
+    pub(crate) fn locked(&self) -> Vec<Locked<'_>> {
+        let packages = self.value(&["package"]).and_then(DeValue::as_array);
+        let packages = packages.into_iter().flat_map(|packages| packages.iter());
+        let packages = packages.filter_map(|package| {
+            let package = package.get_ref().as_table()?;
+            package.get("source")?;
+            let (name, version) = (package.get("name")?, package.get("version")?);
+            Some(Locked {
+                name: name.get_ref().as_str()?,
+                version: version.get_ref().as_str()?,
+                line: self.line(version.span().start),
+            })
+        });
+        packages.collect()
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.text[..at].matches('\n').count() + 1
+    }
+
     fn section<'b>(
         &'b self,
         section: &'b Spanned<DeValue<'a>>,
@@ -79,10 +121,14 @@ impl<'a> Manifest<'a> {
         name: &'b Spanned<DeString<'a>>,
         value: &'b Spanned<DeValue<'a>>,
     ) -> Dependency<'b> {
+        let field = |field| value.get_ref().as_table()?.get(field);
+        let text = |value: &'b Spanned<DeValue<'a>>| value.get_ref().as_str();
         Dependency {
             name: name.get_ref(),
-            line: self.text[..name.span().start].matches('\n').count() + 1,
+            package: field("package").and_then(text).unwrap_or(name.get_ref()),
+            line: self.line(name.span().start),
             is_inherited: is_inherited(value.get_ref()),
+            version: text(field("version").unwrap_or(value)),
         }
     }
 }
@@ -117,17 +163,41 @@ mod tests {
         let dependencies = manifest.dependencies();
         let told: Vec<_> = dependencies
             .iter()
-            .map(|found| (found.name, found.line, found.is_inherited))
+            .map(|found| (found.package, found.line, found.is_inherited, found.version))
             .collect();
         assert_eq!(
             told,
             [
-                ("x", 8, true),
-                ("y", 9, true),
-                ("z", 10, false),
-                ("w", 11, false),
+                ("x", 8, true, None),
+                ("y", 9, true, None),
+                ("z", 10, false, Some("1")),
+                ("v", 11, false, Some(">=2")),
             ]
         );
+    }
+
+    #[test]
+    fn what_is_inherited_stands_in_the_workspace() {
+        let manifest = Manifest::parse(TEXT).expect("it is good");
+        let inheritable = manifest.inheritable();
+        let told: Vec<_> = inheritable
+            .iter()
+            .map(|found| (found.name, found.version))
+            .collect();
+        assert_eq!(told, [("x", Some("3"))]);
+    }
+
+    #[test]
+    fn a_lock_file_names_what_came_from_elsewhere() {
+        let text = "version = 4\n[[package]]\nname = \"ours\"\nversion = \"0.1.0\"\n\
+            [[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"registry\"\n";
+        let lock = Manifest::parse(text).expect("it is good");
+        let locked = lock.locked();
+        let told: Vec<_> = locked
+            .iter()
+            .map(|found| (found.name, found.version, found.line))
+            .collect();
+        assert_eq!(told, [("a", "1.0.0", 7)]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What no compiler checks: each check takes the tree and returns what it found.
 
+mod advisories;
 mod dependencies;
 mod ladder;
 mod licences;
@@ -67,6 +68,10 @@ const CHECKS: &[Check] = &[
         text::check,
     ),
     ("manifests inherit", manifests::check),
+    (
+        "no manifest admits a version that is known to be bad, and no lock file holds one",
+        advisories::check,
+    ),
     (
         "pages tell of what is there, and are compiled",
         pages::check,

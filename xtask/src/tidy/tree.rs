@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{fs, io};
 
 /// Which files are read; of the others only the name is known.
-const READ: [&str; 4] = ["rs", "md", "toml", "yml"];
+const READ: [&str; 5] = ["rs", "md", "toml", "yml", "lock"];
 
 /// The files of the checkout by their path from its root, written with `/`.
 #[derive(Debug, Default)]
