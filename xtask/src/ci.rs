@@ -2,6 +2,7 @@
 
 mod code;
 mod dependencies;
+mod lowest;
 mod programs;
 mod suites;
 
@@ -104,6 +105,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "deny",
         about: "bans, licences and sources, by cargo-deny if it is installed",
         run: dependencies::deny,
+    },
+    Step {
+        name: "lowest",
+        about: "the published crates do with the lowest versions that they ask for",
+        run: lowest::lowest,
     },
     Step {
         name: "msrv",
@@ -240,6 +246,18 @@ mod tests {
         assert_eq!(names, ["fmt", "tidy"]);
         let all = chosen(&[]).expect("none is unknown");
         assert_eq!(all.len(), STEPS.len());
+    }
+
+    #[test]
+    fn the_page_for_contributors_names_every_step_in_order() {
+        let page = include_str!("../../CONTRIBUTING.md").lines();
+        let table = page
+            .skip_while(|line| !line.starts_with("| step |"))
+            .skip(2);
+        let rows = table.take_while(|line| line.starts_with('|'));
+        let told: Vec<_> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+        let steps: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        assert_eq!(told, steps);
     }
 
     #[test]

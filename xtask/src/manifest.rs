@@ -1,5 +1,7 @@
 //! A `Cargo.toml`, or another file in its language, as far as the checks ask.
 
+use std::ops::Range;
+
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -16,8 +18,12 @@ pub(crate) struct Dependency<'a> {
     /// The name in the registry.
     pub(crate) package: &'a str,
     pub(crate) line: usize,
+    /// It stands under `[dependencies]`: the users of the package build it, too.
+    pub(crate) is_for_users: bool,
     pub(crate) is_inherited: bool,
     pub(crate) version: Option<&'a str>,
+    /// Where the version stands in the text, quotes included.
+    pub(crate) version_at: Range<usize>,
 }
 
 /// A package that a lock file took from a registry.
@@ -37,12 +43,21 @@ impl<'a> Manifest<'a> {
 
     /// Returns the value at the end of a path of keys.
     pub(crate) fn value(&self, path: &[&str]) -> Option<&DeValue<'a>> {
+        self.spanned(path).map(Spanned::get_ref)
+    }
+
+    /// Returns where that value stands in the text, quotes or brackets included.
+    pub(crate) fn at(&self, path: &[&str]) -> Option<Range<usize>> {
+        self.spanned(path).map(Spanned::span)
+    }
+
+    fn spanned(&self, path: &[&str]) -> Option<&Spanned<DeValue<'a>>> {
         let (last, tables) = path.split_last()?;
         let mut table = &self.table;
         for key in tables {
             table = table.get(*key)?.get_ref().as_table()?;
         }
-        table.get(*last).map(Spanned::get_ref)
+        table.get(*last)
     }
 
     pub(crate) fn bool(&self, path: &[&str]) -> Option<bool> {
@@ -69,7 +84,8 @@ impl<'a> Manifest<'a> {
         for table in [&self.table].into_iter().chain(targets) {
             for (name, section) in table {
                 if name.get_ref().ends_with("dependencies") {
-                    found.extend(self.section(section));
+                    let is_for_users = name.get_ref() == "dependencies";
+                    found.extend(self.section(section, is_for_users));
                 }
             }
         }
@@ -82,7 +98,9 @@ impl<'a> Manifest<'a> {
         let workspace = self.value(&["workspace"]).and_then(DeValue::as_table);
         let section = workspace.and_then(|workspace| workspace.get("dependencies"));
         let section = section.into_iter();
-        let mut found: Vec<_> = section.flat_map(|section| self.section(section)).collect();
+        let mut found: Vec<_> = section
+            .flat_map(|section| self.section(section, false))
+            .collect();
         found.sort_by_key(|dependency| dependency.line);
         found
     }
@@ -111,24 +129,29 @@ impl<'a> Manifest<'a> {
     fn section<'b>(
         &'b self,
         section: &'b Spanned<DeValue<'a>>,
+        is_for_users: bool,
     ) -> impl Iterator<Item = Dependency<'b>> {
         let table = section.get_ref().as_table().into_iter().flatten();
-        table.map(move |(name, value)| self.dependency(name, value))
+        table.map(move |(name, value)| self.dependency(name, value, is_for_users))
     }
 
     fn dependency<'b>(
         &'b self,
         name: &'b Spanned<DeString<'a>>,
         value: &'b Spanned<DeValue<'a>>,
+        is_for_users: bool,
     ) -> Dependency<'b> {
         let field = |field| value.get_ref().as_table()?.get(field);
         let text = |value: &'b Spanned<DeValue<'a>>| value.get_ref().as_str();
+        let version = field("version").unwrap_or(value);
         Dependency {
             name: name.get_ref(),
             package: field("package").and_then(text).unwrap_or(name.get_ref()),
             line: self.line(name.span().start),
+            is_for_users,
             is_inherited: is_inherited(value.get_ref()),
-            version: text(field("version").unwrap_or(value)),
+            version: text(version),
+            version_at: version.span(),
         }
     }
 }
@@ -155,6 +178,8 @@ mod tests {
         assert_eq!(manifest.bool(&["a", "top"]), None);
         let list: Vec<_> = manifest.strs(&["a", "b", "list"]).collect();
         assert_eq!(list, ["p#q", "r"]);
+        let at = manifest.at(&["top"]).expect("it is there");
+        assert_eq!(&TEXT[at], "true");
     }
 
     #[test]
@@ -174,17 +199,19 @@ mod tests {
                 ("v", 11, false, Some(">=2")),
             ]
         );
+        let for_users = dependencies.iter().filter(|found| found.is_for_users);
+        assert_eq!(for_users.count(), 3);
     }
 
     #[test]
     fn what_is_inherited_stands_in_the_workspace() {
         let manifest = Manifest::parse(TEXT).expect("it is good");
         let inheritable = manifest.inheritable();
-        let told: Vec<_> = inheritable
-            .iter()
-            .map(|found| (found.name, found.version))
-            .collect();
-        assert_eq!(told, [("x", Some("3"))]);
+        let [only] = inheritable.as_slice() else {
+            panic!("there is one");
+        };
+        assert_eq!((only.name, only.version), ("x", Some("3")));
+        assert_eq!(&TEXT[only.version_at.clone()], "\"3\"");
     }
 
     #[test]

@@ -20,6 +20,7 @@ use std::fmt;
 use crate::project::Project;
 use crate::seeds;
 use crate::stop::Stop;
+pub(crate) use crate::tidy::manifests::is_published;
 pub(crate) use crate::tidy::pages::quoted;
 pub(crate) use crate::tidy::tree::Tree;
 

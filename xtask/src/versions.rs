@@ -1,7 +1,7 @@
 //! Which versions a requirement such as `^1.38` admits, as a range.
 //!
-//! Cargo asks whether a version is admitted; here the question is whether two requirements admit one
-//! in common. Versions before a release (`1.0.0-rc.1`) are taken for the release.
+//! Cargo asks whether a version is admitted. Here the questions are which is the lowest, and whether
+//! two requirements admit one in common. Versions before a release (`1.0.0-rc.1`) are taken for the release.
 
 use std::fmt;
 
@@ -62,6 +62,10 @@ impl Range {
             range = range.and(Self::of(comparator)?);
         }
         Ok(range)
+    }
+
+    pub(crate) fn lowest(self) -> Version {
+        self.from
     }
 
     pub(crate) fn holds(self, version: Version) -> bool {
@@ -193,6 +197,13 @@ mod tests {
         assert_eq!(common("1", "=1.14.0").as_deref(), Some("1.14.0"));
         assert_eq!(common("2", "=1.14.0"), None);
         assert_eq!(common("<1", ">=1"), None);
+    }
+
+    #[test]
+    fn the_lowest_version_is_written_out() {
+        for (text, lowest) in [("2", "2.0.0"), ("0.2.13", "0.2.13"), (">1.2", "1.3.0")] {
+            assert_eq!(range(text).lowest().to_string(), lowest);
+        }
     }
 
     #[test]

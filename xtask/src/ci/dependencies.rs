@@ -9,7 +9,8 @@ use crate::toolchain::Toolchain;
 const MSRV: &str = "1.85";
 
 /// The published front ends; the core comes with each of its feature sets.
-const FRONT_ENDS: &str = "-p singleflight-std -p singleflight-tokio -p singleflight-smol";
+pub(crate) const FRONT_ENDS: &str =
+    "-p singleflight-std -p singleflight-tokio -p singleflight-smol";
 
 pub(crate) fn deny(_: &Project) -> Result<(), Stop> {
     if !cargo("deny --version").succeeds() {

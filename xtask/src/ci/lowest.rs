@@ -1,0 +1,214 @@
+//! The step `lowest`: the published crates, built of the lowest versions that they ask for.
+//!
+//! A lock file has the newest versions, so a bound that is too low is seen by nobody but a user
+//! whose lock file is older. Here `crates/` is copied to a workspace under target/, in which each
+//! version that a published crate asks for is the only one: `=1.6.0` in place of `1.6`. The versions of
+//! everything else are those of the lock file, as far as the lowest go with them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::{fs, io};
+
+use crate::ci::dependencies::FRONT_ENDS;
+use crate::ci::{FEATURE_SETS, core_with, run_all};
+use crate::manifest::Manifest;
+use crate::project::{Project, cargo};
+use crate::stop::Stop;
+use crate::tidy::{Tree, is_published};
+use crate::versions::Range;
+
+/// The core's features that bring a dependency.
+const WITH_DEPENDENCIES: &str = "critical-section,portable-atomic,tracing";
+
+/// What cargo says when there is no network.
+const NO_NETWORK: [&str; 3] = [
+    "failed to download",
+    "network failure",
+    "Could not resolve host",
+];
+
+pub(crate) fn lowest(project: &Project) -> Result<(), Stop> {
+    let target = project.target_for("lowest")?;
+    let workspace = format!("{target}/workspace");
+    copy(project, Path::new(&workspace))?;
+    let manifest = format!("--manifest-path {workspace}/Cargo.toml");
+    resolve(&manifest)?;
+    let within = |verb: &str, what: &str| {
+        cargo(&format!(
+            "{verb} --locked {manifest} --target-dir {target} {what}"
+        ))
+    };
+    let checks = FEATURE_SETS.map(|features| within("check", &core_with(features)));
+    let core = core_with(WITH_DEPENDENCIES);
+    let tests = [
+        format!("-p singleflight-core {FRONT_ENDS} --lib --tests --no-fail-fast"),
+        format!("{core} --lib --test it --no-fail-fast"),
+    ];
+    run_all(
+        checks
+            .into_iter()
+            .chain(tests.map(|what| within("test", &what))),
+    )
+}
+
+/// Makes the copy, with the lock file of this checkout to start from.
+fn copy(project: &Project, workspace: &Path) -> Result<(), Stop> {
+    let unread = |error: io::Error| Stop::Failed(format!("the copy of the workspace: {error}"));
+    let tree = Tree::load(project.root()).map_err(unread)?;
+    let text = pinned(&tree).map_err(|why| Stop::Failed(format!("Cargo.toml: {why}")))?;
+    if workspace.is_dir() {
+        fs::remove_dir_all(workspace).map_err(unread)?;
+    }
+    copy_directory(Path::new("crates"), &workspace.join("crates")).map_err(unread)?;
+    fs::copy("Cargo.lock", workspace.join("Cargo.lock")).map_err(unread)?;
+    fs::write(workspace.join("Cargo.toml"), text).map_err(unread)
+}
+
+/// Copies with the times of the files, so that cargo builds again only what has changed.
+fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy_directory(&from, &to)?;
+        } else {
+            fs::copy(&from, &to)?;
+            let modified = fs::metadata(&from)?.modified()?;
+            fs::File::options()
+                .write(true)
+                .open(&to)?
+                .set_modified(modified)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the workspace's manifest with the crates alone, in which what the published ones depend
+/// on has one version, the lowest. The error says why not.
+fn pinned(tree: &Tree) -> Result<String, String> {
+    let names = depended_on(tree)?;
+    let text = tree.text("Cargo.toml").unwrap_or_default();
+    let manifest = Manifest::parse(text)?;
+    let members = manifest.at(&["workspace", "members"]);
+    let mut edits = vec![(
+        members.ok_or("there are no members")?,
+        "[\"crates/*\"]".to_owned(),
+    )];
+    let mut told = Vec::new();
+    for dependency in manifest.inheritable() {
+        let Some(version) = dependency.version else {
+            continue;
+        };
+        if names.contains(dependency.name) {
+            let lowest = Range::parse(version)?.lowest();
+            told.push(format!("{} {lowest}", dependency.package));
+            edits.push((dependency.version_at, format!("\"={lowest}\"")));
+        }
+    }
+    println!("with {}", told.join(", "));
+    edits.sort_by_key(|(at, _)| at.start);
+    let mut pinned = text.to_owned();
+    for (at, new) in edits.into_iter().rev() {
+        pinned.replace_range(at, &new);
+    }
+    Ok(pinned)
+}
+
+/// Returns what the published crates depend on, by its name in the manifests, but not for tests.
+fn depended_on(tree: &Tree) -> Result<BTreeSet<String>, String> {
+    let mut names = BTreeSet::new();
+    for name in tree.crates() {
+        let path = format!("crates/{name}/Cargo.toml");
+        let text = tree.text(&path).unwrap_or_default();
+        if is_published(text) {
+            let manifest = Manifest::parse(text).map_err(|why| format!("{path}: {why}"))?;
+            let dependencies = manifest.dependencies();
+            let for_users = dependencies.iter().filter(|found| found.is_for_users);
+            names.extend(for_users.map(|found| found.name.to_owned()));
+        }
+    }
+    // Our own have a version to be published with, and are built from the checkout.
+    for ours in tree.crates() {
+        names.remove(ours);
+    }
+    Ok(names)
+}
+
+/// Lets cargo choose the other versions, and fetch what is not here.
+fn resolve(manifest: &str) -> Result<(), Stop> {
+    // Without the network if it can be, so that an outage is no failure.
+    let fetch = |how: &str| cargo(&format!("fetch {manifest}{how}"));
+    if fetch(" --offline").succeeds() {
+        return Ok(());
+    }
+    let (succeeded, text) = fetch("").try_output()?;
+    if succeeded {
+        return Ok(());
+    }
+    println!("{text}");
+    Err(refusal(&text))
+}
+
+/// Tells a version that is not there, or not with the others, from a network that is not.
+fn refusal(text: &str) -> Stop {
+    if NO_NETWORK.iter().any(|sign| text.contains(sign)) {
+        Stop::Unable("the lowest versions are not here, and cannot be fetched".to_owned())
+    } else {
+        Stop::Failed("cargo cannot take the lowest versions".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORKSPACE: &str = "[workspace]\nmembers = [\"crates/*\", \"benches\"]\n\
+        [workspace.dependencies]\na = \"1.2\" # why\nb = { version = \"0.3\", optional = true }\n\
+        c = \"2\"\nours = { version = \"0.1\", path = \"crates/ours\" }\n";
+
+    const CRATE: &str = "[package]\nname = \"front\"\n[dependencies]\na.workspace = true\n\
+        ours.workspace = true\n[target.'cfg(unix)'.dependencies]\nb.workspace = true\n\
+        [dev-dependencies]\nc.workspace = true\n";
+
+    fn tree(workspace: &str) -> Tree {
+        Tree::of(&[
+            ("Cargo.toml", workspace),
+            ("crates/front/Cargo.toml", CRATE),
+            ("crates/ours/Cargo.toml", "[package]\nname = \"ours\"\n"),
+            (
+                "crates/tool/Cargo.toml",
+                "[package]\npublish = false\n[dependencies]\nc.workspace = true\n",
+            ),
+        ])
+    }
+
+    #[test]
+    fn what_published_crates_depend_on_has_its_lowest_version_alone() {
+        let expected = WORKSPACE
+            .replace("\"1.2\"", "\"=1.2.0\"")
+            .replace("\"0.3\"", "\"=0.3.0\"")
+            .replace(", \"benches\"", "");
+        assert_eq!(pinned(&tree(WORKSPACE)), Ok(expected));
+    }
+
+    #[test]
+    fn a_workspace_that_cannot_be_read_says_why() {
+        for text in [
+            "[workspace\n",
+            "[workspace]\n",
+            &WORKSPACE.replace("1.2", "one"),
+        ] {
+            assert!(pinned(&tree(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_network_that_is_away_makes_it_unable() {
+        let away = "error: failed to get `a`\n\nCaused by:\n  failed to download from `it`\n";
+        assert!(matches!(refusal(away), Stop::Unable(_)));
+        let withdrawn = "error: failed to select a version for the requirement `spin = \"=0.12.1\"`\n\
+            version 0.12.1 is yanked\n";
+        assert!(matches!(refusal(withdrawn), Stop::Failed(_)));
+    }
+}
