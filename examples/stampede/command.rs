@@ -11,13 +11,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::runtime;
 
 use crate::chart::Chart;
-use crate::clf::Log;
 use crate::crowd::Crowd;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::json::Json;
 use crate::ledger::Ledger;
 use crate::load::Load;
+use crate::log::Log;
 use crate::open_files;
 use crate::options::{Options, Request};
 use crate::output::Output;

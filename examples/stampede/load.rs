@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::clf::Log;
+use crate::log::Log;
 use crate::zipf::Zipf;
 
 /// What a log is squeezed into when no speed is given.
@@ -96,7 +96,7 @@ mod tests {
     use std::time::Duration;
 
     use super::Load;
-    use crate::clf::Log;
+    use crate::log::Log;
 
     #[test]
     fn the_same_seed_gives_the_same_load() {

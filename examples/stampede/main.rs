@@ -8,7 +8,6 @@
 //! ends would write, about 30 lines each. `command` says what happens in which order.
 
 mod chart;
-mod clf;
 mod client;
 mod command;
 mod crowd;
@@ -19,6 +18,7 @@ mod journey;
 mod json;
 mod ledger;
 mod load;
+mod log;
 mod on_smol;
 mod on_threads;
 mod on_tokio;

@@ -1,0 +1,113 @@
+//! An access log: the requests of its lines, and the lines that could not be read.
+
+mod line;
+mod stamp;
+
+use std::collections::HashMap;
+use std::io::{self, BufRead};
+use std::sync::Arc;
+
+use self::line::{Entry, parse};
+
+/// Unparsable lines that are named; the rest are counted.
+const NAMED: usize = 5;
+
+/// The requests of a log, as far as they could be read.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    /// The paths, each once.
+    pub(crate) paths: Vec<Arc<str>>,
+    /// The requests in the order of the file: seconds since 1970, and which path.
+    pub(crate) requests: Vec<(i64, u32)>,
+    /// How many lines did not parse.
+    pub(crate) unparsable: usize,
+    /// The first of them: line number, from 1, and what is wrong.
+    pub(crate) complaints: Vec<(usize, &'static str)>,
+}
+
+impl Log {
+    /// Reads up to `most` requests.
+    pub(crate) fn read(mut file: impl BufRead, most: usize) -> io::Result<Self> {
+        let mut log = Self::default();
+        let mut numbers = HashMap::new();
+        let mut bytes = Vec::new();
+        for line_number in 1.. {
+            bytes.clear();
+            if log.requests.len() == most || file.read_until(b'\n', &mut bytes)? == 0 {
+                break;
+            }
+            // Whoever sends a request chooses its bytes: they need not be UTF-8.
+            let line = String::from_utf8_lossy(&bytes);
+            match parse(line.trim_end_matches(['\n', '\r'])) {
+                Ok(entry) => log.add(&mut numbers, &entry),
+                Err(complaint) => {
+                    log.unparsable += 1;
+                    if log.complaints.len() < NAMED {
+                        log.complaints.push((line_number, complaint));
+                    }
+                }
+            }
+        }
+        Ok(log)
+    }
+
+    fn add(&mut self, numbers: &mut HashMap<Arc<str>, u32>, entry: &Entry<'_>) {
+        let number = numbers.get(entry.path).copied().unwrap_or_else(|| {
+            let path: Arc<str> = entry.path.into();
+            let number =
+                u32::try_from(self.paths.len()).expect("there are fewer than 2^32 requests");
+            self.paths.push(Arc::clone(&path));
+            numbers.insert(path, number);
+            number
+        });
+        self.requests.push((entry.time, number));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Log;
+    use super::line::tests::line_with;
+
+    #[test]
+    fn bad_lines_are_counted_and_the_first_few_named() {
+        let mut text = line_with("GET /a HTTP/1.1").into_bytes();
+        text.extend_from_slice(b"\r\n\xff\xfe\n\n");
+        for path in ["/b", "/a"] {
+            text.extend_from_slice(line_with(&format!("GET {path} HTTP/1.1")).as_bytes());
+            text.extend_from_slice(&b"\nrubbish".repeat(3));
+            text.push(b'\n');
+        }
+        let log = Log::read(&text[..], usize::MAX).unwrap();
+        assert_eq!(log.paths, ["/a".into(), "/b".into()]);
+        assert_eq!(
+            log.requests
+                .iter()
+                .map(|(_, path)| *path)
+                .collect::<Vec<_>>(),
+            [0, 1, 0]
+        );
+        assert_eq!(log.unparsable, 8);
+        assert_eq!(
+            log.complaints
+                .iter()
+                .map(|(line, _)| *line)
+                .collect::<Vec<_>>(),
+            [2, 3, 5, 6, 7]
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_served_as_they_are_shown() {
+        let line = b"- - - [17/May/2015:10:05:03 +0000] \"GET /\xff HTTP/1.1\" 200 5";
+        let log = Log::read(&line[..], usize::MAX).unwrap();
+        assert_eq!(log.paths, ["/\u{fffd}".into()]);
+    }
+
+    #[test]
+    fn no_more_is_read_than_asked_for() {
+        let text = format!("{}\n", line_with("GET /a HTTP/1.1")).repeat(5);
+        let log = Log::read(text.as_bytes(), 3).unwrap();
+        assert_eq!(log.requests.len(), 3);
+    }
+}
