@@ -7,26 +7,27 @@ use crate::command;
 use crate::database::tests::{folder, shared};
 
 /// What a run of the program left behind.
-struct End {
-    code: u8,
-    out: String,
-    err: String,
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) code: u8,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Files of one test.
-struct Files(&'static str);
+pub(crate) struct Files(pub(crate) &'static str);
 
 impl Files {
-    fn path(&self, extension: &str) -> PathBuf {
+    pub(crate) fn path(&self, extension: &str) -> PathBuf {
         folder().join(self.0).with_extension(extension)
     }
 
-    fn read(&self, extension: &str) -> String {
+    pub(crate) fn read(&self, extension: &str) -> String {
         fs::read_to_string(self.path(extension)).unwrap()
     }
 
     /// Runs the program, with its files out of everybody's way.
-    fn run(&self, line: &str) -> End {
+    pub(crate) fn run(&self, line: &str) -> End {
         drop(shared());
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let arguments = ["stampede", "--rows", "1000", "--database"]
@@ -41,7 +42,7 @@ impl Files {
     }
 
     /// Runs what must be refused; returns the one line that says why.
-    fn refused(&self, line: &str) -> String {
+    pub(crate) fn refused(&self, line: &str) -> String {
         let end = self.run(line);
         assert_eq!((end.code, end.out.as_str()), (2, ""), "{line}: {}", end.err);
         assert_eq!(end.err.lines().count(), 1, "{line}: {}", end.err);
@@ -50,7 +51,7 @@ impl Files {
 }
 
 /// Takes the numbers called `name` out of the file for machines.
-fn numbers(json: &str, name: &str) -> Vec<u64> {
+pub(crate) fn numbers(json: &str, name: &str) -> Vec<u64> {
     json.split(&format!("\"{name}\": "))
         .skip(1)
         .map(|rest| {

@@ -26,6 +26,8 @@ mod open_files;
 mod options;
 mod output;
 mod pool;
+#[cfg(test)]
+mod replay;
 mod server;
 mod service;
 mod stop;

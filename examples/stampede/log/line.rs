@@ -3,7 +3,7 @@
 //!
 //! What follows the size (the combined format's referrer and agent) is not looked at.
 
-use super::stamp::{is_digits, seconds};
+use super::stamp::seconds;
 
 /// Longer paths would not fit into the request line of an HTTP client.
 const LONGEST_PATH: usize = 8_000;
@@ -13,24 +13,24 @@ const LONGEST_PATH: usize = 8_000;
 pub(crate) struct Entry<'a> {
     /// Seconds since 1970, UTC.
     pub(crate) time: i64,
-    pub(crate) path: &'a str,
+    pub(crate) path: &'a [u8],
 }
 
 /// Reads one line; the error says what is wrong with it.
-pub(crate) fn parse(line: &str) -> Result<Entry<'_>, &'static str> {
-    let (client, rest) = line.split_once('[').ok_or("no time in brackets")?;
-    if client.split_whitespace().count() < 3 {
+pub(crate) fn parse(line: &[u8]) -> Result<Entry<'_>, &'static str> {
+    let (client, rest) = cut(line, b'[').ok_or("no time in brackets")?;
+    if words(client).count() < 3 {
         return Err("fewer than three fields before the time");
     }
-    let (time, rest) = rest.split_once(']').ok_or("no time in brackets")?;
+    let (time, rest) = cut(rest, b']').ok_or("no time in brackets")?;
     let time = seconds(time).ok_or("a time that is not like 17/May/2015:10:05:03 +0000")?;
     let rest = rest
-        .trim_start()
-        .strip_prefix('"')
+        .trim_ascii_start()
+        .strip_prefix(b"\"")
         .ok_or("no request in quotes")?;
     let end = closing_quote(rest).ok_or("no request in quotes")?;
     let (request, rest) = rest.split_at(end);
-    let mut numbers = rest[1..].split_whitespace();
+    let mut numbers = words(&rest[1..]);
     if !numbers
         .next()
         .is_some_and(|status| status.len() == 3 && is_digits(status))
@@ -39,7 +39,7 @@ pub(crate) fn parse(line: &str) -> Result<Entry<'_>, &'static str> {
     }
     if !numbers
         .next()
-        .is_some_and(|size| size == "-" || is_digits(size))
+        .is_some_and(|size| size == b"-" || is_digits(size))
     {
         return Err("no size");
     }
@@ -49,29 +49,44 @@ pub(crate) fn parse(line: &str) -> Result<Entry<'_>, &'static str> {
     })
 }
 
+/// Splits at the first of these bytes, which belongs to neither side.
+fn cut(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|other| *other == byte)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+}
+
+fn is_digits(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+}
+
 /// Finds the quote that no backslash escapes.
-fn closing_quote(text: &str) -> Option<usize> {
+fn closing_quote(text: &[u8]) -> Option<usize> {
     let mut escaped = false;
-    text.bytes().position(|byte| {
-        let closes = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
+    text.iter().position(|byte| {
+        let closes = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
         closes
     })
 }
 
 /// Takes the path out of `GET /path HTTP/1.1`. The protocol may be missing, the path may hold
 /// spaces.
-fn path(request: &str) -> Result<&str, &'static str> {
-    let (method, rest) = request.split_once(' ').ok_or("no path in the request")?;
-    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+fn path(request: &[u8]) -> Result<&[u8], &'static str> {
+    let (method, rest) = cut(request, b' ').ok_or("no path in the request")?;
+    if method.is_empty() || !method.iter().all(u8::is_ascii_alphabetic) {
         return Err("no method in the request");
     }
-    let path = match rest.rsplit_once(' ') {
-        Some((path, protocol)) if protocol.starts_with("HTTP/") => path,
+    let path = match rest.iter().rposition(|byte| *byte == b' ') {
+        Some(at) if rest[at + 1..].starts_with(b"HTTP/") => &rest[..at],
         _ => rest,
     };
-    match path.trim() {
-        "" => Err("no path in the request"),
+    match path.trim_ascii() {
+        b"" => Err("no path in the request"),
         path if path.len() > LONGEST_PATH => Err("a path of more than 8000 bytes"),
         path => Ok(path),
     }
@@ -81,21 +96,27 @@ fn path(request: &str) -> Result<&str, &'static str> {
 pub(crate) mod tests {
     use super::{Entry, parse};
 
-    pub(crate) fn line_with(request: &str) -> String {
-        format!("- - - [17/May/2015:10:05:03 +0000] \"{request}\" 200 5")
+    pub(crate) fn line_with(request: impl AsRef<[u8]>) -> Vec<u8> {
+        let request = request.as_ref();
+        let parts: [&[u8]; 3] = [
+            b"- - - [17/May/2015:10:05:03 +0000] \"",
+            request,
+            b"\" 200 5",
+        ];
+        parts.concat()
     }
 
     #[test]
     fn a_line_gives_time_and_path() {
-        let line = r#"::1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a.gif?b=c HTTP/1.0" 200 -"#;
+        let line = br#"::1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a.gif?b=c HTTP/1.0" 200 -"#;
         assert_eq!(
             parse(line),
             Ok(Entry {
                 time: 971_211_336,
-                path: "/a.gif?b=c"
+                path: b"/a.gif?b=c"
             })
         );
-        let combined = format!("{line} \"http://example.org/\" \"Agent [1]\"");
+        let combined = [line, &b" \"http://example.org/\" \"Agent [1]\""[..]].concat();
         assert_eq!(parse(&combined), parse(line));
     }
 
@@ -108,48 +129,49 @@ pub(crate) mod tests {
             (r#"GET /\"quoted\" HTTP/1.1"#, r#"/\"quoted\""#),
             ("GET http://example.org/ HTTP/1.1", "http://example.org/"),
         ] {
-            assert_eq!(parse(&line_with(request)).map(|entry| entry.path), Ok(path));
+            let line = line_with(request);
+            assert_eq!(parse(&line).map(|entry| entry.path), Ok(path.as_bytes()));
         }
     }
 
     #[test]
     fn a_bad_line_is_told_what_is_wrong_with_it() {
         for (line, complaint) in [
-            (String::new(), "no time in brackets"),
-            ("- - -".to_owned(), "no time in brackets"),
+            (Vec::new(), "no time in brackets"),
+            ("- - -".into(), "no time in brackets"),
             (
-                "- [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5".to_owned(),
+                "- [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5".into(),
                 "fewer than three fields before the time",
             ),
             (
-                "- - - [yesterday] \"GET / HTTP/1.1\" 200 5".to_owned(),
+                "- - - [yesterday] \"GET / HTTP/1.1\" 200 5".into(),
                 "a time that is not like 17/May/2015:10:05:03 +0000",
             ),
             (
-                "- - - [17/May/2015:10:05:03 +0000] GET / HTTP/1.1 200 5".to_owned(),
+                "- - - [17/May/2015:10:05:03 +0000] GET / HTTP/1.1 200 5".into(),
                 "no request in quotes",
             ),
             (
-                "- - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1 200 5".to_owned(),
+                "- - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1 200 5".into(),
                 "no request in quotes",
             ),
             (
-                "- - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\"".to_owned(),
+                "- - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\"".into(),
                 "no status of three digits",
             ),
             (
-                "- - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200".to_owned(),
+                "- - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200".into(),
                 "no size",
             ),
             (line_with("-"), "no path in the request"),
             (line_with("GET "), "no path in the request"),
             (line_with(r"\x16\x03\x01 \x00"), "no method in the request"),
             (
-                line_with(&format!("GET /{} HTTP/1.1", "a".repeat(8_000))),
+                line_with(format!("GET /{} HTTP/1.1", "a".repeat(8_000))),
                 "a path of more than 8000 bytes",
             ),
         ] {
-            assert_eq!(parse(&line), Err(complaint), "{line}");
+            assert_eq!(parse(&line), Err(complaint), "{}", line.escape_ascii());
         }
     }
 }

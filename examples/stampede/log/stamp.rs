@@ -1,11 +1,13 @@
 //! The time of a line.
 
+use std::str;
+
 /// Reads `17/May/2015:10:05:03 +0000` as seconds since 1970, UTC.
-pub(crate) fn seconds(text: &str) -> Option<i64> {
+pub(crate) fn seconds(text: &[u8]) -> Option<i64> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
-    let (date, zone) = text.split_once(' ')?;
+    let (date, zone) = str::from_utf8(text).ok()?.split_once(' ')?;
     let mut fields = date.split(['/', ':']);
     let mut field = || fields.next();
     let day = number(field()?, 1, 31)?;
@@ -49,7 +51,7 @@ fn number(text: &str, low: i64, high: i64) -> Option<i64> {
     (low..=high).contains(&number).then_some(number)
 }
 
-pub(crate) fn is_digits(text: &str) -> bool {
+fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -72,7 +74,7 @@ mod tests {
             ("17/May/2015:10:05:03 +00\u{e9}", None),
             ("", None),
         ] {
-            assert_eq!(seconds(text), expected, "{text}");
+            assert_eq!(seconds(text.as_bytes()), expected, "{text}");
         }
     }
 }

@@ -1,0 +1,51 @@
+//! Logs of all kinds, replayed by the whole program.
+
+use std::fs;
+
+use crate::journey::{End, Files};
+
+/// Replays these lines at once, whatever their times are.
+fn replay(name: &'static str, lines: &[&[u8]]) -> End {
+    let files = Files(name);
+    let log = files.path("log");
+    fs::write(&log, lines.join(&b'\n')).unwrap();
+    let end = files.run(&format!(
+        "--speed 1e9 --json {} --log {}",
+        files.path("json").display(),
+        log.display()
+    ));
+    assert_eq!(end.code, 0, "{end:?}");
+    end
+}
+
+/// A line whose request asks for this.
+fn asking_for(target: &[u8]) -> Vec<u8> {
+    [
+        b"192.0.2.1 - - [07/Sep/2023:15:58:36 +0200] \"GET ",
+        target,
+        b" HTTP/1.1\" 200 360",
+    ]
+    .concat()
+}
+
+/// Replays requests for these; returns how many keys they have.
+fn keys_of(name: &'static str, targets: &[&[u8]]) -> String {
+    let lines: Vec<_> = targets.iter().map(|target| asking_for(target)).collect();
+    let lines: Vec<_> = lines.iter().map(Vec::as_slice).collect();
+    let end = replay(name, &lines);
+    assert_eq!(end.err, "");
+    let (_, rest) = end.out.split_once(" requests for ").unwrap();
+    rest.split(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn bytes_that_are_no_text_are_keys_of_their_own() {
+    let targets: [&[u8]; 3] = [b"/x\xff", b"/x\xfe", "/x\u{fffd}".as_bytes()];
+    assert_eq!(keys_of("raw-bytes", &targets), "3");
+}
+
+#[test]
+fn a_byte_is_the_same_key_however_a_server_wrote_it() {
+    let targets: [&[u8]; 3] = [b"/x\xff", br"/x\xff", br"/x\xFF"];
+    assert_eq!(keys_of("escaped-bytes", &targets), "1");
+}
