@@ -1,6 +1,7 @@
 //! An access log: the requests of its lines, and the lines that could not be read.
 
 mod line;
+mod request;
 mod spelling;
 mod stamp;
 

@@ -49,3 +49,22 @@ fn a_byte_is_the_same_key_however_a_server_wrote_it() {
     let targets: [&[u8]; 3] = [b"/x\xff", br"/x\xff", br"/x\xFF"];
     assert_eq!(keys_of("escaped-bytes", &targets), "1");
 }
+
+#[test]
+fn a_delimiter_inside_a_field_does_not_end_it() {
+    let lines: [&[u8]; 10] = [
+        br#"[2001:db8::1] - - [07/Sep/2023:15:58:36 +0200] "GET /b1 HTTP/1.1" 200 360"#,
+        br#"[2001:db8::1]:4711 - - [07/Sep/2023:15:58:36 +0200] "GET /b2 HTTP/1.1" 200 360"#,
+        br#"h - ann[admin] [07/Sep/2023:15:58:36 +0200] "GET /b3 HTTP/1.1" 200 360"#,
+        br#"h - [07/Sep/2022:00:00:00 +0200] [07/Sep/2023:15:58:36 +0200] "GET /b4" 200 360"#,
+        br#"h - [\"x] \" [07/Sep/2023:15:58:36 +0200] "GET /b5 HTTP/1.1" 200 360"#,
+        br#"h - "" [07/Sep/2023:15:58:36 +0200] "GET /b6 HTTP/1.1" 200 360"#,
+        br#"h - - [07/Sep/2023:15:58:36 +0200] "GET /b7]\"[ HTTP/1.1" 200 360 "[\"" "[1]""#,
+        br#"h - - [07/Sep/2023:15:58:36 +0200] "GET /b8\\" 200 360 "-" "-""#,
+        br#"h - - [07/Sep/2023:15:58:36 +0200] "GET /b9"b HTTP/1.1" 200 360 "-" "-""#,
+        br#"h - - [07/Sep/2023:15:58:36 +0200] "GET /b0 HTTP/1.1 b HTTP/1.1" 200 360"#,
+    ];
+    let end = replay("delimiters", &lines);
+    assert_eq!(end.err, "");
+    assert!(end.out.contains(": 10 requests for 10 keys "), "{end:?}");
+}

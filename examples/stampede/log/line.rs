@@ -3,10 +3,11 @@
 //!
 //! What follows the size (the combined format's referrer and agent) is not looked at.
 
+use super::request::{path, without_version};
 use super::stamp::seconds;
 
-/// Longer paths would not fit into the request line of an HTTP client.
-const LONGEST_PATH: usize = 8_000;
+/// No time is longer, and none is looked for beyond.
+const LONGEST_TIME: usize = 64;
 
 /// What a line says of a request.
 #[derive(Debug, Eq, PartialEq)]
@@ -18,19 +19,78 @@ pub(crate) struct Entry<'a> {
 
 /// Reads one line; the error says what is wrong with it.
 pub(crate) fn parse(line: &[u8]) -> Result<Entry<'_>, &'static str> {
-    let (client, rest) = cut(line, b'[').ok_or("no time in brackets")?;
+    let (client, time, rest) = split_at_time(line)?;
     if words(client).count() < 3 {
         return Err("fewer than three fields before the time");
     }
-    let (time, rest) = cut(rest, b']').ok_or("no time in brackets")?;
-    let time = seconds(time).ok_or("a time that is not like 17/May/2015:10:05:03 +0000")?;
-    let rest = rest
-        .trim_ascii_start()
-        .strip_prefix(b"\"")
-        .ok_or("no request in quotes")?;
-    let end = closing_quote(rest).ok_or("no request in quotes")?;
-    let (request, rest) = rest.split_at(end);
-    let mut numbers = words(&rest[1..]);
+    let (request, rest) = split_at_request_end(rest)?;
+    outcome(rest)?;
+    Ok(Entry {
+        time,
+        path: path(request)?,
+    })
+}
+
+/// Splits a line into what stands before its time, the time, and what follows the quote that
+/// opens the request.
+///
+/// The time is in the first brackets that hold one and have a quote behind them: addresses and
+/// users may hold brackets as well. Users may hold quotes, but those are escaped.
+fn split_at_time(line: &[u8]) -> Result<(&[u8], i64, &[u8]), &'static str> {
+    let mut complaint = "no time in brackets";
+    let fields = &line[..end_of_fields(line)];
+    for at in (0..fields.len()).filter(|at| fields[*at] == b'[') {
+        let inside = &line[at + 1..];
+        let Some(end) = inside
+            .iter()
+            .take(LONGEST_TIME)
+            .position(|byte| *byte == b']')
+        else {
+            continue;
+        };
+        let rest = inside[end + 1..].trim_ascii_start().strip_prefix(b"\"");
+        match (seconds(&inside[..end]), rest) {
+            (Some(time), Some(rest)) => return Ok((&line[..at], time, rest)),
+            (Some(_), None) => complaint = "no request in quotes",
+            (None, Some(_)) if complaint == "no time in brackets" => {
+                complaint = "a time that is not like 17/May/2015:10:05:03 +0000";
+            }
+            (None, _) => {}
+        }
+    }
+    Err(complaint)
+}
+
+/// Finds the quote that opens the request. A user without a name is `""`.
+fn end_of_fields(line: &[u8]) -> usize {
+    let mut quotes = quotes(line).peekable();
+    while let Some(quote) = quotes.next() {
+        if quotes.next_if_eq(&(quote + 1)).is_none() {
+            return quote;
+        }
+    }
+    line.len()
+}
+
+/// Splits what follows the opening quote at the closing one: the first that no backslash escapes.
+///
+/// A server that escapes nothing may write quotes inside a request. Then the request ends with
+/// its version, and its outcome follows.
+fn split_at_request_end(text: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
+    let mut splits = quotes(text).map(|quote| (&text[..quote], &text[quote + 1..]));
+    let first = splits.next().ok_or("no request in quotes")?;
+    if outcome(first.1).is_err() && without_version(first.0).is_none() {
+        let ended = splits.find(|(request, _)| without_version(request).is_some());
+        if let Some(later) = ended.filter(|(_, rest)| outcome(rest).is_ok()) {
+            return Ok(later);
+        }
+    }
+    Ok(first)
+}
+
+/// Checks what follows the request: how it ended, and how many bytes were sent.
+fn outcome(text: &[u8]) -> Result<(), &'static str> {
+    let mut numbers = words(text);
     if !numbers
         .next()
         .is_some_and(|status| status.len() == 3 && is_digits(status))
@@ -43,14 +103,11 @@ pub(crate) fn parse(line: &[u8]) -> Result<Entry<'_>, &'static str> {
     {
         return Err("no size");
     }
-    Ok(Entry {
-        time,
-        path: path(request)?,
-    })
+    Ok(())
 }
 
 /// Splits at the first of these bytes, which belongs to neither side.
-fn cut(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
+pub(crate) fn cut(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
     let at = text.iter().position(|other| *other == byte)?;
     Some((&text[..at], &text[at + 1..]))
 }
@@ -64,32 +121,14 @@ fn is_digits(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(u8::is_ascii_digit)
 }
 
-/// Finds the quote that no backslash escapes.
-fn closing_quote(text: &[u8]) -> Option<usize> {
-    let mut escaped = false;
-    text.iter().position(|byte| {
-        let closes = *byte == b'"' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-        closes
+/// Finds the quotes that no backslash escapes.
+fn quotes(text: &[u8]) -> impl Iterator<Item = usize> {
+    let mut is_escaped = false;
+    text.iter().enumerate().filter_map(move |(at, byte)| {
+        let is_quote = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        is_quote.then_some(at)
     })
-}
-
-/// Takes the path out of `GET /path HTTP/1.1`. The protocol may be missing, the path may hold
-/// spaces.
-fn path(request: &[u8]) -> Result<&[u8], &'static str> {
-    let (method, rest) = cut(request, b' ').ok_or("no path in the request")?;
-    if method.is_empty() || !method.iter().all(u8::is_ascii_alphabetic) {
-        return Err("no method in the request");
-    }
-    let path = match rest.iter().rposition(|byte| *byte == b' ') {
-        Some(at) if rest[at + 1..].starts_with(b"HTTP/") => &rest[..at],
-        _ => rest,
-    };
-    match path.trim_ascii() {
-        b"" => Err("no path in the request"),
-        path if path.len() > LONGEST_PATH => Err("a path of more than 8000 bytes"),
-        path => Ok(path),
-    }
 }
 
 #[cfg(test)]
@@ -121,16 +160,51 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn odd_requests_have_a_path_all_the_same() {
-        for (request, path) in [
-            ("GET /", "/"),
-            ("OPTIONS * HTTP/1.0", "*"),
-            ("GET /a b HTTP/1.1", "/a b"),
-            (r#"GET /\"quoted\" HTTP/1.1"#, r#"/\"quoted\""#),
-            ("GET http://example.org/ HTTP/1.1", "http://example.org/"),
+    fn a_delimiter_inside_a_field_does_not_end_it() {
+        let time = "[17/May/2015:10:05:03 +0000]";
+        for (line, path) in [
+            (format!(r#"[::1] - - {time} "GET /a HTTP/1.1" 200 5"#), "/a"),
+            (
+                format!(r#"[::1]:80 - - {time} "GET /a HTTP/1.1" 200 5"#),
+                "/a",
+            ),
+            (format!(r#"h - a[b] {time} "GET /a HTTP/1.1" 200 5"#), "/a"),
+            (
+                format!(r#"h - {time} {time} "GET /a HTTP/1.1" 200 5"#),
+                "/a",
+            ),
+            (
+                format!(r#"h - [\"b] \" {time} "GET /a HTTP/1.1" 200 5"#),
+                "/a",
+            ),
+            (format!(r#"h - "" {time} "GET /a HTTP/1.1" 200 5"#), "/a"),
+            (format!(r#"- - - {time} "GET {time} HTTP/1.1" 200 5"#), time),
+            (
+                format!(r#"- - - {time} "GET /a]\"[" 200 5 "[\" {time}" "[1]""#),
+                r#"/a]\"["#,
+            ),
+            (format!(r#"- - - {time} "GET /a\\" 200 5 "-" "-""#), r"/a\\"),
+            (
+                format!(r#"- - - {time} "GET /a"b HTTP/1.1" 200 5 "-" "-""#),
+                "/a\"b",
+            ),
+            (
+                format!(r#"- - - {time} "GET /a" 200 5 "b HTTP/1.1" 200 5"#),
+                "/a",
+            ),
         ] {
-            let line = line_with(request);
-            assert_eq!(parse(&line).map(|entry| entry.path), Ok(path.as_bytes()));
+            let entry = parse(line.as_bytes());
+            assert_eq!(entry.map(|entry| entry.path), Ok(path.as_bytes()), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_a_client_wrote_is_not_taken_for_that_of_the_line() {
+        for line in [
+            r#"- - - "GET / HTTP/1.1" 200 5 "-" "[17/May/2015:10:05:03 +0000] ""#,
+            r#"- - "" "GET / HTTP/1.1" 200 5 "-" "[17/May/2015:10:05:03 +0000] "GET / 200 5"#,
+        ] {
+            assert_eq!(parse(line.as_bytes()), Err("no time in brackets"), "{line}");
         }
     }
 
