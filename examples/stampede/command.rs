@@ -130,7 +130,7 @@ fn load(options: &Options, err: &mut dyn Write) -> Result<Load, Failure> {
             None => "the file is empty".to_owned(),
         };
         return Err(Failure::input(format_args!(
-            "--log {}: no line in Common Log Format; {first}",
+            "--log {}: no request in it; {first}",
             path.display()
         )));
     }

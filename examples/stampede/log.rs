@@ -1,5 +1,6 @@
 //! An access log: the requests of its lines, and the lines that could not be read.
 
+mod complaint;
 mod line;
 mod request;
 mod spelling;
@@ -9,7 +10,7 @@ use std::collections::HashMap;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
-use self::line::{Entry, parse};
+use self::line::Entry;
 use self::spelling::spell;
 
 /// Unparsable lines that are named; the rest are counted.
@@ -25,7 +26,7 @@ pub(crate) struct Log {
     /// How many lines did not parse.
     pub(crate) unparsable: usize,
     /// The first of them: line number, from 1, and what is wrong.
-    pub(crate) complaints: Vec<(usize, &'static str)>,
+    pub(crate) complaints: Vec<(usize, String)>,
 }
 
 impl Log {
@@ -39,12 +40,12 @@ impl Log {
             if log.requests.len() == most || file.read_until(b'\n', &mut bytes)? == 0 {
                 break;
             }
-            match parse(without_end(&bytes)) {
+            match Entry::parse(without_end(&bytes)) {
                 Ok(entry) => log.add(&mut numbers, &entry),
                 Err(complaint) => {
                     log.unparsable += 1;
                     if log.complaints.len() < NAMED {
-                        log.complaints.push((line_number, complaint));
+                        log.complaints.push((line_number, complaint.to_string()));
                     }
                 }
             }
@@ -55,7 +56,7 @@ impl Log {
     fn add(&mut self, numbers: &mut HashMap<Arc<str>, u32>, entry: &Entry<'_>) {
         // Whoever sends a request chooses its bytes: they need not be UTF-8.
         let mut path = String::new();
-        spell(entry.path, &mut path);
+        spell(entry.request.target, &mut path);
         let number = numbers.get(path.as_str()).copied().unwrap_or_else(|| {
             let path: Arc<str> = path.into();
             let number =

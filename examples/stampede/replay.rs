@@ -10,7 +10,7 @@ fn replay(name: &'static str, lines: &[&[u8]]) -> End {
     let log = files.path("log");
     fs::write(&log, lines.join(&b'\n')).unwrap();
     let end = files.run(&format!(
-        "--speed 1e9 --json {} --log {}",
+        "--speed 1e12 --json {} --log {}",
         files.path("json").display(),
         log.display()
     ));
@@ -67,4 +67,49 @@ fn a_delimiter_inside_a_field_does_not_end_it() {
     let end = replay("delimiters", &lines);
     assert_eq!(end.err, "");
     assert!(end.out.contains(": 10 requests for 10 keys "), "{end:?}");
+}
+
+#[test]
+fn a_line_is_read_whatever_the_formats_allow_in_it() {
+    let head = r"192.0.2.1 - - [07/Sep/2023:15:58:36 +0200]";
+    let requests = [
+        "GET /c1",
+        "GET /c2 HTTP/2.0",
+        "GET /c3 HTTP/3",
+        "GET  /c4  HTTP/1.1 ",
+        "GET http://a.example/c5?d=e HTTP/1.1",
+        "GET /c6 d HTTP/1.1",
+        r"GET /c7\x22\n HTTP/1.1",
+        "OPTIONS * HTTP/1.1",
+        "CONNECT a.example:443 HTTP/1.1",
+        "M-SEARCH /c8 HTTP/1.1",
+        "VERSION-CONTROL /c9 HTTP/1.1",
+        "BASELINE-CONTROL /c10 HTTP/1.1",
+        "!#$%&'*+-.^_`|~09Az /c11 HTTP/1.1",
+        "get /c12 HTTP/1.1",
+    ];
+    let mut lines: Vec<_> = requests
+        .iter()
+        .map(|request| format!("{head} \"{request}\" 200 5"))
+        .collect();
+    for (at, head) in [
+        r"- - - [31/Dec/2016:23:59:60 +0000]",
+        r"2001:db8::1 - - [01/Jan/1970:00:00:00 -0930]",
+        r"host.example ident John Smith [29/Feb/2000:00:00:00 +1400]",
+        r"host.example - John  Smith [07/Sep/2023:15:58:36 +0200]",
+        r#"host.example - j\"s\\\xff [07/Sep/2023:15:58:36 +0200]"#,
+        r"a.example 192.0.2.1 - - [07/Sep/2023:15:58:36 +0200]",
+        r"a.example:443 - - John Smith [07/Sep/2023:15:58:36 +0200]",
+    ]
+    .iter()
+    .enumerate()
+    {
+        lines.push(format!("{head} \"GET /c{} HTTP/1.1\" 304 -", 13 + at));
+    }
+    lines.push(format!("{head} \"GET /c20 HTTP/1.1\" - -"));
+    lines.push(format!("{head} \"GET /c21 HTTP/1.1\" 000 0 \"-\" \"\" 5 x"));
+    let lines: Vec<_> = lines.iter().map(String::as_bytes).collect();
+    let end = replay("formats", &lines);
+    assert_eq!(end.err, "");
+    assert!(end.out.contains(": 23 requests for 23 keys "), "{end:?}");
 }

@@ -3,32 +3,40 @@
 //!
 //! What follows the size (the combined format's referrer and agent) is not looked at.
 
-use super::request::{path, without_version};
+use super::complaint::Complaint;
+use super::request::{Request, is_blank, trim, without_version};
 use super::stamp::seconds;
 
 /// No time is longer, and none is looked for beyond.
 const LONGEST_TIME: usize = 64;
 
 /// What a line says of a request.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Entry<'a> {
     /// Seconds since 1970, UTC.
     pub(crate) time: i64,
-    pub(crate) path: &'a [u8],
+    /// What was asked for.
+    pub(crate) request: Request<'a>,
 }
 
-/// Reads one line; the error says what is wrong with it.
-pub(crate) fn parse(line: &[u8]) -> Result<Entry<'_>, &'static str> {
-    let (client, time, rest) = split_at_time(line)?;
-    if words(client).count() < 3 {
-        return Err("fewer than three fields before the time");
+impl<'a> Entry<'a> {
+    /// Reads one line, without its end.
+    pub(crate) fn parse(line: &'a [u8]) -> Result<Self, Complaint<'a>> {
+        if trim(line).is_empty() {
+            return Err(Complaint::Empty);
+        }
+        if line.contains(&b'\r') {
+            return Err(Complaint::CarriageReturn);
+        }
+        let (fields, time, rest) = split_at_time(line)?;
+        if words(fields).count() < 3 {
+            return Err(Complaint::FewFields);
+        }
+        let (request, rest) = split_at_request_end(rest)?;
+        outcome(rest)?;
+        let request = Request::parse(request)?;
+        Ok(Self { time, request })
     }
-    let (request, rest) = split_at_request_end(rest)?;
-    outcome(rest)?;
-    Ok(Entry {
-        time,
-        path: path(request)?,
-    })
 }
 
 /// Splits a line into what stands before its time, the time, and what follows the quote that
@@ -36,26 +44,24 @@ pub(crate) fn parse(line: &[u8]) -> Result<Entry<'_>, &'static str> {
 ///
 /// The time is in the first brackets that hold one and have a quote behind them: addresses and
 /// users may hold brackets as well. Users may hold quotes, but those are escaped.
-fn split_at_time(line: &[u8]) -> Result<(&[u8], i64, &[u8]), &'static str> {
-    let mut complaint = "no time in brackets";
+fn split_at_time(line: &[u8]) -> Result<(&[u8], i64, &[u8]), Complaint<'_>> {
+    let mut complaint = Complaint::NoTime;
     let fields = &line[..end_of_fields(line)];
     for at in (0..fields.len()).filter(|at| fields[*at] == b'[') {
         let inside = &line[at + 1..];
-        let Some(end) = inside
-            .iter()
-            .take(LONGEST_TIME)
-            .position(|byte| *byte == b']')
-        else {
+        let mut near = inside.iter().take(LONGEST_TIME);
+        let Some(end) = near.position(|byte| *byte == b']') else {
             continue;
         };
-        let rest = inside[end + 1..].trim_ascii_start().strip_prefix(b"\"");
-        match (seconds(&inside[..end]), rest) {
-            (Some(time), Some(rest)) => return Ok((&line[..at], time, rest)),
-            (Some(_), None) => complaint = "no request in quotes",
-            (None, Some(_)) if complaint == "no time in brackets" => {
-                complaint = "a time that is not like 17/May/2015:10:05:03 +0000";
+        let text = &inside[..end];
+        let rest = trim(&inside[end + 1..]).strip_prefix(b"\"");
+        match (seconds(text), rest) {
+            (Ok(time), Some(rest)) => return Ok((&line[..at], time, rest)),
+            (Ok(_), None) => complaint = Complaint::NoRequest,
+            (Err(fault), Some(_)) if complaint == Complaint::NoTime => {
+                complaint = Complaint::Time(text, fault);
             }
-            (None, _) => {}
+            (Err(_), _) => {}
         }
     }
     Err(complaint)
@@ -76,9 +82,9 @@ fn end_of_fields(line: &[u8]) -> usize {
 ///
 /// A server that escapes nothing may write quotes inside a request. Then the request ends with
 /// its version, and its outcome follows.
-fn split_at_request_end(text: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
+fn split_at_request_end(text: &[u8]) -> Result<(&[u8], &[u8]), Complaint<'_>> {
     let mut splits = quotes(text).map(|quote| (&text[..quote], &text[quote + 1..]));
-    let first = splits.next().ok_or("no request in quotes")?;
+    let first = splits.next().ok_or(Complaint::OpenRequest)?;
     if outcome(first.1).is_err() && without_version(first.0).is_none() {
         let ended = splits.find(|(request, _)| without_version(request).is_some());
         if let Some(later) = ended.filter(|(_, rest)| outcome(rest).is_ok()) {
@@ -88,37 +94,28 @@ fn split_at_request_end(text: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
     Ok(first)
 }
 
-/// Checks what follows the request: how it ended, and how many bytes were sent.
-fn outcome(text: &[u8]) -> Result<(), &'static str> {
-    let mut numbers = words(text);
-    if !numbers
-        .next()
-        .is_some_and(|status| status.len() == 3 && is_digits(status))
-    {
-        return Err("no status of three digits");
+/// Checks what follows the request: the status, and how many bytes were sent. Either may be
+/// unknown to the server.
+fn outcome(text: &[u8]) -> Result<(), Complaint<'_>> {
+    let mut words = words(text);
+    let status = words.next().ok_or(Complaint::NoStatus)?;
+    if status != b"-" && (status.len() != 3 || !is_digits(status)) {
+        return Err(Complaint::Status(status));
     }
-    if !numbers
-        .next()
-        .is_some_and(|size| size == b"-" || is_digits(size))
-    {
-        return Err("no size");
+    let size = words.next().ok_or(Complaint::NoSize)?;
+    if size != b"-" && !is_digits(size) {
+        return Err(Complaint::Size(size));
     }
     Ok(())
 }
 
-/// Splits at the first of these bytes, which belongs to neither side.
-pub(crate) fn cut(text: &[u8], byte: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|other| *other == byte)?;
-    Some((&text[..at], &text[at + 1..]))
-}
-
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(u8::is_ascii_whitespace)
+    text.split(|byte| is_blank(*byte))
         .filter(|word| !word.is_empty())
 }
 
 fn is_digits(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+    text.iter().all(u8::is_ascii_digit)
 }
 
 /// Finds the quotes that no backslash escapes.
@@ -133,7 +130,7 @@ fn quotes(text: &[u8]) -> impl Iterator<Item = usize> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::{Entry, parse};
+    use super::{Complaint, Entry};
 
     pub(crate) fn line_with(request: impl AsRef<[u8]>) -> Vec<u8> {
         let request = request.as_ref();
@@ -146,17 +143,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_line_gives_time_and_path() {
+    fn a_line_gives_time_and_request() {
         let line = br#"::1 - frank [10/Oct/2000:13:55:36 -0700] "GET /a.gif?b=c HTTP/1.0" 200 -"#;
-        assert_eq!(
-            parse(line),
-            Ok(Entry {
-                time: 971_211_336,
-                path: b"/a.gif?b=c"
-            })
-        );
+        let entry = Entry::parse(line).unwrap();
+        assert_eq!(entry.time, 971_211_336);
+        assert_eq!(entry.request.method, b"GET");
+        assert_eq!(entry.request.target, b"/a.gif?b=c");
         let combined = [line, &b" \"http://example.org/\" \"Agent [1]\""[..]].concat();
-        assert_eq!(parse(&combined), parse(line));
+        assert_eq!(Entry::parse(&combined), Ok(entry));
     }
 
     #[test]
@@ -193,8 +187,8 @@ pub(crate) mod tests {
                 "/a",
             ),
         ] {
-            let entry = parse(line.as_bytes());
-            assert_eq!(entry.map(|entry| entry.path), Ok(path.as_bytes()), "{line}");
+            let target = Entry::parse(line.as_bytes()).map(|entry| entry.request.target);
+            assert_eq!(target, Ok(path.as_bytes()), "{line}");
         }
     }
 
@@ -204,48 +198,84 @@ pub(crate) mod tests {
             r#"- - - "GET / HTTP/1.1" 200 5 "-" "[17/May/2015:10:05:03 +0000] ""#,
             r#"- - "" "GET / HTTP/1.1" 200 5 "-" "[17/May/2015:10:05:03 +0000] "GET / 200 5"#,
         ] {
-            assert_eq!(parse(line.as_bytes()), Err("no time in brackets"), "{line}");
+            let read = Entry::parse(line.as_bytes());
+            assert_eq!(read, Err(Complaint::NoTime), "{line}");
         }
     }
 
     #[test]
     fn a_bad_line_is_told_what_is_wrong_with_it() {
-        for (line, complaint) in [
-            (Vec::new(), "no time in brackets"),
-            ("- - -".into(), "no time in brackets"),
+        let time = "[07/Sep/2023:15:58:36 +0200]";
+        for (line, expected) in [
+            (String::new(), "the line is empty"),
+            ("GET / HTTP/1.1".to_owned(), "no time in brackets"),
             (
-                "- [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 5".into(),
+                format!("- {time} \"GET /\" 200 5"),
                 "fewer than three fields before the time",
             ),
             (
-                "- - - [yesterday] \"GET / HTTP/1.1\" 200 5".into(),
-                "a time that is not like 17/May/2015:10:05:03 +0000",
+                "- - - [yesterday] \"GET /\" 200 5".to_owned(),
+                "the time `yesterday` is not like 17/May/2015:10:05:03 +0000",
             ),
             (
-                "- - - [17/May/2015:10:05:03 +0000] GET / HTTP/1.1 200 5".into(),
-                "no request in quotes",
+                "- - - [30/Feb/2023:15:58:36 +0200] \"GET /\" 200 5".to_owned(),
+                "the time `30/Feb/2023:15:58:36 +0200` has no such day",
             ),
             (
-                "- - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1 200 5".into(),
-                "no request in quotes",
+                format!("- - - {time} GET / 200 5"),
+                "no request in quotes after the time",
             ),
             (
-                "- - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\"".into(),
-                "no status of three digits",
+                format!("- - - {time} \"GET / 200 5"),
+                "the quote of the request is not closed",
             ),
             (
-                "- - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200".into(),
-                "no size",
+                format!("- - - {time} \"-\" 408 -"),
+                "no request was received: `-`",
             ),
-            (line_with("-"), "no path in the request"),
-            (line_with("GET "), "no path in the request"),
-            (line_with(r"\x16\x03\x01 \x00"), "no method in the request"),
             (
-                line_with(format!("GET /{} HTTP/1.1", "a".repeat(8_000))),
-                "a path of more than 8000 bytes",
+                format!("- - - {time} \"\" 400 0"),
+                "no request was received: ``",
+            ),
+            (
+                format!("- - - {time} \"\\x16\\x03\\x01\" 400 0"),
+                "the method `\\x16\\x03\\x01` is not a token",
+            ),
+            (
+                format!("- - - {time} \"G(T / HTTP/1.1\" 400 0"),
+                "the method `G(T` is not a token",
+            ),
+            (
+                format!("- - - {time} \"GET HTTP/1.1\" 400 0"),
+                "no target after the method `GET`",
+            ),
+            (
+                format!("- - - {time} \"GET\" 400 0"),
+                "no target after the method `GET`",
+            ),
+            (
+                format!("- - - {time} \"GET /\""),
+                "no status after the request",
+            ),
+            (
+                format!("- - - {time} \"GET /\" 20 5"),
+                "the status `20` is not of three digits",
+            ),
+            (
+                format!("- - - {time} \"GET /\" 200"),
+                "no size after the status",
+            ),
+            (
+                format!("- - - {time} \"GET /\" 200 5k"),
+                "the size `5k` is no number",
+            ),
+            (
+                format!("- - - {time} \"GET /\" 200 5\r- - -"),
+                "a carriage return inside the line: lines end in LF or CR LF",
             ),
         ] {
-            assert_eq!(parse(&line), Err(complaint), "{}", line.escape_ascii());
+            let complaint = Entry::parse(line.as_bytes()).unwrap_err().to_string();
+            assert_eq!(complaint, expected, "{line}");
         }
     }
 }
