@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::HOST;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -34,15 +34,26 @@ impl Client {
         })
     }
 
-    /// Asks for a key, and returns the body of the response.
+    /// Asks for a key by GET, and returns the body of the response.
     pub(crate) async fn get(&mut self, key: &str) -> Result<Bytes, Fault> {
+        self.ask(Method::GET, key).await
+    }
+
+    /// Asks for a key by POST, and returns the body of the response.
+    pub(crate) async fn post(&mut self, key: &str) -> Result<Bytes, Fault> {
+        self.ask(Method::POST, key).await
+    }
+
+    async fn ask(&mut self, method: Method, key: &str) -> Result<Bytes, Fault> {
         let path = format!("/sales/{}", encode(key));
         if self.connection.is_closed() {
             *self = Self::connect(self.address).await?;
         }
         // It may still be reading the end of the last response.
         self.connection.ready().await?;
-        let request = Request::get(path)
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
             .header(HOST, self.address.to_string())
             .body(Empty::new())?;
         let response = self.connection.send_request(request).await?;

@@ -85,7 +85,7 @@ fn job(options: &Options, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8
         out,
         format_args!("{}\n\n{}\n", title(options, &load), Table(runs)),
     )?;
-    print(out, format_args!("{}\n", saving(runs)))?;
+    print(out, format_args!("{}\n{}", saving(runs), remarks(&load)))?;
     if let Some(chart) = Chart::new(runs, title(options, &load)) {
         chart_file.write(&chart.draw()?)?;
         print(
@@ -98,6 +98,7 @@ fn job(options: &Options, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8
             runs,
             runtime: options.runtime,
             seed: options.seed,
+            alone: load.alone(),
         };
         file.write(&json.to_string())?;
     }
@@ -219,7 +220,7 @@ fn title(options: &Options, load: &Load) -> String {
         "{}: {} requests for {} keys by {} clients ({what})",
         options.runtime.name(),
         load.arrivals.len(),
-        load.keys.len(),
+        load.groups,
         clients(options, load),
     )
 }
@@ -233,6 +234,18 @@ fn saving([without, with]: [&Run; 2]) -> String {
         return "There is nothing to compare.".to_owned();
     }
     format!("The group cut the queries {}-fold.", ratio(part, whole, 1))
+}
+
+/// Says what else a reader of the figures must know.
+fn remarks(load: &Load) -> String {
+    match load.alone() {
+        0 => String::new(),
+        alone => format!(
+            "{alone} of {} requests are served alone: only GET and HEAD for a whole answer are \
+             coalesced.\n",
+            load.arrivals.len()
+        ),
+    }
 }
 
 /// A request that failed is a failure of the job, after everything has been shown.

@@ -116,7 +116,12 @@ impl Shift {
                 break;
             }
             let key = self.load.key(*arrival);
-            let fault = match client.get(key).await {
+            let answer = if arrival.is_shared {
+                client.get(key).await
+            } else {
+                client.post(key).await
+            };
+            let fault = match answer {
                 Ok(body) if body == self.ledger.sales(key).body(key) => None,
                 Ok(body) => Some(format!(
                     "a wrong answer for {key}: {}",

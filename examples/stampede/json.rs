@@ -14,6 +14,8 @@ pub(crate) struct Json<'a> {
     pub(crate) runtime: Runtime,
     /// Where the random sequence started.
     pub(crate) seed: u64,
+    /// How many requests of each run are served alone.
+    pub(crate) alone: usize,
 }
 
 impl fmt::Display for Json<'_> {
@@ -35,7 +37,8 @@ impl fmt::Display for Json<'_> {
             )?;
         }
         writeln!(f, "  \"runtime\": \"{}\",", self.runtime.name())?;
-        writeln!(f, "  \"seed\": {}", self.seed)?;
+        writeln!(f, "  \"seed\": {},", self.seed)?;
+        writeln!(f, "  \"alone\": {}", self.alone)?;
         writeln!(f, "}}")
     }
 }
@@ -54,6 +57,7 @@ mod tests {
             runs: [&without, &with],
             runtime: Runtime::Smol,
             seed: 7,
+            alone: 4,
         };
         assert_eq!(
             json.to_string(),
@@ -61,7 +65,8 @@ mod tests {
   "without": {"requests": 3, "queries": 3, "errors": 0, "p50_us": 20000, "p99_us": 30000, "max_us": 30000, "wall_ms": 1500},
   "with": {"requests": 0, "queries": 0, "errors": 0, "p50_us": 0, "p99_us": 0, "max_us": 0, "wall_ms": 0},
   "runtime": "smol",
-  "seed": 7
+  "seed": 7,
+  "alone": 4
 }
 "#
         );

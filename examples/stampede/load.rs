@@ -18,6 +18,8 @@ pub(crate) struct Load {
     pub(crate) keys: Vec<Arc<str>>,
     /// The requests in the order in which they are due.
     pub(crate) arrivals: Vec<Arrival>,
+    /// How many keys there are for a group: a request that is served alone is one of its own.
+    pub(crate) groups: usize,
     /// How many times faster than recorded, for a log.
     pub(crate) speed: Option<f64>,
 }
@@ -29,6 +31,8 @@ pub(crate) struct Arrival {
     pub(crate) key: u32,
     /// When it is due, from the start.
     pub(crate) due: Duration,
+    /// Whether it may share an answer with others for the same key.
+    pub(crate) is_shared: bool,
 }
 
 impl Load {
@@ -41,11 +45,13 @@ impl Load {
             .map(|_| Arrival {
                 key: u32::try_from(zipf.draw(&mut random)).expect("ranks are no more than keys"),
                 due: Duration::ZERO,
+                is_shared: true,
             })
             .collect();
         Self {
             keys: (1..=keys).map(|key| format!("item-{key}").into()).collect(),
             arrivals,
+            groups: keys as usize,
             speed: None,
         }
     }
@@ -54,22 +60,29 @@ impl Load {
     pub(crate) fn replayed(log: Log, speed: Option<f64>) -> Self {
         let mut requests = log.requests;
         // Servers write a line when they answer, not when they are asked.
-        requests.sort_by_key(|(time, _)| *time);
-        let first = requests.first().map_or(0, |(time, _)| *time);
-        let last = requests.last().map_or(0, |(time, _)| *time);
+        requests.sort_by_key(|asked| asked.time);
+        let first = requests.first().map_or(0, |asked| asked.time);
+        let last = requests.last().map_or(0, |asked| asked.time);
         let speed = speed.unwrap_or_else(|| (seconds(last - first) / REPLAY_TIME).max(1.0));
-        let arrivals = requests
+        let arrivals: Vec<_> = requests
             .into_iter()
-            .map(|(time, key)| Arrival {
-                key,
-                due: Duration::from_secs_f64(seconds(time - first) / speed),
+            .map(|asked| Arrival {
+                key: asked.key,
+                due: Duration::from_secs_f64(seconds(asked.time - first) / speed),
+                is_shared: asked.is_shared,
             })
             .collect();
         Self {
-            keys: log.paths,
+            groups: groups(&arrivals, log.keys.len()),
+            keys: log.keys,
             arrivals,
             speed: Some(speed),
         }
+    }
+
+    /// Returns how many requests are served alone.
+    pub(crate) fn alone(&self) -> usize {
+        alone(&self.arrivals)
     }
 
     /// Returns the key that a request asks for.
@@ -81,6 +94,19 @@ impl Load {
     pub(crate) fn is_paced(&self) -> bool {
         self.speed.is_some()
     }
+}
+
+fn alone(arrivals: &[Arrival]) -> usize {
+    arrivals.iter().filter(|arrival| !arrival.is_shared).count()
+}
+
+fn groups(arrivals: &[Arrival], keys: usize) -> usize {
+    let mut is_shared = vec![false; keys];
+    for arrival in arrivals.iter().filter(|arrival| arrival.is_shared) {
+        is_shared[arrival.key as usize] = true;
+    }
+    let shared = is_shared.iter().filter(|is_shared| **is_shared).count();
+    shared + alone(arrivals)
 }
 
 #[expect(
@@ -96,7 +122,7 @@ mod tests {
     use std::time::Duration;
 
     use super::Load;
-    use crate::log::Log;
+    use crate::log::{Asked, Log};
 
     #[test]
     fn the_same_seed_gives_the_same_load() {
@@ -113,8 +139,15 @@ mod tests {
 
     fn log(requests: &[(i64, u32)]) -> Log {
         Log {
-            paths: vec!["/a".into(), "/b".into()],
-            requests: requests.to_vec(),
+            keys: vec!["/a".into(), "/b".into()],
+            requests: requests
+                .iter()
+                .map(|(time, key)| Asked {
+                    time: *time,
+                    key: *key,
+                    is_shared: true,
+                })
+                .collect(),
             ..Log::default()
         }
     }

@@ -1,7 +1,9 @@
 //! An access log: the requests of its lines, and the lines that could not be read.
 
 mod complaint;
+mod key;
 mod line;
+mod origin;
 mod request;
 mod spelling;
 mod stamp;
@@ -10,8 +12,9 @@ use std::collections::HashMap;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
+use self::complaint::Complaint;
+use self::key::{is_shared, key};
 use self::line::Entry;
-use self::spelling::spell;
 
 /// Unparsable lines that are named; the rest are counted.
 const NAMED: usize = 5;
@@ -19,10 +22,10 @@ const NAMED: usize = 5;
 /// The requests of a log, as far as they could be read.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// The paths, each once, in one way of writing.
-    pub(crate) paths: Vec<Arc<str>>,
-    /// The requests in the order of the file: seconds since 1970, and which path.
-    pub(crate) requests: Vec<(i64, u32)>,
+    /// The keys, each once.
+    pub(crate) keys: Vec<Arc<str>>,
+    /// The requests in the order of the file.
+    pub(crate) requests: Vec<Asked>,
     /// How many lines did not parse.
     pub(crate) unparsable: usize,
     /// The first of them: line number, from 1, and what is wrong.
@@ -40,33 +43,49 @@ impl Log {
             if log.requests.len() == most || file.read_until(b'\n', &mut bytes)? == 0 {
                 break;
             }
-            match Entry::parse(without_end(&bytes)) {
-                Ok(entry) => log.add(&mut numbers, &entry),
-                Err(complaint) => {
-                    log.unparsable += 1;
-                    if log.complaints.len() < NAMED {
-                        log.complaints.push((line_number, complaint.to_string()));
-                    }
+            let entry = Entry::parse(without_end(&bytes));
+            if let Err(complaint) = entry.and_then(|entry| log.add(&mut numbers, &entry)) {
+                log.unparsable += 1;
+                if log.complaints.len() < NAMED {
+                    log.complaints.push((line_number, complaint.to_string()));
                 }
             }
         }
         Ok(log)
     }
 
-    fn add(&mut self, numbers: &mut HashMap<Arc<str>, u32>, entry: &Entry<'_>) {
-        // Whoever sends a request chooses its bytes: they need not be UTF-8.
-        let mut path = String::new();
-        spell(entry.request.target, &mut path);
-        let number = numbers.get(path.as_str()).copied().unwrap_or_else(|| {
-            let path: Arc<str> = path.into();
+    fn add<'a>(
+        &mut self,
+        numbers: &mut HashMap<Arc<str>, u32>,
+        entry: &Entry<'a>,
+    ) -> Result<(), Complaint<'a>> {
+        let key = key(entry)?;
+        let number = numbers.get(key.as_str()).copied().unwrap_or_else(|| {
+            let key: Arc<str> = key.into();
             let number =
-                u32::try_from(self.paths.len()).expect("there are fewer than 2^32 requests");
-            self.paths.push(Arc::clone(&path));
-            numbers.insert(path, number);
+                u32::try_from(self.keys.len()).expect("there are fewer than 2^32 requests");
+            self.keys.push(Arc::clone(&key));
+            numbers.insert(key, number);
             number
         });
-        self.requests.push((entry.time, number));
+        self.requests.push(Asked {
+            time: entry.time,
+            key: number,
+            is_shared: is_shared(entry),
+        });
+        Ok(())
     }
+}
+
+/// A request of a log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Asked {
+    /// Seconds since 1970, UTC.
+    pub(crate) time: i64,
+    /// Which key it asks for.
+    pub(crate) key: u32,
+    /// Whether it may share an answer with others for the same key.
+    pub(crate) is_shared: bool,
 }
 
 /// Takes the end of the line off, with however many carriage returns it is made of.
@@ -93,11 +112,11 @@ mod tests {
             text.push(b'\n');
         }
         let log = Log::read(&text[..], usize::MAX).unwrap();
-        assert_eq!(log.paths, ["/a".into(), "/b".into()]);
+        assert_eq!(log.keys, ["GET /a".into(), "GET /b".into()]);
         assert_eq!(
             log.requests
                 .iter()
-                .map(|(_, path)| *path)
+                .map(|asked| asked.key)
                 .collect::<Vec<_>>(),
             [0, 1, 0]
         );

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::journey::{End, Files};
+use crate::journey::{End, Files, numbers};
 
 /// Replays these lines at once, whatever their times are.
 fn replay(name: &'static str, lines: &[&[u8]]) -> End {
@@ -112,4 +112,112 @@ fn a_line_is_read_whatever_the_formats_allow_in_it() {
     let end = replay("formats", &lines);
     assert_eq!(end.err, "");
     assert!(end.out.contains(": 23 requests for 23 keys "), "{end:?}");
+}
+
+/// Lines of this kind, twenty in all, whose fields and requests take turns.
+fn twenty(fields: &[&str], requests: &[&str]) -> Vec<u8> {
+    let mut log = Vec::new();
+    for (fields, request) in fields.iter().cycle().zip(requests.iter().cycle()).take(20) {
+        let line = format!("{fields} [07/Sep/2023:15:58:36 +0200] \"{request} HTTP/1.1\" 200 5\n");
+        log.extend(line.bytes());
+    }
+    log
+}
+
+/// Replays twenty lines; returns the end and how many queries there were with a group.
+fn replay_twenty(name: &'static str, fields: &[&str], requests: &[&str]) -> (End, u64) {
+    let end = replay(name, &[&twenty(fields, requests)]);
+    assert_eq!(end.err, "");
+    let queries = numbers(&Files(name).read("json"), "queries");
+    assert_eq!(queries[0], 20);
+    (end, queries[1])
+}
+
+#[test]
+fn a_post_is_never_coalesced() {
+    let (end, queries) = replay_twenty("posts", &["192.0.2.1 - -"], &["POST /orders"]);
+    assert_eq!(queries, 20);
+    assert!(end.out.contains(": 20 requests for 20 keys "), "{end:?}");
+    assert!(end.out.contains("The group cut the queries 1.0-fold."));
+    assert!(end.out.contains("20 of 20 requests are served alone"));
+    assert_eq!(numbers(&Files("posts").read("json"), "alone"), [20]);
+}
+
+#[test]
+fn only_get_and_head_are_coalesced() {
+    let requests = [
+        "GET /a",
+        "HEAD /a",
+        "OPTIONS /a",
+        "TRACE /a",
+        "get /a",
+        "PUT /a",
+        "DELETE /a",
+        "PATCH /a",
+        "PROPFIND /a",
+        "QUERY /a",
+    ];
+    let (end, queries) = replay_twenty("methods", &["192.0.2.1 - -"], &requests);
+    assert!((18..=20).contains(&queries), "{queries}");
+    // Those of GET, those of HEAD, and sixteen alone.
+    assert!(end.out.contains(": 20 requests for 18 keys "), "{end:?}");
+    assert!(end.out.contains("16 of 20 requests are served alone"));
+}
+
+#[test]
+fn requests_to_two_sites_do_not_meet() {
+    for (name, fields) in [
+        (
+            "sites-ports",
+            ["a.example:443 192.0.2.1 - -", "b.example:443 192.0.2.1 - -"],
+        ),
+        (
+            "sites",
+            ["a.example 192.0.2.1 - -", "b.example 192.0.2.1 - -"],
+        ),
+        (
+            "ports",
+            ["a.example:80 192.0.2.1 - -", "a.example:81 192.0.2.1 - -"],
+        ),
+        (
+            "sites-no-client",
+            ["a.example:443 - - -", "b.example:443 - - -"],
+        ),
+    ] {
+        let (end, queries) = replay_twenty(name, &fields, &["GET /a"]);
+        assert!(end.out.contains(": 20 requests for 2 keys "), "{end:?}");
+        assert!(queries >= 2, "{name}: {queries}");
+    }
+}
+
+#[test]
+fn requests_of_two_users_do_not_meet() {
+    for (name, fields) in [
+        ("users", ["192.0.2.1 - ann", "192.0.2.1 - bob"]),
+        (
+            "users-spaces",
+            ["192.0.2.1 - ann  lee", "192.0.2.1 - ann lee"],
+        ),
+        ("users-none", ["192.0.2.1 - ann", "192.0.2.1 - -"]),
+        ("users-empty", ["192.0.2.1 - \"\"", "192.0.2.1 - -"]),
+    ] {
+        let (end, queries) = replay_twenty(name, &fields, &["GET /a"]);
+        assert!(end.out.contains(": 20 requests for 2 keys "), "{end:?}");
+        assert!(queries >= 2, "{name}: {queries}");
+    }
+}
+
+#[test]
+fn an_answer_in_part_or_by_another_protocol_is_not_shared() {
+    let end = replay(
+        "statuses",
+        &["101", "206", "416", "200", "304", "404", "-"]
+            .map(|status| {
+                format!("h - - [07/Sep/2023:15:58:36 +0200] \"GET /a HTTP/1.1\" {status} 5")
+            })
+            .each_ref()
+            .map(String::as_bytes),
+    );
+    assert!(end.out.contains(": 7 requests for 4 keys "), "{end:?}");
+    assert!(end.out.contains("3 of 7 requests are served alone"));
 }

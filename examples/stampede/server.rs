@@ -19,7 +19,7 @@ use crate::on_threads::OnThreads;
 use crate::on_tokio::OnTokio;
 use crate::options::Runtime;
 use crate::pool::Pool;
-use crate::service::router;
+use crate::service::{Service, router, router_alone};
 use crate::workers::Workers;
 
 /// Beyond this many, threads that wait cost more than the queue does.
@@ -91,19 +91,30 @@ impl Host {
             Runtime::Threads => {
                 let (workers, queue) = Workers::start(clients.min(MOST_WORKERS))?;
                 let group = grouped.then(singleflight_std::Group::new);
-                let tasks = on_tokio(listener, router(OnThreads::new(queue, pool, group)))?;
+                let alone = OnThreads::new(queue.clone(), pool.clone(), None);
+                let router = routes(OnThreads::new(queue, pool, group), alone);
+                let tasks = on_tokio(listener, router)?;
                 Ok(Self::Threads(tasks, workers))
             }
             Runtime::Tokio => {
                 let group = grouped.then(singleflight_tokio::Group::new);
-                on_tokio(listener, router(OnTokio::new(pool, group))).map(Self::Tokio)
+                let alone = OnTokio::new(pool.clone(), None);
+                let router = routes(OnTokio::new(pool, group), alone);
+                on_tokio(listener, router).map(Self::Tokio)
             }
             Runtime::Smol => {
                 let group = grouped.then(singleflight_smol::Group::new);
-                SmolHost::start(listener, router(OnSmol::new(pool, group))).map(Self::Smol)
+                let alone = OnSmol::new(pool.clone(), None);
+                let router = routes(OnSmol::new(pool, group), alone);
+                SmolHost::start(listener, router).map(Self::Smol)
             }
         }
     }
+}
+
+/// Requests that may share an answer go to one service, those that may not to the other.
+fn routes<S: Service>(shared: S, alone: S) -> Router {
+    router(shared).merge(router_alone(alone))
 }
 
 /// Serves on a tokio runtime of its own.

@@ -5,7 +5,7 @@ use std::future::Future;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::ledger::Sales;
 use crate::pool::QueryFailed;
@@ -19,10 +19,17 @@ pub(crate) trait Service: Clone + Send + Sync + 'static {
     fn sales(&self, key: String) -> impl Future<Output = Answer> + Send;
 }
 
-/// Makes the routes: `GET /sales/{key}`.
+/// Makes the route of requests that may share an answer: `GET /sales/{key}`.
 pub(crate) fn router<S: Service>(service: S) -> Router {
     Router::new()
         .route("/sales/{key}", get(respond::<S>))
+        .with_state(service)
+}
+
+/// Makes the route of requests that are served alone: `POST /sales/{key}`. Its service has no group.
+pub(crate) fn router_alone<S: Service>(service: S) -> Router {
+    Router::new()
+        .route("/sales/{key}", post(respond::<S>))
         .with_state(service)
 }
 

@@ -18,7 +18,7 @@ pub(crate) enum Complaint<'a> {
     NothingAsked(&'a [u8]),
     Method(&'a [u8]),
     NoTarget(&'a [u8]),
-    LongTarget,
+    LongKey,
     NoStatus,
     Status(&'a [u8]),
     NoSize,
@@ -44,7 +44,7 @@ impl fmt::Display for Complaint<'_> {
             Self::NoTarget(method) => {
                 return write!(f, "no target after the method {}", Excerpt(method));
             }
-            Self::LongTarget => "a target of more than 8000 bytes",
+            Self::LongKey => "a request whose key is longer than 20000 bytes",
             Self::NoStatus => "no status after the request",
             Self::Status(status) => {
                 return write!(f, "the status {} is not of three digits", Excerpt(status));

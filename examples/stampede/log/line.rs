@@ -1,9 +1,11 @@
 //! One line in Common Log Format:
-//! `host ident user [day/Mon/year:h:m:s zone] "GET /path HTTP/1.1" 200 1234`.
+//! `host ident user [day/Mon/year:h:m:s zone] "GET /path HTTP/1.1" 200 1234`, or with the site
+//! before the host.
 //!
 //! What follows the size (the combined format's referrer and agent) is not looked at.
 
 use super::complaint::Complaint;
+use super::origin::Origin;
 use super::request::{Request, is_blank, trim, without_version};
 use super::stamp::seconds;
 
@@ -15,8 +17,12 @@ const LONGEST_TIME: usize = 64;
 pub(crate) struct Entry<'a> {
     /// Seconds since 1970, UTC.
     pub(crate) time: i64,
+    /// Which site was asked, and who asked.
+    pub(crate) origin: Origin<'a>,
     /// What was asked for.
     pub(crate) request: Request<'a>,
+    /// Three digits, or `-`.
+    pub(crate) status: &'a [u8],
 }
 
 impl<'a> Entry<'a> {
@@ -29,13 +35,15 @@ impl<'a> Entry<'a> {
             return Err(Complaint::CarriageReturn);
         }
         let (fields, time, rest) = split_at_time(line)?;
-        if words(fields).count() < 3 {
-            return Err(Complaint::FewFields);
-        }
+        let origin = Origin::parse(fields)?;
         let (request, rest) = split_at_request_end(rest)?;
-        outcome(rest)?;
-        let request = Request::parse(request)?;
-        Ok(Self { time, request })
+        let status = outcome(rest)?;
+        Ok(Self {
+            time,
+            origin,
+            request: Request::parse(request)?,
+            status,
+        })
     }
 }
 
@@ -94,9 +102,9 @@ fn split_at_request_end(text: &[u8]) -> Result<(&[u8], &[u8]), Complaint<'_>> {
     Ok(first)
 }
 
-/// Checks what follows the request: the status, and how many bytes were sent. Either may be
-/// unknown to the server.
-fn outcome(text: &[u8]) -> Result<(), Complaint<'_>> {
+/// Reads what follows the request: the status, which is returned, and how many bytes were sent.
+/// Either may be unknown to the server.
+fn outcome(text: &[u8]) -> Result<&[u8], Complaint<'_>> {
     let mut words = words(text);
     let status = words.next().ok_or(Complaint::NoStatus)?;
     if status != b"-" && (status.len() != 3 || !is_digits(status)) {
@@ -106,7 +114,7 @@ fn outcome(text: &[u8]) -> Result<(), Complaint<'_>> {
     if size != b"-" && !is_digits(size) {
         return Err(Complaint::Size(size));
     }
-    Ok(())
+    Ok(status)
 }
 
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -149,6 +157,11 @@ pub(crate) mod tests {
         assert_eq!(entry.time, 971_211_336);
         assert_eq!(entry.request.method, b"GET");
         assert_eq!(entry.request.target, b"/a.gif?b=c");
+        assert_eq!(
+            (entry.origin.site, entry.origin.user),
+            (None, Some(&b"frank"[..]))
+        );
+        assert_eq!(entry.status, b"200");
         let combined = [line, &b" \"http://example.org/\" \"Agent [1]\""[..]].concat();
         assert_eq!(Entry::parse(&combined), Ok(entry));
     }

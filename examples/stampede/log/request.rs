@@ -2,9 +2,6 @@
 
 use super::complaint::Complaint;
 
-/// Longer targets would not fit into the request line of an HTTP client.
-const LONGEST_TARGET: usize = 8_000;
-
 /// What a client asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Request<'a> {
@@ -29,7 +26,6 @@ impl<'a> Request<'a> {
         }
         match trim(without_version(rest).unwrap_or(rest)) {
             b"" => Err(Complaint::NoTarget(method)),
-            target if target.len() > LONGEST_TARGET => Err(Complaint::LongTarget),
             target => Ok(Self { method, target }),
         }
     }
@@ -117,9 +113,6 @@ mod tests {
         ] {
             assert_eq!(Request::parse(request), Err(complaint));
         }
-        let long = ["GET /", &"a".repeat(8_000), " HTTP/1.1"].concat();
-        let read = Request::parse(long.as_bytes());
-        assert_eq!(read, Err(Complaint::LongTarget));
     }
 
     #[test]
