@@ -238,14 +238,22 @@ fn saving([without, with]: [&Run; 2]) -> String {
 
 /// Says what else a reader of the figures must know.
 fn remarks(load: &Load) -> String {
-    match load.alone() {
-        0 => String::new(),
-        alone => format!(
-            "{alone} of {} requests are served alone: only GET and HEAD for a whole answer are \
-             coalesced.\n",
-            load.arrivals.len()
-        ),
+    let (requests, alone, disbelieved) = (load.arrivals.len(), load.alone(), load.disbelieved);
+    let mut remarks = Vec::new();
+    if alone > 0 {
+        remarks.push(format!(
+            "{alone} of {requests} requests are served alone: only GET and HEAD for a whole answer \
+             are coalesced.\n"
+        ));
     }
+    if disbelieved > 0 {
+        let verb = if disbelieved == 1 { "is" } else { "are" };
+        remarks.push(format!(
+            "{disbelieved} of {requests} clocks {verb} not believed: the order of the log says when \
+             those requests came.\n"
+        ));
+    }
+    remarks.concat()
 }
 
 /// A request that failed is a failure of the job, after everything has been shown.

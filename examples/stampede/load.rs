@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use crate::clocks::Clocks;
 use crate::log::Log;
 use crate::zipf::Zipf;
 
@@ -22,6 +23,8 @@ pub(crate) struct Load {
     pub(crate) groups: usize,
     /// How many times faster than recorded, for a log.
     pub(crate) speed: Option<f64>,
+    /// How many requests of a log have a clock that is not believed.
+    pub(crate) disbelieved: usize,
 }
 
 /// One request.
@@ -53,30 +56,34 @@ impl Load {
             arrivals,
             groups: keys as usize,
             speed: None,
+            disbelieved: 0,
         }
     }
 
     /// Replays a log of at least one request, `speed` times faster than it was recorded.
     pub(crate) fn replayed(log: Log, speed: Option<f64>) -> Self {
-        let mut requests = log.requests;
-        // Servers write a line when they answer, not when they are asked.
-        requests.sort_by_key(|asked| asked.time);
-        let first = requests.first().map_or(0, |asked| asked.time);
-        let last = requests.last().map_or(0, |asked| asked.time);
-        let speed = speed.unwrap_or_else(|| (seconds(last - first) / REPLAY_TIME).max(1.0));
-        let arrivals: Vec<_> = requests
+        let clocks: Vec<_> = log.requests.iter().map(|asked| asked.time).collect();
+        let clocks = Clocks::read(&clocks);
+        let speed = speed.unwrap_or_else(|| (clocks.span / REPLAY_TIME).max(1.0));
+        let first = clocks.times.iter().copied().fold(f64::INFINITY, f64::min);
+        let mut arrivals: Vec<_> = log
+            .requests
             .into_iter()
-            .map(|asked| Arrival {
+            .zip(clocks.times)
+            .map(|(asked, time)| Arrival {
                 key: asked.key,
-                due: Duration::from_secs_f64(seconds(asked.time - first) / speed),
+                due: Duration::from_secs_f64((time - first) / speed),
                 is_shared: asked.is_shared,
             })
             .collect();
+        // Servers write a line when they answer, not when they are asked.
+        arrivals.sort_by_key(|arrival| arrival.due);
         Self {
             groups: groups(&arrivals, log.keys.len()),
             keys: log.keys,
             arrivals,
             speed: Some(speed),
+            disbelieved: clocks.disbelieved,
         }
     }
 
@@ -107,14 +114,6 @@ fn groups(arrivals: &[Arrival], keys: usize) -> usize {
     }
     let shared = is_shared.iter().filter(|is_shared| **is_shared).count();
     shared + alone(arrivals)
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "the times of a log lie well within 2^52 seconds"
-)]
-fn seconds(time: i64) -> f64 {
-    time as f64
 }
 
 #[cfg(test)]
@@ -170,5 +169,23 @@ mod tests {
         assert_eq!(load.arrivals[1].due, Duration::from_secs(5));
         let load = Load::replayed(log(&[(0, 0), (2, 1)]), None);
         assert_eq!(load.arrivals[1].due, Duration::from_secs(2));
+    }
+
+    /// The speed of a log of twenty lines in twenty seconds, and one with this time at this place.
+    fn speed_with(time: i64, at: usize) -> f64 {
+        let mut requests: Vec<_> = (1_000_000..1_000_020).map(|time| (time, 0)).collect();
+        requests.insert(at, (time, 1));
+        Load::replayed(log(&requests), None).speed.unwrap()
+    }
+
+    #[test]
+    fn a_wrong_clock_does_not_decide_the_speed() {
+        let right = speed_with(1_000_010, 10);
+        for hours in [-2, 1, 14, -270, 1_000_000] {
+            for at in [0, 1, 10, 19, 20] {
+                let speed = speed_with(1_000_010 + hours * 3_600, at);
+                assert!((speed - right).abs() < 0.01, "{hours} h at {at}: {speed}");
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@
 
 mod chart;
 mod client;
+mod clocks;
 mod command;
 mod crowd;
 mod database;

@@ -67,7 +67,7 @@ pub(crate) struct Options {
     pub(crate) log: Option<PathBuf>,
 
     /// How many times faster than it was recorded the log is replayed [default: what brings
-    /// its last request to 5 s].
+    /// its last request to 5 s, clocks that are not believed left out].
     #[arg(long, value_name = "X", value_parser = speed)]
     pub(crate) speed: Option<f64>,
 

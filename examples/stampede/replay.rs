@@ -221,3 +221,11 @@ fn an_answer_in_part_or_by_another_protocol_is_not_shared() {
     assert!(end.out.contains(": 7 requests for 4 keys "), "{end:?}");
     assert!(end.out.contains("3 of 7 requests are served alone"));
 }
+
+#[test]
+fn clocks_that_are_not_believed_are_counted() {
+    let lines = [2023, 2023, 2099, 2023, 2023]
+        .map(|year| format!("h - - [07/Sep/{year}:15:58:36 +0200] \"GET /a HTTP/1.1\" 200 5"));
+    let end = replay("clocks", &lines.each_ref().map(String::as_bytes));
+    assert!(end.out.contains("1 of 5 clocks is not believed"), "{end:?}");
+}
