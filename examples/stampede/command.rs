@@ -1,8 +1,9 @@
 //! What happens in which order.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,17 +28,21 @@ use crate::stop::Stop;
 use crate::table::{Table, ratio};
 use crate::tally::Run;
 
+/// The file that is not opened.
+const STANDARD_INPUT: &str = "-";
+
 /// Ended by Ctrl-C, as a shell counts it.
 const INTERRUPTED: u8 = 130;
 
 /// Does what the command line asks for; returns the exit code.
 pub(crate) fn run(
     arguments: impl IntoIterator<Item = OsString>,
+    input: &mut dyn BufRead,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
     let done = Options::read(arguments).and_then(|request| match request {
-        Request::Job(options) => job(&options, out, err),
+        Request::Job(options) => job(&options, input, out, err),
         Request::Page(text) => print(out, format_args!("{text}")).map(|()| 0),
     });
     done.unwrap_or_else(|failure| {
@@ -48,14 +53,24 @@ pub(crate) fn run(
 }
 
 /// Runs the main job.
-fn job(options: &Options, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
-    let load = Arc::new(load(options, err)?);
+fn job(
+    options: &Options,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let (load, warnings) = load(options, input)?;
+    let load = Arc::new(load);
     let mut chart_file = Output::open("--chart", &options.chart)?;
     let mut json_file = match &options.json {
         Some(path) => Some(Output::open("--json", path)?),
         None => None,
     };
     open_files::allow(options.clients)?;
+    // Only now: a failure is told in one line.
+    for warning in warnings {
+        drop(writeln!(err, "stampede: {warning}"));
+    }
 
     let clients = runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -112,50 +127,55 @@ fn job(options: &Options, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8
     report_errors(runs)
 }
 
-/// Reads the log or draws the load.
-fn load(options: &Options, err: &mut dyn Write) -> Result<Load, Failure> {
+/// Reads the log or draws the load; also returns what a person must know of it.
+fn load(options: &Options, input: &mut dyn BufRead) -> Result<(Load, Vec<String>), Failure> {
     let Some(path) = &options.log else {
         let requests = options.requests();
-        return Ok(Load::drawn(
-            requests,
-            options.keys,
-            options.skew,
-            options.seed,
-        ));
+        let load = Load::drawn(requests, options.keys, options.skew, options.seed);
+        return Ok((load, Vec::new()));
     };
-    let log = read_log(path, options.requests() as usize)
-        .map_err(|error| Failure::input(format_args!("--log {}: {error}", path.display())))?;
+    // By what the command line calls it.
+    let refuse =
+        |why: &dyn Display| Failure::input(format_args!("--log {}: {why}", path.display()));
+    let log = read_log(path, input, options.requests() as usize)
+        .map_err(|unreadable| refuse(&unreadable))?;
     if log.requests.is_empty() {
         let first = match log.complaints.first() {
-            Some((line, complaint)) => format!("line {line}: {complaint}"),
-            None => "the file is empty".to_owned(),
+            Some((line, complaint)) => format!("no request in it; line {line}: {complaint}"),
+            None => "it is empty".to_owned(),
         };
-        return Err(Failure::input(format_args!(
-            "--log {}: no request in it; {first}",
-            path.display()
-        )));
+        return Err(refuse(&first));
     }
-    for (line, complaint) in &log.complaints {
-        drop(writeln!(
-            err,
-            "stampede: {}:{line}: {complaint}",
-            path.display()
-        ));
-    }
+    let name = name(path);
+    let mut warnings: Vec<_> = log
+        .complaints
+        .iter()
+        .map(|(line, complaint)| format!("{name}:{line}: {complaint}"))
+        .collect();
     if log.unparsable > 0 {
-        drop(writeln!(
-            err,
-            "stampede: {} of {} lines of {} were left out",
-            log.unparsable,
-            log.unparsable + log.requests.len(),
-            path.display()
+        let lines = log.unparsable + log.requests.len();
+        let left_out = log.unparsable;
+        warnings.push(format!(
+            "{left_out} of {lines} lines of {name} were left out"
         ));
     }
-    Ok(Load::replayed(log, options.speed))
+    Ok((Load::replayed(log, options.speed), warnings))
 }
 
-fn read_log(path: &Path, most: usize) -> io::Result<Log> {
-    Log::read(BufReader::new(File::open(path)?), most)
+fn read_log(path: &Path, input: &mut dyn BufRead, most: usize) -> io::Result<Log> {
+    if path.as_os_str() == STANDARD_INPUT {
+        Log::read(input, most)
+    } else {
+        Log::read(BufReader::new(File::open(path)?), most)
+    }
+}
+
+/// Says what a log is called. Names of files may hold line breaks.
+fn name(path: &Path) -> String {
+    if path.as_os_str() == STANDARD_INPUT {
+        return "standard input".to_owned();
+    }
+    path.display().to_string().replace(char::is_control, " ")
 }
 
 /// What both runs have in common.
@@ -210,7 +230,7 @@ fn progress(requests: usize, name: &'static str) -> ProgressBar {
 fn title(options: &Options, load: &Load) -> String {
     let what = match (&options.log, load.speed) {
         (Some(path), Some(speed)) => {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let name = name(Path::new(path.file_name().unwrap_or_default()));
             let rounded = (speed * 100.0).round() / 100.0;
             format!("{name}, {rounded} times faster than recorded")
         }

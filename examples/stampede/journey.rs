@@ -28,6 +28,11 @@ impl Files {
 
     /// Runs the program, with its files out of everybody's way.
     pub(crate) fn run(&self, line: &str) -> End {
+        self.run_on(b"", line)
+    }
+
+    /// Runs the program with this on its standard input.
+    pub(crate) fn run_on(&self, mut input: &[u8], line: &str) -> End {
         drop(shared());
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let arguments = ["stampede", "--rows", "1000", "--database"]
@@ -36,7 +41,7 @@ impl Files {
             .chain([folder().join("shared.sqlite").into()])
             .chain(["--chart".into(), self.path("svg").into()])
             .chain(line.split_whitespace().map(Into::into));
-        let code = command::run(arguments, &mut out, &mut err);
+        let code = command::run(arguments, &mut input, &mut out, &mut err);
         let [out, err] = [out, err].map(|text| String::from_utf8(text).unwrap());
         End { code, out, err }
     }

@@ -43,6 +43,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     command::run(
         std::env::args_os(),
+        &mut io::stdin().lock(),
         &mut io::stdout().lock(),
         &mut io::stderr(),
     )

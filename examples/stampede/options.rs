@@ -62,7 +62,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// Replay this Common Log Format file: the paths are the keys, arrival times are kept.
+    /// Replay this Common Log Format file, or standard input if it is `-`: method, target, site
+    /// and user are the keys, arrival times are kept.
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
 

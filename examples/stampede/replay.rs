@@ -229,3 +229,33 @@ fn clocks_that_are_not_believed_are_counted() {
     let end = replay("clocks", &lines.each_ref().map(String::as_bytes));
     assert!(end.out.contains("1 of 5 clocks is not believed"), "{end:?}");
 }
+
+#[test]
+fn standard_input_is_replayed_by_a_dash() {
+    let input = [&asking_for(b"/a")[..], b"\nrubbish\r\n", &asking_for(b"/b")].concat();
+    let end = Files("input").run_on(&input, "--log - --speed 1e12");
+    assert_eq!(end.code, 0, "{end:?}");
+    assert!(end.out.contains(": 2 requests for 2 keys "), "{end:?}");
+    assert!(end.out.contains("(standard input, "), "{end:?}");
+    assert!(
+        end.err.contains("standard input:2: no time in brackets\n"),
+        "{end:?}"
+    );
+    assert!(
+        end.err
+            .contains("1 of 3 lines of standard input were left out"),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn a_failure_after_a_log_was_read_is_the_only_line() {
+    let files = Files("one-line");
+    let log = [&asking_for(b"/a")[..], b"\nrubbish\n"].concat();
+    fs::write(files.path("log"), log).unwrap();
+    let message = files.refused(&format!(
+        "--log {} --json no/such/folder.json",
+        files.path("log").display()
+    ));
+    assert!(message.contains("no/such/folder.json"), "{message}");
+}
