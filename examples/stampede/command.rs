@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::json::Json;
 use crate::ledger::Ledger;
 use crate::load::Load;
-use crate::log::Log;
+use crate::log::{Log, Unreadable};
 use crate::open_files;
 use crate::options::{Options, Request};
 use crate::output::Output;
@@ -162,7 +162,7 @@ fn load(options: &Options, input: &mut dyn BufRead) -> Result<(Load, Vec<String>
     Ok((Load::replayed(log, options.speed), warnings))
 }
 
-fn read_log(path: &Path, input: &mut dyn BufRead, most: usize) -> io::Result<Log> {
+fn read_log(path: &Path, input: &mut dyn BufRead, most: usize) -> Result<Log, Unreadable> {
     if path.as_os_str() == STANDARD_INPUT {
         Log::read(input, most)
     } else {

@@ -63,7 +63,9 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
 
     /// Replay this Common Log Format file, or standard input if it is `-`: method, target, site
-    /// and user are the keys, arrival times are kept.
+    /// and user are the keys, arrival times are kept. Lines of up to 64 KiB are read; a log of
+    /// more than 2 GiB, 10,000,000 lines or 256 MiB of keys is refused, unless --requests stops
+    /// before.
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
 

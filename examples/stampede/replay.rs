@@ -249,6 +249,78 @@ fn standard_input_is_replayed_by_a_dash() {
 }
 
 #[test]
+fn a_file_that_is_no_text_is_called_by_its_name() {
+    let files = Files("foreign");
+    let log = asking_for(b"/a");
+    let wide = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        log.iter()
+            .flat_map(|byte| order(u16::from(*byte)))
+            .collect()
+    };
+    let (little, big) = (wide(u16::to_le_bytes), wide(u16::to_be_bytes));
+    for (contents, name) in [
+        (
+            &b"\x1f\x8b\x08\x00\x00\n"[..],
+            "is gzip: unpack it first, for example zcat FILE | stampede --log -",
+        ),
+        (
+            b"BZh91AY&SY\x00",
+            "is bzip2: unpack it first, for example bzcat FILE | ",
+        ),
+        (
+            b"\xfd7zXZ\x00\x00",
+            "is xz: unpack it first, for example xzcat FILE | ",
+        ),
+        (
+            b"\x28\xb5\x2f\xfd\x04",
+            "is zstd: unpack it first, for example zstdcat FILE | ",
+        ),
+        (
+            b"PK\x03\x04\x14",
+            "is zip: unpack it first, for example unzip -p FILE | ",
+        ),
+        (
+            &[b"\xff\xfe", &little[..]].concat(),
+            "is UTF-16: convert it first, for example iconv -f UTF-16 -t UTF-8 FILE | ",
+        ),
+        (
+            &[b"\xfe\xff", &big[..]].concat(),
+            "is UTF-16: convert it first, for example iconv -f UTF-16 ",
+        ),
+        (
+            &little,
+            "is UTF-16: convert it first, for example iconv -f UTF-16LE ",
+        ),
+        (
+            &big,
+            "is UTF-16: convert it first, for example iconv -f UTF-16BE ",
+        ),
+        (
+            b"\xff\xfe\x00\x00a\x00\x00\x00",
+            "is UTF-32: convert it first, for example iconv -f UTF-32 ",
+        ),
+        (
+            b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
+            "is no text: line 3 holds NUL bytes",
+        ),
+        (&vec![0; 100_000], "is no text: line 1 holds NUL bytes"),
+    ] {
+        fs::write(files.path("log"), contents).unwrap();
+        let message = files.refused(&format!("--log {}", files.path("log").display()));
+        assert!(message.contains(name), "{message}{name}");
+    }
+    // A mark that says UTF-8 is no part of the first line.
+    let marked = [
+        b"\xef\xbb\xbf",
+        &twenty(&["a.example h - -"], &["GET /a"])[..],
+    ]
+    .concat();
+    fs::write(files.path("log"), marked).unwrap();
+    let end = files.run(&format!("--log {}", files.path("log").display()));
+    assert!(end.out.contains(": 20 requests for 1 keys "), "{end:?}");
+}
+
+#[test]
 fn a_failure_after_a_log_was_read_is_the_only_line() {
     let files = Files("one-line");
     let log = [&asking_for(b"/a")[..], b"\nrubbish\n"].concat();
@@ -258,4 +330,14 @@ fn a_failure_after_a_log_was_read_is_the_only_line() {
         files.path("log").display()
     ));
     assert!(message.contains("no/such/folder.json"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_without_end_is_refused() {
+    let message = Files("endless").refused("--log /dev/zero");
+    assert!(
+        message.contains("/dev/zero: it is no text: line 1 holds NUL bytes"),
+        "{message}"
+    );
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::bounds::Size;
+
 /// As much of a field as a complaint shows.
 const SHOWN: usize = 40;
 
@@ -9,6 +11,8 @@ const SHOWN: usize = 40;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Complaint<'a> {
     Empty,
+    LongLine(usize),
+    Nul,
     CarriageReturn,
     NoTime,
     Time(&'a [u8], &'static str),
@@ -29,6 +33,10 @@ impl fmt::Display for Complaint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "the line is empty",
+            Self::LongLine(bound) => {
+                return write!(f, "the line is longer than {}", Size(*bound as u64));
+            }
+            Self::Nul => "a NUL byte in the line",
             Self::CarriageReturn => "a carriage return inside the line: lines end in LF or CR LF",
             Self::NoTime => "no time in brackets",
             Self::Time(time, fault) => return write!(f, "the time {} {fault}", Excerpt(time)),
