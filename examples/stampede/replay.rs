@@ -180,6 +180,10 @@ fn requests_to_two_sites_do_not_meet() {
             ["a.example:80 192.0.2.1 - -", "a.example:81 192.0.2.1 - -"],
         ),
         (
+            "sites-ident",
+            ["one client ident ann", "two client ident ann"],
+        ),
+        (
             "sites-no-client",
             ["a.example:443 - - -", "b.example:443 - - -"],
         ),
@@ -197,6 +201,11 @@ fn requests_of_two_users_do_not_meet() {
         (
             "users-spaces",
             ["192.0.2.1 - ann  lee", "192.0.2.1 - ann lee"],
+        ),
+        ("users-blank", ["192.0.2.1 - ann", "192.0.2.1 - ann "]),
+        (
+            "users-ident",
+            ["192.0.2.1 j.s John Smith", "192.0.2.1 j.s Jim Smith"],
         ),
         ("users-none", ["192.0.2.1 - ann", "192.0.2.1 - -"]),
         ("users-empty", ["192.0.2.1 - \"\"", "192.0.2.1 - -"]),

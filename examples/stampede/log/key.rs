@@ -76,4 +76,34 @@ mod tests {
         let line = line(19_997);
         assert_eq!(key(&Entry::parse(&line).unwrap()), Err(Complaint::LongKey));
     }
+
+    #[test]
+    fn any_bytes_are_read_or_complained_about_in_one_line() {
+        let line =
+            br#"a:1 ::1 - a b [17/May/2015:10:05:03 +0000] "GET /\"\x4a HTTP/1.1" 200 5 "-" "-""#;
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut complaints = 0;
+        for _ in 0..50_000 {
+            let mut line = line.to_vec();
+            for _ in 0..random.usize(..5) {
+                let at = random.usize(..line.len());
+                let to = random.usize(at..line.len());
+                match random.u8(..4) {
+                    0 => line[at] = random.u8(..),
+                    1 => line[at] = *random.choice(b"[]\" \\:-/+x0").unwrap(),
+                    2 => drop(line.drain(at..to)),
+                    _ => line.extend_from_within(at..to),
+                }
+            }
+            match Entry::parse(&line).and_then(|entry| key(&entry)) {
+                Ok(key) => assert!(key.bytes().all(|byte| (b' '..=b'~').contains(&byte))),
+                Err(complaint) => {
+                    complaints += 1;
+                    let complaint = complaint.to_string();
+                    assert!(!complaint.contains(char::is_control), "{complaint}");
+                }
+            }
+        }
+        assert!((1_000..49_000).contains(&complaints), "{complaints}");
+    }
 }

@@ -17,38 +17,34 @@ pub(crate) struct Origin<'a> {
 
 impl<'a> Origin<'a> {
     /// Reads the fields.
+    ///
+    /// More than three words are a site and three fields, or a user with blanks in its name. Where
+    /// both is possible, the first word is taken for a site, and the user for all that it may be:
+    /// to keep apart what belongs together makes no figure better than it is.
     pub(crate) fn parse(fields: &'a [u8]) -> Result<Self, Complaint<'a>> {
         let (first, rest) = word(fields);
-        let (second, without_site) = word(rest);
-        let (third, with_site) = word(without_site);
-        let (site, user) = match trim(with_site) {
-            user if !user.is_empty() && is_site([first, second, third]) => (Some(first), user),
-            _ => (None, trim(without_site)),
+        let (second, after_second) = word(rest);
+        let (third, after_third) = word(after_second);
+        let has_site = !trim(after_third).is_empty()
+            && first != NONE
+            && (third == NONE || second != NONE || has_port(first));
+        let user = if has_site && third == NONE {
+            after_third
+        } else {
+            after_second
         };
-        if user.is_empty() {
-            return Err(Complaint::FewFields);
+        match trim(user) {
+            b"" => Err(Complaint::FewFields),
+            word => Ok(Self {
+                site: has_site.then_some(first),
+                user: (word != NONE).then(|| between_blanks(user)),
+            }),
         }
-        Ok(Self {
-            site,
-            user: (user != NONE).then_some(user),
-        })
     }
 }
 
 /// Stands for a field that a server does not know.
 const NONE: &[u8] = b"-";
-
-/// Whether the first of more than three words is a site. It is not if the words after the second
-/// are the name of a user.
-fn is_site([first, second, third]: [&[u8]; 3]) -> bool {
-    if first == NONE {
-        return false;
-    }
-    // Hardly any server asks for the third of `site host ident`, or the second of `host ident`.
-    has_port(first)
-        || third == NONE
-        || (second != NONE && second.iter().any(|byte| b".:".contains(byte)))
-}
 
 /// Whether this is `a.example:443`, and not an address whose last part is a number.
 fn has_port(word: &[u8]) -> bool {
@@ -62,9 +58,16 @@ fn has_port(word: &[u8]) -> bool {
 
 /// Splits after the first word.
 fn word(text: &[u8]) -> (&[u8], &[u8]) {
-    let text = trim(text);
+    let begin = text.iter().position(|byte| !is_blank(*byte));
+    let text = &text[begin.unwrap_or(text.len())..];
     let end = text.iter().position(|byte| is_blank(*byte));
     text.split_at(end.unwrap_or(text.len()))
+}
+
+/// Takes off the one blank that separates a field from the next. Others are part of it.
+fn between_blanks(field: &[u8]) -> &[u8] {
+    let field = field.strip_prefix(b" ").unwrap_or(field);
+    field.strip_suffix(b" ").unwrap_or(field)
 }
 
 #[cfg(test)]
@@ -80,7 +83,12 @@ mod tests {
             ("192.0.2.1 ident ann", "", "ann"),
             ("192.0.2.1 - John  Smith ", "", "John  Smith"),
             ("192.0.2.1 - John - Smith", "", "John - Smith"),
-            ("192.0.2.1 ident John Smith", "", "John Smith"),
+            ("192.0.2.1 -  ann  ", "", " ann "),
+            ("192.0.2.1  -  -  ", "", ""),
+            ("192.0.2.1 ident John Smith", "192.0.2.1", "John Smith"),
+            ("192.0.2.1 j.s John Smith", "192.0.2.1", "John Smith"),
+            ("intranet client ident ann", "intranet", "ident ann"),
+            ("- ident John Smith", "", "John Smith"),
             ("192.0.2.1 - \"\"", "", "\"\""),
             ("2001:db8::1 - John Smith", "", "John Smith"),
             ("::ffff:192.0.2.1 - John Smith", "", "John Smith"),
@@ -99,10 +107,10 @@ mod tests {
             (
                 "a.example:443 2001:db8::1 ident ann",
                 "a.example:443",
-                "ann",
+                "ident ann",
             ),
-            ("a.example 2001:db8::1 ident ann", "a.example", "ann"),
-            ("a.example 192.0.2.1 ident ann", "a.example", "ann"),
+            ("a.example:443 - ident ann", "a.example:443", "ident ann"),
+            ("a.example 192.0.2.1 ident ann", "a.example", "ident ann"),
             ("[2001:db8::2]:443 2001:db8::1 - -", "[2001:db8::2]:443", ""),
         ] {
             let some = |text: &'static str| (!text.is_empty()).then_some(text.as_bytes());
