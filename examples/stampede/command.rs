@@ -170,11 +170,16 @@ fn read_log(path: &Path, input: &mut dyn BufRead, most: usize) -> Result<Log, Un
     }
 }
 
-/// Says what a log is called. Names of files may hold line breaks.
+/// Says what a log is called.
 fn name(path: &Path) -> String {
     if path.as_os_str() == STANDARD_INPUT {
         return "standard input".to_owned();
     }
+    one_line(path)
+}
+
+/// Names of files may hold line breaks.
+fn one_line(path: &Path) -> String {
     path.display().to_string().replace(char::is_control, " ")
 }
 
@@ -230,7 +235,10 @@ fn progress(requests: usize, name: &'static str) -> ProgressBar {
 fn title(options: &Options, load: &Load) -> String {
     let what = match (&options.log, load.speed) {
         (Some(path), Some(speed)) => {
-            let name = name(Path::new(path.file_name().unwrap_or_default()));
+            let name = match path.file_name() {
+                Some(file) if path.as_os_str() != STANDARD_INPUT => one_line(Path::new(file)),
+                _ => name(path),
+            };
             let rounded = (speed * 100.0).round() / 100.0;
             format!("{name}, {rounded} times faster than recorded")
         }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::database::tests::folder;
 use crate::journey::{End, Files, numbers};
 
 /// Replays these lines at once, whatever their times are.
@@ -255,6 +256,14 @@ fn standard_input_is_replayed_by_a_dash() {
             .contains("1 of 3 lines of standard input were left out"),
         "{end:?}"
     );
+}
+
+#[test]
+fn a_file_that_is_called_like_standard_input_is_a_file() {
+    let folder = folder();
+    fs::write(folder.join("-"), asking_for(b"/a")).unwrap();
+    let end = Files("dash").run(&format!("--log {}/- --speed 1e12", folder.display()));
+    assert!(end.out.contains("(-, "), "{end:?}");
 }
 
 #[test]
