@@ -248,7 +248,7 @@ fn title(options: &Options, load: &Load) -> String {
         "{}: {} requests for {} keys by {} clients ({what})",
         options.runtime.name(),
         load.arrivals.len(),
-        load.groups,
+        load.key_count,
         clients(options, load),
     )
 }
@@ -267,18 +267,20 @@ fn saving([without, with]: [&Run; 2]) -> String {
 /// Says what else a reader of the figures must know.
 fn remarks(load: &Load) -> String {
     let (requests, alone, disbelieved) = (load.arrivals.len(), load.alone(), load.disbelieved);
+    let verb = |count| if count == 1 { "is" } else { "are" };
     let mut remarks = Vec::new();
     if alone > 0 {
         remarks.push(format!(
-            "{alone} of {requests} requests are served alone: only GET and HEAD for a whole answer \
-             are coalesced.\n"
+            "{alone} of {requests} requests {} served alone: only GET and HEAD for a whole answer \
+             are coalesced.\n",
+            verb(alone)
         ));
     }
     if disbelieved > 0 {
-        let verb = if disbelieved == 1 { "is" } else { "are" };
         remarks.push(format!(
-            "{disbelieved} of {requests} clocks {verb} not believed: the order of the log says when \
-             those requests came.\n"
+            "{disbelieved} of {requests} clocks {} not believed: the order of the log says when \
+             those requests came.\n",
+            verb(disbelieved)
         ));
     }
     remarks.concat()

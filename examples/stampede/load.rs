@@ -19,8 +19,8 @@ pub(crate) struct Load {
     pub(crate) keys: Vec<Arc<str>>,
     /// The requests in the order in which they are due.
     pub(crate) arrivals: Vec<Arrival>,
-    /// How many keys there are for a group: a request that is served alone is one of its own.
-    pub(crate) groups: usize,
+    /// How many different keys are asked for: a request that is served alone is one of its own.
+    pub(crate) key_count: usize,
     /// How many times faster than recorded, for a log.
     pub(crate) speed: Option<f64>,
     /// How many requests of a log have a clock that is not believed.
@@ -54,7 +54,7 @@ impl Load {
         Self {
             keys: (1..=keys).map(|key| format!("item-{key}").into()).collect(),
             arrivals,
-            groups: keys as usize,
+            key_count: keys as usize,
             speed: None,
             disbelieved: 0,
         }
@@ -79,7 +79,7 @@ impl Load {
         // Servers write a line when they answer, not when they are asked.
         arrivals.sort_by_key(|arrival| arrival.due);
         Self {
-            groups: groups(&arrivals, log.keys.len()),
+            key_count: key_count(&arrivals, log.keys.len()),
             keys: log.keys,
             arrivals,
             speed: Some(speed),
@@ -107,7 +107,7 @@ fn alone(arrivals: &[Arrival]) -> usize {
     arrivals.iter().filter(|arrival| !arrival.is_shared).count()
 }
 
-fn groups(arrivals: &[Arrival], keys: usize) -> usize {
+fn key_count(arrivals: &[Arrival], keys: usize) -> usize {
     let mut is_shared = vec![false; keys];
     for arrival in arrivals.iter().filter(|arrival| arrival.is_shared) {
         is_shared[arrival.key as usize] = true;
