@@ -1,6 +1,6 @@
 //! Futures polled by hand, without an executor and what it costs.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
@@ -30,6 +30,19 @@ pub fn settle<F: Future>(futures: &mut Vec<Pin<Box<F>>>, rounds: usize) -> bool 
         }
     }
     false
+}
+
+/// Polls all futures in turn whenever it is polled itself, until all are done.
+pub async fn in_turn<F: Future>(mut futures: Vec<Pin<Box<F>>>) {
+    poll_fn(|context| {
+        futures.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if futures.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 /// Spreads numbers over all keys, so that neighbours in time are no neighbours in memory.

@@ -5,4 +5,5 @@ pub mod counting;
 pub mod gate;
 pub mod hand;
 pub mod peers;
+pub mod polls;
 pub mod processor;
