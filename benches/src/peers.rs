@@ -7,6 +7,7 @@ mod async_singleflight;
 mod asyncband;
 mod blocking;
 mod by_hand;
+mod fallible;
 mod floor;
 mod moka;
 mod ours;
@@ -26,6 +27,10 @@ pub use blocking::{
     QuickCache as QuickCacheBlocking, Singleflight, ThreadVisitor, each_blocking,
 };
 pub use by_hand::{DashMapOfOnceCells, MapOfShared};
+pub use fallible::{
+    Answer, ByValue, Errors, Failure, FallibleOurs, FallibleOursBounded, FalliblePeer,
+    FallibleVisitor, KEY, each_fallible,
+};
 pub use floor::{Floor, Slot};
 pub use moka::Moka;
 pub use ours::{Ours, OursOnSmol, OursOnTokio};
