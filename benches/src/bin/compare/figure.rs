@@ -26,6 +26,7 @@ pub(crate) enum Drawn {
 pub(crate) struct Comparison {
     pub(crate) name: String,
     pub(crate) ours: f64,
+    pub(crate) unit: &'static str,
     pub(crate) peer: String,
     pub(crate) best: f64,
     /// The highest ratio that is good, if there is one.
@@ -91,12 +92,23 @@ impl Figure {
 
     /// Holds ours against the best of those rows; against none if there are none.
     pub(crate) fn against(
-        mut self,
+        self,
         what: &str,
         bar: impl Into<Option<f64>>,
         counts: impl Fn(&Row) -> bool,
     ) -> Self {
-        let ours = &self.rows[0];
+        self.row_against(0, what, bar, counts)
+    }
+
+    /// The same for another row of ours.
+    pub(crate) fn row_against(
+        mut self,
+        row: usize,
+        what: &str,
+        bar: impl Into<Option<f64>>,
+        counts: impl Fn(&Row) -> bool,
+    ) -> Self {
+        let ours = &self.rows[row];
         let best = self.rows[1..]
             .iter()
             .filter(|row| row.maker != Maker::Ours && counts(row))
@@ -105,6 +117,7 @@ impl Figure {
             self.comparisons.push(Comparison {
                 name: format!("{}.{what}", self.name),
                 ours: ours.value,
+                unit: self.unit,
                 peer: best.name.clone(),
                 best: best.value,
                 bar: bar.into(),
@@ -125,11 +138,25 @@ impl Figure {
     }
 
     /// Holds ours against a limit that stands by itself.
-    pub(crate) fn within(mut self, limit: f64) -> Self {
-        let ours = &self.rows[0];
+    pub(crate) fn within(self, limit: f64) -> Self {
+        let unit = self.unit;
+        self.row_within(0, "limit", unit, limit, |row| row.value)
+    }
+
+    /// Holds what was counted for a row of ours, beside its value, against such a limit.
+    pub(crate) fn row_within(
+        mut self,
+        row: usize,
+        what: &str,
+        unit: &'static str,
+        limit: f64,
+        counted: impl Fn(&Row) -> f64,
+    ) -> Self {
+        let ours = &self.rows[row];
         self.comparisons.push(Comparison {
-            name: format!("{}.limit", self.name),
-            ours: ours.value,
+            name: format!("{}.{what}", self.name),
+            ours: counted(ours),
+            unit,
             peer: "limit".to_owned(),
             best: limit,
             bar: Some(1.0),

@@ -36,7 +36,7 @@ impl Report {
         println!("\n{} ({}, less is better)", figure.title, figure.unit);
         print!("{}", table(&figure.rows));
         for comparison in &figure.comparisons {
-            println!("{}", line(comparison, figure.unit));
+            println!("{}", line(comparison));
         }
         self.figures.push(figure);
     }
@@ -56,19 +56,16 @@ impl Report {
         Ok(())
     }
 
-    fn comparisons(&self) -> impl Iterator<Item = (&Figure, &Comparison)> {
-        self.figures.iter().flat_map(|figure| {
-            let comparisons = figure.comparisons.iter();
-            comparisons.map(move |comparison| (figure, comparison))
-        })
+    fn comparisons(&self) -> impl Iterator<Item = &Comparison> {
+        self.figures.iter().flat_map(|figure| &figure.comparisons)
     }
 
     fn json(&self) -> Value {
-        let all = self.comparisons().map(|(figure, comparison)| {
+        let all = self.comparisons().map(|comparison| {
             json!({
                 "name": comparison.name,
                 "ours": rounded(comparison.ours),
-                "unit": figure.unit,
+                "unit": comparison.unit,
                 "peer": comparison.peer,
                 "best": rounded(comparison.best),
                 "ratio": rounded(comparison.ratio()),
@@ -82,7 +79,7 @@ impl Report {
     /// Tells which bars hold.
     fn summary(&self) -> String {
         let (mut held, mut missed) = (0, Vec::new());
-        for (_, comparison) in self.comparisons() {
+        for comparison in self.comparisons() {
             match comparison.holds() {
                 Some(true) => held += 1,
                 Some(false) => missed.push(comparison),
@@ -109,7 +106,7 @@ impl Report {
              turns, with the quartiles in brackets.\n\n\
              | figure | ours | best | ratio | bar | holds |\n|---|---|---|---|---|---|\n"
         );
-        for (figure, comparison) in self.comparisons() {
+        for comparison in self.comparisons() {
             let (bar, holds) = match (comparison.bar, comparison.holds()) {
                 (Some(bar), Some(true)) => (format!("{bar:.3}"), "yes"),
                 (Some(bar), _) => (format!("{bar:.3}"), "**no**"),
@@ -120,7 +117,7 @@ impl Report {
                 "| {} | {} {} | {} by `{}` | {:.3} | {bar} | {holds} |",
                 comparison.name,
                 short(comparison.ours),
-                figure.unit,
+                comparison.unit,
                 short(comparison.best),
                 comparison.peer,
                 comparison.ratio(),
@@ -168,10 +165,11 @@ impl Report {
     }
 }
 
-fn line(comparison: &Comparison, unit: &str) -> String {
+fn line(comparison: &Comparison) -> String {
     let Comparison {
         name,
         ours,
+        unit,
         peer,
         best,
         ..
@@ -289,7 +287,7 @@ mod tests {
     fn a_figure_is_one_line_and_one_entry() {
         let figure = figure(40.0, 100.0);
         assert_eq!(
-            line(&figure.comparisons[0], figure.unit),
+            line(&figure.comparisons[0]),
             "figure figure.peer ours 40 ns best peer 100 ratio 0.400 bar 0.500 holds"
         );
         let expected = json!([{
