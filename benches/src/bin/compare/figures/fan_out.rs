@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use singleflight_benches::clock::Clock;
 use singleflight_benches::gate::Gate;
@@ -17,7 +18,7 @@ const KEY: u64 = 7;
 const VALUE: u64 = 8;
 
 /// The crates that wake every follower at once, by which ours is measured.
-fn keeps_p3(row: &Row) -> bool {
+pub(super) fn keeps_p3(row: &Row) -> bool {
     row.maker == Maker::Crate && row.wakes == Some(Wakes::All)
 }
 
@@ -45,13 +46,7 @@ fn on<H: Host>(followers: usize, rounds: usize) -> [Figure; 2] {
     let mut contestants = line.0.1;
     contestants.push(spawning::<H>(followers));
     let gross = contest(rounds, contestants);
-    let alone = gross.last().expect("it was pushed last").value;
-    let mut net = gross.clone();
-    net.pop();
-    for row in &mut net {
-        row.value -= alone;
-        row.spread = (row.spread.0 - alone, row.spread.1 - alone);
-    }
+    let net = net_of(&gross);
     let runtime = H::NAME;
     let of = |what: &str| Drawn::Point {
         of: format!("fan-out-{runtime}-{what}"),
@@ -77,6 +72,17 @@ fn on<H: Host>(followers: usize, rounds: usize) -> [Figure; 2] {
     ]
 }
 
+/// Takes the last row off from the others.
+pub(super) fn net_of(gross: &[Row]) -> Vec<Row> {
+    let (alone, rows) = gross.split_last().expect("spawning alone was measured");
+    let mut net = rows.to_vec();
+    for row in &mut net {
+        row.value -= alone.value;
+        row.spread = (row.spread.0 - alone.value, row.spread.1 - alone.value);
+    }
+    net
+}
+
 /// What all tasks of a contestant share. It lasts as long as the process.
 struct Shared<G> {
     group: G,
@@ -94,33 +100,50 @@ fn contestant<H: Host, P: Peer>(followers: usize) -> Contestant {
     Contestant::new(P::ABOUT, move || {
         let executions = || shared.executions.load(Ordering::Relaxed);
         let before = executions();
-        shared.gate.shut();
-        let clock = Clock::of_thread();
-        host.block_on(async {
-            let tasks: Vec<_> = (0..=followers)
-                .map(|_| {
-                    let work = || async {
-                        shared.gate.pass().await;
-                        shared.executions.fetch_add(1, Ordering::Relaxed);
-                        VALUE
-                    };
-                    let call = P::call(&shared.group, &KEY, work);
-                    host.spawn(shared.gate.counts(call))
-                })
-                .collect();
-            shared.gate.open_for(followers + 1).await;
-            for task in tasks {
-                assert_eq!(H::join(task).await, VALUE);
-            }
+        let call = || {
+            let work = || async {
+                shared.gate.pass().await;
+                shared.executions.fetch_add(1, Ordering::Relaxed);
+                VALUE
+            };
+            P::call(&shared.group, &KEY, work)
+        };
+        let calls = followers + 1;
+        let used = serve(&host, &shared.gate, calls, call, |value| {
+            assert_eq!(value, VALUE);
         });
-        let used = clock.elapsed();
-        let calls = followers as u64 + 1;
-        Round::of_calls(used, calls, executions() - before)
+        Round::of_calls(used, calls as u64, executions() - before)
     })
 }
 
+/// Spawns the calls, opens the gate at which the first work waits when all of them do, and joins
+/// them. Returns the processor time of all that.
+pub(super) fn serve<H: Host, C>(
+    host: &H,
+    gate: &'static Gate,
+    calls: usize,
+    call: impl Fn() -> C,
+    check: impl Fn(C::Output),
+) -> Duration
+where
+    C: Future<Output: Send> + Send + 'static,
+{
+    gate.shut();
+    let clock = Clock::of_thread();
+    host.block_on(async {
+        let tasks: Vec<_> = (0..calls)
+            .map(|_| host.spawn(gate.counts(call())))
+            .collect();
+        gate.open_for(calls).await;
+        for task in tasks {
+            check(H::join(task).await);
+        }
+    });
+    clock.elapsed()
+}
+
 /// What it costs to spawn and join as many tasks that have nothing to wait for.
-fn spawning<H: Host>(followers: usize) -> Contestant {
+pub(super) fn spawning<H: Host>(followers: usize) -> Contestant {
     let (host, gate) = (H::start(), Arc::new(Gate::new()));
     Contestant::other("spawning alone", Maker::Floor, move || {
         let clock = Clock::of_thread();
