@@ -104,7 +104,8 @@ impl Axis {
 
 /// Draws a bar for each row, the least first.
 pub(crate) fn bars(figure: &Figure) -> String {
-    let mut rows: Vec<&Row> = figure.rows.iter().collect();
+    let measured = |row: &&Row| row.value.is_finite();
+    let mut rows: Vec<&Row> = figure.rows.iter().filter(measured).collect();
     rows.sort_by(|a, b| a.value.total_cmp(&b.value));
     let bottom = TOP + STEP * rows.len() as f64;
     let values = rows.iter().map(|row| row.value);
@@ -146,7 +147,7 @@ pub(crate) fn lines(name: &str, figures: &[&Figure]) -> String {
         Drawn::Point { axis, at, .. } => (axis, at),
         Drawn::Bars => ("", 1.0),
     };
-    let positive = |value: &f64| *value > 0.0;
+    let positive = |value: &f64| *value > 0.0 && value.is_finite();
     let sizes = || figures.iter().map(|figure| size(figure).1);
     let values = || {
         let rows = figures.iter().flat_map(|figure| &figure.rows);

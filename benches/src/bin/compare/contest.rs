@@ -18,6 +18,10 @@ pub(crate) struct Round {
     pub(crate) stale: u64,
     /// How many works began while another for the same key was running (P1).
     pub(crate) overlapping: u64,
+    /// The polls of all calls together; none where they were not counted.
+    pub(crate) polls: u64,
+    /// The callers that hung or panicked, though nobody had lost them.
+    pub(crate) harmed: u64,
 }
 
 impl Round {
@@ -29,6 +33,8 @@ impl Round {
             executions: 0,
             stale: 0,
             overlapping: 0,
+            polls: 0,
+            harmed: 0,
         }
     }
 
@@ -60,6 +66,19 @@ impl Contestant {
         }
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The row of a contestant that would not end in time and was not begun.
+    pub(crate) fn too_slow(self, note: String) -> Row {
+        Row {
+            wakes: self.wakes,
+            note,
+            ..Row::plain(&self.name, self.maker, f64::INFINITY)
+        }
+    }
+
     /// Somebody who is no peer: a floor, a control, another of ours.
     pub(crate) fn other(name: &str, maker: Maker, round: impl FnMut() -> Round + 'static) -> Self {
         Self {
@@ -81,9 +100,14 @@ pub(crate) struct Row {
     pub(crate) value: f64,
     pub(crate) spread: (f64, f64),
     pub(crate) executions_per_call: Option<f64>,
+    pub(crate) polls_per_call: Option<f64>,
     /// Over all rounds.
     pub(crate) stale: u64,
     pub(crate) overlapping: u64,
+    /// In the worst round.
+    pub(crate) harmed: u64,
+    /// The time on the wall of the shortest round, with all that is done beside the clock.
+    pub(crate) round: Duration,
     /// What else a reader must know.
     pub(crate) note: String,
 }
@@ -99,6 +123,11 @@ impl Row {
         }
     }
 
+    /// Whether it was measured, and nobody was harmed meanwhile.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.value.is_finite() && self.harmed == 0
+    }
+
     /// A row of somebody who is no peer.
     pub(crate) fn plain(name: &str, maker: Maker, value: f64) -> Self {
         Self {
@@ -108,27 +137,34 @@ impl Row {
             value,
             spread: (value, value),
             executions_per_call: None,
+            polls_per_call: None,
             stale: 0,
             overlapping: 0,
+            harmed: 0,
+            round: Duration::ZERO,
             note: String::new(),
         }
     }
 
-    fn of(contestant: Contestant, rounds: &[Round]) -> Self {
+    fn of(contestant: Contestant, rounds: &[Round], round: Duration) -> Self {
         let mut values: Vec<_> = rounds.iter().map(|round| round.value).collect();
         values.sort_by(f64::total_cmp);
         let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
         let sum = |of: fn(&Round) -> u64| rounds.iter().map(of).sum::<u64>();
-        let (calls, executions) = (sum(|round| round.calls), sum(|round| round.executions));
+        let calls = sum(|round| round.calls);
+        let per_call = |sum: u64| (sum > 0).then(|| sum as f64 / calls as f64);
         Self {
             name: contestant.name,
             maker: contestant.maker,
             wakes: contestant.wakes,
             value: at(2),
             spread: (at(1), at(3)),
-            executions_per_call: (executions > 0).then(|| executions as f64 / calls as f64),
+            executions_per_call: per_call(sum(|round| round.executions)),
+            polls_per_call: per_call(sum(|round| round.polls)),
             stale: sum(|round| round.stale),
             overlapping: sum(|round| round.overlapping),
+            harmed: rounds.iter().map(|round| round.harmed).max().unwrap_or(0),
+            round,
             note: String::new(),
         }
     }
@@ -141,23 +177,34 @@ const BUDGET_OF_ROUND: Duration = Duration::from_millis(400);
 
 /// Has everybody do as many rounds, after one to warm up. Who is so slow that it has no time for
 /// more is judged by that one.
-pub(crate) fn contest(rounds: usize, mut contestants: Vec<Contestant>) -> Vec<Row> {
+pub(crate) fn contest(rounds: usize, contestants: Vec<Contestant>) -> Vec<Row> {
     let asked_for = u32::try_from(rounds).unwrap_or(u32::MAX);
     let budget = BUDGET.max(BUDGET_OF_ROUND.saturating_mul(asked_for));
+    contest_within(budget, rounds, contestants)
+}
+
+/// The same, where each contestant may take so long in all.
+pub(crate) fn contest_within(
+    budget: Duration,
+    rounds: usize,
+    mut contestants: Vec<Contestant>,
+) -> Vec<Row> {
     let mut taken: Vec<_> = contestants
         .iter()
-        .map(|_| (Vec::new(), Duration::ZERO))
+        .map(|_| (Vec::new(), Duration::ZERO, Duration::MAX))
         .collect();
     for number in 0..=rounds {
         for place in 0..contestants.len() {
             let at = (number + place) % contestants.len();
-            let (contestant, (taken, used)) = (&mut contestants[at], &mut taken[at]);
+            let (contestant, (taken, used, shortest)) = (&mut contestants[at], &mut taken[at]);
             if *used > budget {
                 continue;
             }
             let start = Instant::now();
             let round = (contestant.round)();
-            *used += start.elapsed();
+            let took = start.elapsed();
+            *used += took;
+            *shortest = took.min(*shortest);
             if number > 0 || *used > budget {
                 taken.push(round);
             }
@@ -165,7 +212,7 @@ pub(crate) fn contest(rounds: usize, mut contestants: Vec<Contestant>) -> Vec<Ro
     }
     let taken = contestants.into_iter().zip(taken);
     taken
-        .map(|(contestant, (rounds, _))| Row::of(contestant, &rounds))
+        .map(|(contestant, (rounds, _, shortest))| Row::of(contestant, &rounds, shortest))
         .collect()
 }
 
@@ -193,6 +240,8 @@ mod tests {
                     executions: 5,
                     stale: 1,
                     overlapping: 0,
+                    polls: 30,
+                    harmed: 0,
                 }
             })
         };
@@ -209,5 +258,6 @@ mod tests {
         };
         assert_eq!((a.value, b.value), (2.0, 7.0));
         assert_eq!((a.executions_per_call, a.stale), (Some(0.5), 3));
+        assert_eq!((a.polls_per_call, a.harmed), (Some(3.0), 0));
     }
 }

@@ -111,7 +111,7 @@ impl Figure {
         let ours = &self.rows[row];
         let best = self.rows[1..]
             .iter()
-            .filter(|row| row.maker != Maker::Ours && counts(row))
+            .filter(|row| row.maker != Maker::Ours && row.is_whole() && counts(row))
             .min_by(|a, b| a.value.total_cmp(&b.value));
         if let Some(best) = best {
             self.comparisons.push(Comparison {

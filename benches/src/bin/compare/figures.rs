@@ -10,6 +10,7 @@ mod memory;
 mod service;
 mod sharing;
 mod spawned;
+mod storms;
 mod waiting;
 
 use crate::figure::Figure;
@@ -31,4 +32,9 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("lost", lost::measure),
     ("spawned", spawned::measure),
     ("service", service::measure),
+    // Last: once a clock of tokio's has stood still, reading any of them takes longer.
+    ("storms-failing", storms::failing),
+    ("storms-expiring", storms::expiring),
+    ("storms-losing", storms::losing),
+    ("storms-departing", storms::departing),
 ];

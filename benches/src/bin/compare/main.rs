@@ -9,6 +9,7 @@ mod figures;
 mod go;
 mod host;
 mod options;
+mod pace;
 mod report;
 
 // The stampede's service, as it is: what only the stampede needs of it is dead here.

@@ -239,6 +239,9 @@ fn cells(row: &Row) -> [String; 6] {
 
 /// Writes a number with as many digits as mean something.
 pub(crate) fn short(value: f64) -> String {
+    if value.is_infinite() {
+        return "too slow".to_owned();
+    }
     let digits = match value.abs() {
         0.0 => 0,
         size if size >= 1_000.0 => 0,
