@@ -37,4 +37,5 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("storms-expiring", storms::expiring),
     ("storms-losing", storms::losing),
     ("storms-departing", storms::departing),
+    ("storms-batch", storms::batch),
 ];

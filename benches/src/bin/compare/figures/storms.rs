@@ -1,6 +1,7 @@
 //! Storms: many callers of one key to whom the same happens, at once or one after the other. How
 //! long that takes for each, how often each is polled meanwhile, and how many works are started.
 
+mod batch;
 mod departing;
 mod expiring;
 mod failing;
@@ -14,6 +15,7 @@ use singleflight_benches::polls::Polls;
 use tokio::runtime::{self, Runtime};
 use tokio::task::JoinHandle;
 
+pub(super) use self::batch::measure as batch;
 pub(super) use self::departing::measure as departing;
 pub(super) use self::expiring::measure as expiring;
 pub(super) use self::failing::measure as failing;
