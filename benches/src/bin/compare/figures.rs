@@ -38,4 +38,5 @@ pub(crate) const ALL: &[(&str, Measure)] = &[
     ("storms-losing", storms::losing),
     ("storms-departing", storms::departing),
     ("storms-batch", storms::batch),
+    ("storms-forgotten", storms::forgotten),
 ];

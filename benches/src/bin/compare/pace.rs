@@ -59,6 +59,11 @@ impl Pace {
         rows.collect()
     }
 
+    /// The longest that something may take that is done once for a figure.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// The note of one that was left out.
     pub(crate) fn why(&self) -> String {
         format!("too slow: > {:?}", self.limit)

@@ -5,6 +5,7 @@ mod batch;
 mod departing;
 mod expiring;
 mod failing;
+mod forgotten;
 mod losing;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +20,7 @@ pub(super) use self::batch::measure as batch;
 pub(super) use self::departing::measure as departing;
 pub(super) use self::expiring::measure as expiring;
 pub(super) use self::failing::measure as failing;
+pub(super) use self::forgotten::measure as forgotten;
 pub(super) use self::losing::measure as losing;
 
 use crate::contest::{Round, Row};
