@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::project::{Project, cargo};
 use crate::stop::Stop;
 
-/// The longest that `--quick` may take, once it is built.
-const QUICK: Duration = Duration::from_secs(180);
+/// The longest that `--quick` may take, once it is built: three minutes, and one for the storms.
+const QUICK: Duration = Duration::from_secs(240);
 
 /// What a person asks for.
 #[derive(Debug, Default, Eq, PartialEq)]
