@@ -5,12 +5,18 @@ use std::hash::BuildHasher;
 use std::time::Duration;
 
 use singleflight_core::{Call, CallError, Handle, Key, Outcome, Undrained};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::group::Group;
 
 /// Deadlines for [`Call`]s, by tokio's clock. The work and the wait end together: a follower
-/// leaves the flight, a leader drops its work and hands the flight over.
+/// leaves the flight, a leader drops its work and hands the flight over. What the work has
+/// detached runs on: work that blocks, by `spawn_blocking`, then runs beside its successor's. If it
+/// must not, [`spawn`](Group::spawn) the call and put a timeout around the handle.
+///
+/// The clock does not draw on the budget that tokio gives a task for each poll: a work that uses it
+/// up, such as a channel that always has a message, is bounded all the same.
 ///
 /// # Examples
 ///
@@ -41,11 +47,20 @@ pub trait CallExt<G: Handle, Q, M>: Sized {
 impl<G: Handle, Q, M, X> CallExt<G, Q, M> for Call<G, Q, M, X> {
     fn timeout(self, timeout: Duration) -> Call<G, Q, M, impl Future<Output = ()>> {
         // Tokio's timers want to be made inside the runtime: at the first poll.
-        self.give_up_on(async move { tokio::time::sleep(timeout).await })
+        self.give_up_on(async move {
+            // They round up to a millisecond, also what is over.
+            if !timeout.is_zero() {
+                unconstrained(sleep(timeout)).await;
+            }
+        })
     }
 
     fn deadline(self, deadline: Instant) -> Call<G, Q, M, impl Future<Output = ()>> {
-        self.give_up_on(async move { sleep_until(deadline).await })
+        self.give_up_on(async move {
+            if Instant::now() < deadline {
+                unconstrained(sleep_until(deadline)).await;
+            }
+        })
     }
 }
 
