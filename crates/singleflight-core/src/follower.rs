@@ -26,8 +26,10 @@ use crate::waiter_kind::KindCell;
 /// new calls, but not come back to the flight that it is woken from: poll or drop one of its
 /// followers (a waker that owns the last handle to its task drops the task), or claim it and
 /// complete or drop that leader. The thread then waits for itself; under the feature
-/// `critical-section` it panics, and may panic again on the way out, which aborts. Executors
-/// schedule from their wakers and are not concerned.
+/// `critical-section` it panics, and may panic again on the way out, which aborts. Nor may a waker
+/// *wait* for another thread that may be polling or dropping a follower of the flight: one that
+/// sends into a full bounded queue, for example, while the executor that would empty it is about to
+/// leave the flight. Executors schedule from their wakers without waiting and are not concerned.
 ///
 /// A waker that panics takes the caller who landed or lost the flight with it. The followers
 /// behind it are not woken: a task finds out when it is next polled, a parked thread never. And

@@ -18,7 +18,7 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
     ///
     /// Nothing is registered before the first poll, and `work` is not called unless this
     /// call leads. A lone call takes two locks and, in steady state, allocates nothing and
-    /// clones nothing.
+    /// clones nothing; if its key is given as a borrow, it takes three locks and makes the key.
     ///
     /// # Panics
     ///
@@ -118,9 +118,9 @@ where
     /// As [`run`](Self::run), but an `Err` stays with the caller whose work returned it,
     /// and the flight is handed over: the next waiting call runs its own work.
     ///
-    /// An `Err` of a flight that another call leads by [`run`](Self::run) is shared all the
-    /// same: which entry point led decides. N callers of a work that always fails pay for N
-    /// failures in a row.
+    /// After [`max_failures`](crate::Builder::max_failures) works in a row, 3 by default, the error is
+    /// shared: N callers of a work that always fails pay for three failures. An `Err` of a flight that
+    /// another call leads by [`run`](Self::run) is shared at once: which entry point led decides.
     ///
     /// # Errors
     ///

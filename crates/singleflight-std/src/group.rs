@@ -43,7 +43,8 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
     /// waits for the one who is.
     ///
     /// Whatever the work returns is shared, an `Err` included. A lone call takes two locks
-    /// and, in steady state, allocates nothing and clones nothing.
+    /// and, in steady state, allocates nothing and clones nothing; if its key is given as a borrow, it
+    /// takes three locks and makes the key.
     ///
     /// # Panics
     ///
