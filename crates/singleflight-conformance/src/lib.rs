@@ -151,6 +151,7 @@ macro_rules! conformance_complete {
                 a_spawned_work_keeps_its_group,
                 a_work_that_anybody_wants_is_not_cancelled,
                 a_spawned_follower_leaves_with_its_handle,
+                one_detached_follower_stays_as_the_heir,
                 a_late_caller_gets_a_successor,
                 a_spawned_works_error_reaches_its_handle,
             }
@@ -170,6 +171,8 @@ macro_rules! conformance_complete {
             limits {
                 a_deadline_ends_the_wait_and_not_the_flight,
                 a_leaders_deadline_hands_over,
+                a_call_whose_time_is_up_starts_no_work,
+                failures_in_a_row_are_bounded_by_default,
                 failures_in_a_row_are_bounded,
                 an_error_is_shared_with_those_who_cannot_lead,
                 an_old_flight_has_exactly_one_successor,

@@ -54,6 +54,38 @@ pub fn a_leaders_deadline_hands_over<F: Complete>() {
     stage.close();
 }
 
+/// Neither as a newcomer nor in a lost leader's place, however many come together.
+pub fn a_call_whose_time_is_up_starts_no_work<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let newcomer = stage.call(1).start_timeout(Duration::ZERO);
+    assert_eq!(newcomer.refusal(), CallError::TimedOut);
+
+    let lost = stage.leader_handle();
+    let hurried: Vec<_> = (0..20)
+        .map(|_| stage.call(2).start_timeout(SHORT))
+        .collect();
+    for caller in hurried {
+        assert_eq!(caller.refusal(), CallError::TimedOut);
+    }
+    drop(lost);
+    assert_eq!((stage.runs(), stage.group.in_flight()), (0, 0));
+    stage.close();
+}
+
+/// By default three callers of a work that always fails pay for it, however many there are.
+pub fn failures_in_a_row_are_bounded_by_default<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let failing = |number| stage.call(number).by(Entry::TryRun).fails("no route");
+    let first = failing(1).lead();
+    let others: Vec<_> = (2..20).map(|number| failing(number).follow()).collect();
+    assert_eq!(failure(&first.answer()), "no route");
+    for other in others {
+        assert_eq!(failure(&other.answer()), "no route");
+    }
+    assert_eq!(stage.runs(), 3);
+    stage.close();
+}
+
 /// After so many failures in a row the error is shared.
 pub fn failures_in_a_row_are_bounded<F: Complete>() {
     let stage = Stage::<F>::with(Builder::new().max_failures(2));

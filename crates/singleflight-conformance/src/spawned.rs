@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use singleflight_core::{CallError, Role, Until};
+use singleflight_core::{Builder, CallError, Role, Until};
 
 use crate::caller::{failure, led, number};
 use crate::front_end::{Answer, Complete};
@@ -210,6 +210,27 @@ pub fn a_spawned_follower_leaves_with_its_handle<F: Complete>() {
     let answer = leader.answer();
     assert_eq!(answer.followers, Some(0));
     drop(answer);
+    stage.close();
+}
+
+/// Of spawned calls that follow without a handle one stays for the work's sake. It is no follower,
+/// whatever the group's bound, and it leads on when the leader is lost.
+pub fn one_detached_follower_stays_as_the_heir<F: Complete>() {
+    let stage = Stage::<F>::with(Builder::new().max_followers(1));
+    let lost = stage.losable();
+    let before = stage.runs();
+    let mut heir = None;
+    for _ in 0..20 {
+        let detached = stage.call(2).spawn(Until::Done);
+        detached.may_end.open();
+        drop(detached.handle);
+        assert_eq!(stage.waiting(KEY), 0, "nobody waits");
+        heir.get_or_insert(detached.begun);
+    }
+    lost.lose();
+    until("the heir doing the work", || stage.group.in_flight() == 0);
+    assert!(heir.is_some_and(|begun| begun.is_open()), "the first stays");
+    assert_eq!(stage.runs() - before, 1);
     stage.close();
 }
 

@@ -204,46 +204,40 @@ fn a_group_in_a_static_may_grow() {
     assert_eq!(GROUP.in_flight(), 0);
 }
 
-/// What a follower leaves behind is there for the next flight.
+/// A flight that has ended holds one of two shared parts. What a follower has left behind is the
+/// other, which is there for the next flight.
 #[test]
 fn a_flight_whose_only_follower_has_left_holds_no_shared_part() {
     let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
-    let others = followers_of_ended_flights(&group);
-    drop(others);
-    let leaders = [leader(&group, 1), leader(&group, 2)];
-    for _ in 0..3 {
-        drop(follower(&group, 1));
-        drop(follower(&group, 1).without_work());
+    let [held, _] = followers_of_ended_flights(&group);
+    for leaves in [
+        |follower| drop(follower),
+        |follower: Follower<_>| drop(follower.without_work()),
+    ] {
+        let leader_of_one = leader(&group, 1);
+        leaves(follower(&group, 1));
+        let leader_of_another = leader(&group, 2);
         drop(follower(&group, 2));
+        assert_eq!(group.stats().refused, 0);
+        drop((leader_of_one, leader_of_another));
     }
-    // Both parts are free again: two flights that have ended may hold them.
-    drop(leaders);
-    let held = followers_of_ended_flights(&group);
-    let again = leader(&group, 3);
-    assert!(matches!(group.join(3), Err(CallError::Full)));
     drop(held);
-    assert_eq!(again.complete(1).followers, 0);
-    let stats = group.stats();
-    assert_eq!((stats.in_flight, stats.refused), (0, 1));
+    assert_eq!(group.in_flight(), 0);
 }
 
 /// One that has taken the lead needs no shared part, until somebody follows it.
 #[test]
 fn a_follower_that_leads_on_alone_gives_its_shared_part_back() {
     let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
-    let mut leading = Vec::new();
-    for key in 1..=2 {
-        let (lost, next) = (leader(&group, key), follower(&group, key));
-        drop(lost);
-        match Task::new(next.wait()).ends() {
-            Ok(Turn::Lead(leader)) => leading.push(leader),
-            other => panic!("it leads on: {other:?}"),
-        }
-    }
-    let followers = [follower(&group, 1), follower(&group, 2)];
-    drop(leading);
-    drop(followers);
-    drop(followers_of_ended_flights(&group));
+    let [held, _] = followers_of_ended_flights(&group);
+    let (lost, next) = (leader(&group, 1), follower(&group, 1));
+    drop(lost);
+    let Ok(Turn::Lead(leads)) = Task::new(next.wait()).ends() else {
+        panic!("it leads on");
+    };
+    let another = leader(&group, 2);
+    drop(follower(&group, 2));
+    drop((leads, another, held));
     assert_eq!(group.in_flight(), 0);
 }
 
