@@ -21,6 +21,11 @@ impl<K, V> Table<K, V> {
             .map(Slot::followers)
     }
 
+    /// Whether the flight has neither ended nor is ending.
+    pub(crate) fn has(&mut self, hash: u64, id: Id) -> bool {
+        self.find_id(hash, id).is_some()
+    }
+
     /// Whether newcomers no longer join this flight.
     pub(crate) fn is_closed_to_newcomers(
         &mut self,
