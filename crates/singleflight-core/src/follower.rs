@@ -11,7 +11,7 @@ use crate::leader::Leader;
 use crate::outcome::Outcome;
 use crate::shared::Shared;
 use crate::slot::Id;
-use crate::waiter::{Seen, Waited, Waiter};
+use crate::waiter::{Seen, Waiter};
 use crate::waiter_kind::KindCell;
 
 /// A caller that waits for a flight and has work of its own: if the leader is lost, it may
@@ -224,10 +224,12 @@ fn conclude<G: Handle>(waiter: Waiter<G>, seen: Seen) -> Result<Turn<G>, CallErr
 where
     G::Value: Clone,
 {
-    waiter.conclude(seen).map(|waited| match waited {
-        Waited::Landed(outcome) => Turn::Landed(outcome),
-        Waited::Leads(leader, _) => Turn::Lead(leader),
-    })
+    match seen {
+        Seen::Landed => waiter.share().map(Turn::Landed),
+        Seen::Claimed => Ok(Turn::Lead(waiter.lead().0)),
+        Seen::Inside => Err(CallError::Reentrant),
+        Seen::GivenUp => Err(CallError::TimedOut),
+    }
 }
 
 /// Takes what a watcher has seen.

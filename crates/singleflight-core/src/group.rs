@@ -37,7 +37,8 @@ use crate::waiter_kind::{KindCell, Tether};
 ///
 /// A call that would wait for the work that it is made from ends at once with
 /// [`Reentrant`](CallError::Reentrant) instead of waiting for itself: for the same key, or
-/// through others (A calls B, B calls A), where one work is called or polled inside the other.
+/// through others (A calls B, B calls A), where one work is called or polled inside the other. So
+/// does a call that a work makes as it is dropped, at its end, after a panic or before its end.
 /// Works that wait for each other across tasks, or side by side in one, are not noticed, nor is
 /// anything without the feature `std`. A work that itself drives an executor counts as being
 /// around all that the executor polls: calls of other tasks for its key are refused there.
@@ -48,7 +49,8 @@ use crate::waiter_kind::{KindCell, Tether};
 /// |---|---|---|---|
 /// | the work, and its `Drop` | no | yes, but see above for its own key | see [`PanicPolicy`] |
 /// | `Hash` of a key, the hash builder | no | yes | its own call ends; nothing is registered |
-/// | `Clone` of a key, [`Key::into_key`] | no | yes | the same |
+/// | the payload of a panic, and its `Drop` | no | yes | its second panic goes nowhere |
+/// | `Clone` of a key, [`Key::into_key`] | no | yes | the same as for `Hash` |
 /// | `Eq` of a key, [`Key::matches`] | the shard's | **no**: the thread waits for itself, or under `critical-section` panics; another group, yes | its own call ends; nothing is changed |
 /// | `Drop` of a key | no | yes | the flight has ended or is given up; the caller who ended it loses its value |
 /// | `Clone` and `Drop` of a value | no | yes | its own caller loses the value |

@@ -42,7 +42,7 @@ pub(crate) enum Seen {
     GivenUp,
 }
 
-/// How a wait has ended.
+/// How the wait of a spawned call's task has ended.
 pub(crate) enum Waited<G: Handle> {
     Landed(Outcome<G::Value>),
     /// It leads now. The flight's shared part is for one that has to listen on.
@@ -107,7 +107,20 @@ impl<G: Handle> Waiter<G, Arc<Tether>> {
             }
             place.look(wants)
         };
-        until(self, Self::signal, look, Self::conclude)
+        until(self, Self::signal, look, |waiter, seen| match seen {
+            Seen::Landed => {
+                // The flight has left the table: only its handle looks, and learns that nothing is
+                // left to do.
+                waiter.place().kind.kind.set(WaiterKind::Gone);
+                waiter.share().map(Waited::Landed)
+            }
+            Seen::Claimed => {
+                let (leader, flight) = waiter.lead();
+                Ok(Waited::Leads(leader, flight))
+            }
+            Seen::Inside => Err(CallError::Reentrant),
+            Seen::GivenUp => Err(CallError::TaskLost),
+        })
     }
 
     pub(crate) fn tether_of(&self) -> Arc<Tether> {
@@ -142,27 +155,22 @@ impl<G: Handle, P: HasKind> Waiter<G, P> {
         &self.place().flight.signal
     }
 
-    /// Takes what was seen.
-    pub(crate) fn conclude(mut self, seen: Seen) -> Result<Waited<G>, CallError>
+    /// Takes its share of a flight that has landed.
+    #[inline]
+    pub(crate) fn share(mut self) -> Result<Outcome<G::Value>, CallError>
     where
         G::Value: Clone,
     {
-        match seen {
-            Seen::Landed => {
-                let place = self.place.take().expect("a follower concludes once");
-                // The flight has left the table: only the handle of a spawned call looks, and
-                // learns that nothing is left to do.
-                place.kind.kind().set(WaiterKind::Gone);
-                place.flight.share(Role::Follower).map(Waited::Landed)
-            }
-            Seen::Claimed => {
-                let place = self.place.take().expect("a follower concludes once");
-                let leader = Leader::new(place.group, place.hash, place.id);
-                Ok(Waited::Leads(leader, place.flight))
-            }
-            Seen::Inside => Err(CallError::Reentrant),
-            Seen::GivenUp => Err(CallError::TimedOut),
-        }
+        let place = self.place.take().expect("a follower concludes once");
+        place.flight.share(Role::Follower)
+    }
+
+    /// Takes the lead that it has claimed. The flight's shared part is for one that has to listen
+    /// on.
+    pub(crate) fn lead(mut self) -> (Leader<G>, Shared<G::Value>) {
+        let place = self.place.take().expect("a follower concludes once");
+        let leader = Leader::new(place.group, place.hash, place.id);
+        (leader, place.flight)
     }
 }
 
