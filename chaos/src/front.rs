@@ -92,9 +92,8 @@ fn group(rules: &Rules) -> Shared {
     if let Some(most) = rules.max_followers {
         builder = builder.max_followers(most);
     }
-    if let Some(most) = rules.max_failures {
-        builder = builder.max_failures(most);
-    }
+    // Without a bound none at all, not even the default's.
+    builder = builder.max_failures(rules.max_failures.unwrap_or(u32::MAX));
     if let Some(age) = rules.max_age {
         builder = builder.max_age(age, ticks);
     }

@@ -119,8 +119,9 @@ fn let_in(index: &Index, call: &Call) -> Option<Kind> {
     let closing = index.closing?;
     let is_right = match call.ending {
         Ending::Refused(Refusal::Closed) => true,
-        // It may have been given up before it was polled. If it led, it was let in.
-        Ending::GivenUp => index.own(call).next().is_none(),
+        // It may have been given up, or its time may have been up, before it came. If it led, it
+        // was let in.
+        Ending::GivenUp | Ending::Refused(Refusal::TimedOut) => index.own(call).next().is_none(),
         _ => false,
     };
     (closing.end < call.begin && !is_right).then_some(Kind::LetIn)

@@ -377,15 +377,21 @@ fn a_call_that_is_let_in_after_the_closing_is_found() {
     let mut clean = clean();
     clean.closing = Some(Closing { begin: 11, end: 11 });
     finds(Kind::LetIn, clean);
-    let given_up = |executions| History {
-        closing: Some(Closing { begin: 1, end: 2 }),
-        ..history(vec![call(3, 9, Ending::GivenUp)], executions)
-    };
-    finds_nothing(given_up(vec![]));
-    finds(
-        Kind::LetIn,
-        given_up(vec![work(3, 4, 5, Completion::Dropped)]),
-    );
+    for ending in [Ending::GivenUp, Ending::Refused(Refusal::TimedOut)] {
+        let hurried = |executions| {
+            let mut call = call(3, 9, ending.clone());
+            call.order.patience = Some(Duration::ZERO);
+            History {
+                closing: Some(Closing { begin: 1, end: 2 }),
+                ..history(vec![call], executions)
+            }
+        };
+        finds_nothing(hurried(vec![]));
+        finds(
+            Kind::LetIn,
+            hurried(vec![work(3, 4, 5, Completion::Dropped)]),
+        );
+    }
 }
 
 #[test]
