@@ -13,9 +13,6 @@
 //! Cancelling is nothing but losing the leader: the work is dropped, then the flight is handed
 //! over to whoever came meanwhile, so nobody shares the fate of a work that was cancelled before
 //! they came.
-//!
-//! A handle that goes counts its task out of the flight itself, under the lock, and wakes that
-//! task and no other ([`Tether`]). It has no hold on what the followers share.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -28,6 +25,7 @@ use pin_project_lite::pin_project;
 
 use crate::error::{CallError, LeaderPanicked};
 use crate::execution::Execution;
+use crate::flight::Flight;
 use crate::group::{Group, Handle, Origin};
 use crate::key::Key;
 use crate::leader::Leader;
@@ -130,26 +128,33 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
                 (hash, entry, Some(flight), unused)
             }
         };
-        let interest = |handle: &G, id, tether| {
+        let interest = |group: &G, id, turn, tether| {
             Box::new(Interested {
-                group: handle.clone(),
+                group: group.clone(),
                 hash,
                 id,
                 until,
+                turn,
                 tether,
             })
         };
-        // First the handle's interest: what comes after it may panic, and gives it up then.
+        // First who leads or waits: what comes after it may panic, and gives it up then.
         let arrival = match entry {
-            Entry::Leader(id) | Entry::Claimant(id) => Arrival {
-                interest: flight.is_some().then(|| interest(&handle, id, None)),
-                part: Part::Leader(Leader::new(handle, hash, id), flight),
-            },
+            Entry::Leader(id) | Entry::Claimant(id) => {
+                let leader = Leader::new(handle, hash, id);
+                // As long as this call leads, the turn is its own.
+                let turn = flight.as_deref().map(Flight::turn);
+                Arrival {
+                    interest: turn.map(|turn| interest(leader.group(), id, turn, None)),
+                    part: Part::Leader(leader, flight),
+                }
+            }
             Entry::Follower(id, flight) => {
                 let tether = Tether::new();
+                let waiter = Waiter::with(handle, hash, id, flight, Arc::clone(&tether));
                 Arrival {
-                    interest: Some(interest(&handle, id, Some(Arc::clone(&tether)))),
-                    part: Part::Follower(Waiter::with(handle, hash, id, flight, tether)),
+                    interest: Some(interest(waiter.post().0, id, 0, Some(tether))),
+                    part: Part::Follower(waiter),
                 }
             }
             Entry::Refused(refusal) => return Err(refusal.into()),

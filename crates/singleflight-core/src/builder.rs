@@ -144,8 +144,8 @@ impl<S> Builder<S> {
     /// Building it panics or aborts, as `Vec::with_capacity` does, if there is not that much memory.
     ///
     /// A leader that has landed takes its own share after its followers were told, and is one of
-    /// those who have not until it has. A follower that leaves gives back what it was the last to
-    /// use.
+    /// those who have not until it has; so is the task of a spawned call whose handle has gone, until
+    /// it is polled. A follower that leaves gives back what it was the last to use.
     ///
     /// What callers bring, they still allocate: an owned key made from a borrow, a clone of the
     /// value. So do [`Group::flights`](crate::Group::flights), batches, spawned calls, the

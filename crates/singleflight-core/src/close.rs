@@ -44,8 +44,9 @@ impl<K, V, S> Group<K, V, S> {
 
     /// Closes the group and waits until nothing is in flight.
     ///
-    /// Whoever ends the last flight wakes those who wait here. A waker must not poll or drop one
-    /// of them from inside `wake`; see [`Follower`](crate::Follower#what-wakers-may-do).
+    /// The caller who ends the last flight wakes those who wait here. A waker must not poll or drop
+    /// one of them from inside `wake`; see [`Follower`](crate::Follower#what-wakers-may-do). One that
+    /// panics takes that caller's value with it, and may leave others asleep who wait here.
     ///
     /// # Cancel safety
     ///

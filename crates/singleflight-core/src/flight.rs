@@ -9,8 +9,8 @@
 //!
 //! Who may change what:
 //!
-//! - `vacant`, `interested`, `handles`, `heirs`, `claimants`, `failures`, `leader_listens`: the
-//!   holder of the lock of the slot's shard, and only while the slot is in the table. `vacant` may be read
+//! - `vacant`, `interested`, `handles`, `heirs`, `claimants`, `failures`, `leader_listens`, `turn`,
+//!   `cut`: the holder of the lock of the slot's shard, and only while the slot is in the table. `vacant` may be read
 //!   by anyone as a hint: what it says is checked again under the lock before anybody acts on it.
 //! - `landing`: whoever took the slot out of the table, once. Removal is by identity and
 //!   under the lock, so there is exactly one such writer.
@@ -53,8 +53,33 @@ pub(crate) struct Flight<V> {
     claimants: Guarded,
     /// How many works in a row have failed and kept their error.
     failures: Guarded,
-    /// Not 0 if the leader wants to be told when nobody waits any more.
+    /// Whether the leader wants to be told when nobody waits any more: [`UNTOLD`], [`HOLDS`] the
+    /// shared part, or [`LISTENS`] as well.
     leader_listens: Guarded,
+    /// How often the flight was claimed: tells the handle of its leader from those of leaders lost.
+    turn: Guarded,
+    /// How many tasks were counted out by their handles. They may listen still.
+    cut: Guarded,
+    /// Not 0 if a waker has panicked, which event-listener's list does not survive.
+    broken: Guarded,
+}
+
+/// The leader has nothing to do with who waits.
+const UNTOLD: u32 = 0;
+
+/// The leader has a hold on the shared part, and is going to listen or to ask.
+const HOLDS: u32 = 1;
+
+/// The leader listens.
+const LISTENS: u32 = 2;
+
+/// Notes that a notification unwinds, unless it is forgotten.
+struct Breaks<'a>(&'a Guarded);
+
+impl Drop for Breaks<'_> {
+    fn drop(&mut self) {
+        self.0.set(1);
+    }
 }
 
 impl<V> Flight<V> {
@@ -69,14 +94,21 @@ impl<V> Flight<V> {
             claimants: Guarded::new(),
             failures: Guarded::new(),
             leader_listens: Guarded::new(),
+            turn: Guarded::new(),
+            cut: Guarded::new(),
+            broken: Guarded::new(),
         }
     }
 
     // ---- by its last holder ----
 
-    /// Makes it as new, but for the storage that its signal has. Returns what was in it.
+    /// Makes it as new, but for the storage that its signal has, unless a waker's panic has broken
+    /// that. Returns what was in it.
     pub(crate) fn reset(&mut self) -> Option<Landing<V>> {
-        let signal = mem::replace(&mut self.signal, Signal::new());
+        let mut signal = mem::replace(&mut self.signal, Signal::new());
+        if self.broken.get() != 0 {
+            signal = Signal::new();
+        }
         let used = mem::replace(
             self,
             Self {
@@ -118,20 +150,21 @@ impl<V> Flight<V> {
         is_first || seeded("many-heirs")
     }
 
-    /// Registers the handle of a spawned call.
+    /// Registers the handle of the spawned call that leads, and that its task holds the shared part.
     pub(crate) fn admit_handle(&self) {
         self.interested.set(self.interested.get() + 1);
         self.handles.set(self.handles.get() + 1);
+        self.leader_listens.set(HOLDS);
     }
 
-    /// Notes whether the leader of now wants to be told when nobody waits any more.
-    pub(crate) fn leader_listens(&self, listens: bool) {
-        self.leader_listens.set(u32::from(listens));
+    /// Notes that the leader of now listens for nobody to wait any more.
+    pub(crate) fn leader_listens(&self) {
+        self.leader_listens.set(LISTENS);
     }
 
     /// Whether the leader has just become one that nobody waits for, and wants to know.
     pub(crate) fn has_deserted_leader(&self) -> bool {
-        self.interested.get() == 0 && self.leader_listens.get() != 0
+        self.interested.get() == 0 && self.leader_listens.get() == LISTENS
     }
 
     /// Forgets one that waits, and now goes away or leads.
@@ -148,10 +181,23 @@ impl<V> Flight<V> {
         self.interested.set(self.interested.get() - 1);
     }
 
-    /// Forgets the handle of a spawned call.
-    pub(crate) fn dismiss_handle(&self) {
-        self.interested.set(self.interested.get() - 1);
-        self.handles.set(self.handles.get() - 1);
+    /// Forgets the handle of the call that led at this turn, unless it was forgotten with its task.
+    pub(crate) fn dismiss_handle(&self, turn: u32) {
+        if self.turn.get() == turn {
+            self.forget_handle();
+        }
+    }
+
+    /// Forgets the handle of the call that leads, if it has one that is there.
+    pub(crate) fn forget_handle(&self) {
+        let handles = self.handles.get();
+        self.interested.set(self.interested.get() - handles);
+        self.handles.set(0);
+    }
+
+    /// Counts a task that its handle has counted out.
+    pub(crate) fn cut_one(&self) {
+        self.cut.set(self.cut.get().saturating_add(1));
     }
 
     /// Notes that a follower has no work of its own after all.
@@ -164,11 +210,12 @@ impl<V> Flight<V> {
         self.claimants.get() > 0
     }
 
-    /// Whether the shared part is as it was when it was made: nobody uses it.
+    /// Whether nobody needs the shared part: nobody waits, nothing is counted, and the leader has
+    /// no hold on it.
     pub(crate) fn is_unused(&self) -> bool {
         self.interested.get() == 0
             && self.failures.get() == 0
-            && self.leader_listens.get() == 0
+            && self.leader_listens.get() == UNTOLD
             && !self.is_vacant()
     }
 
@@ -192,9 +239,15 @@ impl<V> Flight<V> {
         let vacant = self.is_vacant();
         if vacant && !seeded("claim-leaves-vacant") {
             self.vacant.store(false, Ordering::Release);
-            self.leader_listens(false);
+            self.leader_listens.set(UNTOLD);
+            self.turn.set(self.turn.get().wrapping_add(1));
         }
         vacant
+    }
+
+    /// How often the flight was claimed. Its leader may ask without the lock.
+    pub(crate) fn turn(&self) -> u32 {
+        self.turn.get()
     }
 
     // ---- without the lock ----
@@ -226,16 +279,24 @@ impl<V> Flight<V> {
         });
         if !seeded("notify-before-landing") {
             // Nobody listens anew who sees a result.
-            self.signal.notify_each(usize::MAX);
+            self.notify(usize::MAX);
         }
+    }
+
+    fn notify(&self, most: usize) {
+        let breaks = Breaks(&self.broken);
+        self.signal.notify_each(most);
+        mem::forget(breaks);
     }
 
     /// Tells everyone who waits, and a leader who listens, to look again. The flight goes on.
     ///
-    /// Who joins meanwhile has looked after what is told, and who leaves passes on what its
-    /// listener was told: those who are counted now are enough.
+    /// One that joins meanwhile has looked after what is told, and one that leaves passes on what
+    /// its listener was told: those who are counted now are enough, and those who were counted out
+    /// while they listened.
     pub(crate) fn tell(&self) {
-        self.signal.notify_each(self.interested.get() as usize + 1);
+        let listening = self.interested.get().saturating_add(self.cut.get());
+        self.notify((listening as usize).saturating_add(1));
     }
 
     /// Returns a copy of what it ended with.

@@ -24,8 +24,8 @@ use crate::waiter_kind::KindCell;
 /// event-listener, by which followers sleep, clones, calls and drops wakers under a lock of its
 /// own, one for each flight. From inside, a waker may poll, drop and end other flights, and make
 /// new calls, but not come back to the flight that it is woken from: poll or drop one of its
-/// followers (a waker that owns the last handle to its task drops the task), or claim it and
-/// complete or drop that leader. The thread then waits for itself; under the feature
+/// followers (a waker that owns the last handle to its task drops the task), drop the handle of a
+/// spawned call that is part of it, or claim it and complete or drop that leader. The thread then waits for itself; under the feature
 /// `critical-section` it panics, and may panic again on the way out, which aborts. Nor may a waker
 /// *wait* for another thread that may be polling or dropping a follower of the flight: one that
 /// sends into a full bounded queue, for example, while the executor that would empty it is about to

@@ -20,7 +20,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{const_fn, seeded};
 use crate::trace::{FlightSpan, Link};
 use crate::wait::Signal;
-use crate::waiter_kind::{KindCell, Tether};
+use crate::waiter_kind::{HasKind, KindCell, Tether};
 
 /// The space in which calls with equal keys share one execution.
 ///
@@ -416,9 +416,9 @@ impl<K, V, S> Group<K, V, S> {
     /// A follower who is awake takes the flight over, if it is vacant. Of a spawned call, says
     /// whether its handle `wants` it.
     #[cold]
-    pub(crate) fn claim(&self, hash: u64, id: Id, kind: &KindCell, wants: bool) -> bool {
+    pub(crate) fn claim(&self, hash: u64, id: Id, waiter: &impl HasKind, wants: bool) -> bool {
         self.shard(hash)
-            .with(|table| table.claim(hash, id, kind, wants))
+            .with(|table| table.claim(hash, id, waiter, wants))
     }
 
     /// The leader wants to be told when nobody waits any more.
@@ -436,7 +436,7 @@ impl<K, V, S> Group<K, V, S> {
     /// to go, too.
     pub(crate) fn cut(&self, hash: u64, id: Id, tether: &Tether, may_stay: bool) {
         let shard = self.shard(hash);
-        let departure = shard.with(|table| table.cut(hash, id, &tether.kind, may_stay));
+        let departure = shard.with(|table| table.cut(hash, id, tether, may_stay));
         let told = catch(|| {
             if tether.is_cut() && !seeded("silent-parting") {
                 tether.signal.notify_all();
@@ -449,8 +449,9 @@ impl<K, V, S> Group<K, V, S> {
     }
 
     /// The handle goes of a spawned call that led when it came.
-    pub(crate) fn leave_handle(&self, hash: u64, id: Id) {
-        let departure = self.shard(hash).with(|table| table.leave_handle(hash, id));
+    pub(crate) fn leave_handle(&self, hash: u64, id: Id, turn: u32) {
+        let shard = self.shard(hash);
+        let departure = shard.with(|table| table.leave_handle(hash, id, turn));
         self.depart(departure);
     }
 

@@ -92,6 +92,10 @@ impl<G: Handle> Leader<G> {
         Fence::new(self.group.clone(), self.hash, self.id)
     }
 
+    pub(crate) fn group(&self) -> &G {
+        &self.group
+    }
+
     /// Asks for a notification when nobody waits any more.
     pub(crate) fn listen(&self) {
         if let Some(id) = self.id {

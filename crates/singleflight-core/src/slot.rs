@@ -35,7 +35,7 @@ impl Id {
         id
     }
 
-    /// A hash that no key has a part in: where a flight lies that newcomers do not look for.
+    /// A hash that is made without the key: where a flight lies that newcomers do not look for.
     ///
     /// Ids that carry ticks are alike in their lowest bits, by which hashbrown chooses a bucket.
     pub(crate) fn hash(self) -> u64 {
@@ -130,6 +130,13 @@ impl<K, V> Slot<K, V> {
                 SlotKey::Shared(key) => matches(key),
                 SlotKey::Moving => false,
             }
+    }
+
+    /// Whether the flight is in the way of newcomers that have this hash: it is joined no more, and
+    /// has not stepped aside. (One that has may have the hash of some key by chance.)
+    #[inline]
+    pub(crate) fn is_in_the_way(&self, hash: u64, horizon: NonZeroU64) -> bool {
+        self.hash == hash && self.is_closed(horizon) && hash != self.id().hash()
     }
 
     /// Whether this flight is joined no more.

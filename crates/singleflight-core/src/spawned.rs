@@ -1,7 +1,9 @@
 //! The handle of a call that owns a task or a thread of its own.
 //!
 //! A handle that goes counts its task out of the flight itself, under the lock, and wakes that
-//! task and no other. It has no hold on what the followers share.
+//! task, by the tether that both hold. It has no hold on what the followers share. Others it wakes
+//! only where they have something to do: a leader that nobody wants any more, watchers of a flight
+//! that ends. A handle whose task is lost is no interest any more.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -66,6 +68,8 @@ pub(crate) struct Interested<G: Handle> {
     pub(crate) hash: u64,
     pub(crate) id: Id,
     pub(crate) until: Until,
+    /// Of a call that led when it came: at which turn of the flight.
+    pub(crate) turn: u32,
     /// To a task that followed when it came.
     pub(crate) tether: Option<Arc<Tether>>,
 }
@@ -103,7 +107,7 @@ impl<G: Handle> Drop for Interested<G> {
         let is_done = self.until == Until::Done;
         let Some(tether) = &self.tether else {
             if !is_done {
-                self.group.leave_handle(self.hash, self.id);
+                self.group.leave_handle(self.hash, self.id, self.turn);
             }
             return;
         };

@@ -109,9 +109,15 @@ impl<G: Handle> Waiter<G, Arc<Tether>> {
         };
         until(self, Self::signal, look, |waiter, seen| match seen {
             Seen::Landed => {
+                let kind = &waiter.place().kind.kind;
+                // P7: nobody wants the value of an heir.
+                let is_heir = kind.get() == WaiterKind::Heir;
                 // The flight has left the table: only its handle looks, and learns that nothing is
                 // left to do.
-                waiter.place().kind.kind.set(WaiterKind::Gone);
+                kind.set(WaiterKind::Gone);
+                if is_heir {
+                    return Err(CallError::TaskLost);
+                }
                 waiter.share().map(Waited::Landed)
             }
             Seen::Claimed => {
@@ -179,12 +185,11 @@ impl<G: Handle, P: HasKind> Place<G, P> {
     /// notify.
     #[inline]
     fn look(&self, wants: bool) -> Option<Seen> {
-        let kind = self.kind.kind();
         if self.flight.has_landed() {
             Some(Seen::Landed)
         } else if self.flight.is_vacant()
-            && kind.get().can_lead()
-            && self.group.claim(self.hash, self.id, kind, wants)
+            && self.kind.kind().get().can_lead()
+            && self.group.claim(self.hash, self.id, &self.kind, wants)
         {
             Some(Seen::Claimed)
         } else if inside::contains(self.group.address(), self.hash, self.id) {

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU8, Ordering};
 
-use crate::sync::Arc;
+use crate::sync::{Arc, Guarded};
 use crate::wait::Signal;
 
 /// What one that waits is to its flight.
@@ -31,6 +31,8 @@ pub(crate) struct KindCell(AtomicU8);
 /// By what the handle of a spawned call that follows reaches the task, and nobody else.
 pub(crate) struct Tether {
     pub(crate) kind: KindCell,
+    /// At which turn of the flight the task has come to lead it.
+    turn: Guarded,
     /// Where the task sleeps, beside the flight's own signal.
     pub(crate) signal: Signal,
 }
@@ -38,6 +40,9 @@ pub(crate) struct Tether {
 /// One that has a kind: of its own, or one that its handle knows, too.
 pub(crate) trait HasKind {
     fn kind(&self) -> &KindCell;
+
+    /// Notes at which turn of the flight it leads, under the lock.
+    fn leads_at(&self, _turn: u32) {}
 }
 
 impl WaiterKind {
@@ -74,8 +79,13 @@ impl Tether {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             kind: KindCell::FOLLOWER,
+            turn: Guarded::new(),
             signal: Signal::new(),
         })
+    }
+
+    pub(crate) fn turn(&self) -> u32 {
+        self.turn.get()
     }
 
     /// Whether the handle has counted the task out.
@@ -95,5 +105,9 @@ impl HasKind for Arc<Tether> {
     #[inline]
     fn kind(&self) -> &KindCell {
         &self.kind
+    }
+
+    fn leads_at(&self, turn: u32) {
+        self.turn.set(turn);
     }
 }

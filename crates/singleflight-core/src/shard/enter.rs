@@ -88,7 +88,7 @@ impl<K, V> Table<K, V> {
         } else {
             // One look for the key and for a place: each may miss the cache.
             let passes = |slot: &Slot<K, V>| {
-                if slot.hash == hash && slot.is_closed(terms.horizon) {
+                if slot.is_in_the_way(hash, terms.horizon) {
                     is_in_the_way.set(true);
                 }
                 open(slot)
@@ -116,9 +116,9 @@ impl<K, V> Table<K, V> {
     /// Makes the flights step aside that have this hash and can be joined no more.
     #[cold]
     fn make_way(&mut self, hash: u64, newest: Id, horizon: NonZeroU64) {
-        let is_closed =
-            |slot: &Slot<K, V>| slot.hash == hash && slot.is_closed(horizon) && !slot.is(newest);
-        while let Ok(entry) = self.far.find_entry(hash, is_closed) {
+        let is_in_the_way =
+            |slot: &Slot<K, V>| slot.is_in_the_way(hash, horizon) && !slot.is(newest);
+        while let Ok(entry) = self.far.find_entry(hash, is_in_the_way) {
             let slot = entry.remove().0.step_aside();
             self.far.insert_unique(slot.hash, slot, |slot| slot.hash);
         }

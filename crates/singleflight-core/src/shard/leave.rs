@@ -4,7 +4,7 @@ use super::{Departure, Table};
 use crate::flight::Flight;
 use crate::slot::{Id, Slot};
 use crate::sync::seeded;
-use crate::waiter_kind::{KindCell, WaiterKind};
+use crate::waiter_kind::{HasKind, KindCell, Tether, WaiterKind};
 
 impl<K, V> Table<K, V> {
     /// Takes out the slot of a flight whose work panicked.
@@ -32,6 +32,10 @@ impl<K, V> Table<K, V> {
         let Some((slot, _)) = self.find_id(hash, id) else {
             return Departure::Quiet;
         };
+        // The handle of a call that is lost is no interest any more.
+        if let Some(flight) = slot.shared.flight() {
+            flight.forget_handle();
+        }
         match slot.shared.flight() {
             Some(flight) if flight.has_claimants() => {
                 flight.vacate();
@@ -60,7 +64,8 @@ impl<K, V> Table<K, V> {
 
     /// One that waits takes a vacant flight over. If its handle `wants` it, that is counted from
     /// now on: the leader itself is not.
-    pub(crate) fn claim(&mut self, hash: u64, id: Id, kind: &KindCell, wants: bool) -> bool {
+    pub(crate) fn claim(&mut self, hash: u64, id: Id, waiter: &impl HasKind, wants: bool) -> bool {
+        let kind = waiter.kind();
         if !kind.get().can_lead() {
             return false;
         }
@@ -78,6 +83,7 @@ impl<K, V> Table<K, V> {
         }
         if wants {
             flight.admit_handle();
+            waiter.leads_at(flight.turn());
         }
         rest.stats.handed_over += 1;
         if flight.is_unused() && rest.stock.is_fixed() {
@@ -105,29 +111,31 @@ impl<K, V> Table<K, V> {
         &mut self,
         hash: u64,
         id: Id,
-        kind: &KindCell,
+        tether: &Tether,
         may_stay: bool,
     ) -> Departure<K, V> {
+        let kind = &tether.kind;
         match kind.get() {
-            WaiterKind::Follower if may_stay => {
+            WaiterKind::Follower => {
                 let found = self.find_id(hash, id);
-                let flight = found.and_then(|(slot, _)| slot.shared.flight());
-                if flight.is_some_and(Flight::bequeath) {
-                    kind.set(WaiterKind::Heir);
-                    return Departure::Quiet;
+                if let Some(flight) = found.and_then(|(slot, _)| slot.shared.flight()) {
+                    if may_stay && flight.bequeath() {
+                        kind.set(WaiterKind::Heir);
+                        return Departure::Quiet;
+                    }
+                    flight.cut_one();
                 }
                 self.leave(hash, id, kind)
             }
-            WaiterKind::Follower => self.leave(hash, id, kind),
             // It leads by now, and its handle was counted.
-            WaiterKind::Leader if !may_stay => self.leave_handle(hash, id),
+            WaiterKind::Leader if !may_stay => self.leave_handle(hash, id, tether.turn()),
             _ => Departure::Quiet,
         }
     }
 
     /// The handle goes of a call that is cancelled when nobody wants it, and that leads.
-    pub(crate) fn leave_handle(&mut self, hash: u64, id: Id) -> Departure<K, V> {
-        self.step_back(hash, id, Flight::dismiss_handle)
+    pub(crate) fn leave_handle(&mut self, hash: u64, id: Id, turn: u32) -> Departure<K, V> {
+        self.step_back(hash, id, |flight| flight.dismiss_handle(turn))
     }
 
     /// A follower stays, but has no work of its own after all.
@@ -160,7 +168,7 @@ impl<K, V> Table<K, V> {
     pub(crate) fn listen(&mut self, hash: u64, id: Id) {
         if let Some((slot, _)) = self.find_id(hash, id) {
             if let Some(flight) = slot.shared.flight() {
-                flight.leader_listens(true);
+                flight.leader_listens();
             }
         }
     }

@@ -1,13 +1,18 @@
 //! Groups whose storage is taken once, and groups that are made in constants.
 
+#[cfg(all(feature = "std", not(target_family = "wasm")))]
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 
 use singleflight_core::{
     Builder, CallError, Follower, Group, Joined, Leader, SeededHashBuilder, Turn, Until,
 };
 
-use crate::task::Task;
+use crate::task::{Task, pause};
 
 type Static = Group<u32, u32, SeededHashBuilder>;
 
@@ -307,4 +312,89 @@ fn closed_flights_step_aside_in_place() {
         drop(closed);
         assert_eq!(group.in_flight(), 0);
     }
+}
+
+/// A waker that panics breaks the list in which it stands. That list serves no other flight.
+#[test]
+fn a_waker_that_panics_harms_no_other_flight() {
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("called");
+        }
+    }
+
+    let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
+    for _ in 0..4 {
+        let leader = leader(&group, 1);
+        let mut call = Box::pin(group.run(1, async || 2));
+        let waker = Waker::from(Arc::new(Panics));
+        let polled = call.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        assert!(catch_unwind(AssertUnwindSafe(|| leader.complete(1))).is_err());
+        let _list = catch_unwind(AssertUnwindSafe(|| drop(call)));
+    }
+    assert_eq!(group.in_flight(), 0);
+    let leaders = [leader(&group, 1), leader(&group, 2)];
+    let mut calls = [1, 2].map(|key| Task::new(group.run(key, async || 3)));
+    calls.iter_mut().for_each(Task::waits);
+    for leader in leaders {
+        assert_eq!(leader.complete(7).followers, 1);
+    }
+    for call in calls {
+        assert_eq!(call.wakes(), 1);
+        assert_eq!(call.ends(), 7);
+    }
+}
+
+/// The handle goes before the task has begun to listen, and then a caller comes: the work is wanted.
+#[test]
+fn a_work_that_is_wanted_again_is_not_cancelled() {
+    let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
+    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
+    let (task, handle) = arrival.expect("there is room").into_task(|| async {
+        pause().await;
+        7
+    });
+    drop(handle);
+    let mut caller = Task::new(group.run(1, async || unreachable!("the first work is wanted")));
+    caller.waits();
+    // One flight holds one part, and another one has the other.
+    let other = (leader(&group, 2), follower(&group, 2));
+    let mut task = Task::new(task);
+    task.waits();
+    task.ends();
+    assert_eq!(caller.ends(), 7);
+    drop(other);
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// The same on a thread, whose work asks.
+#[cfg(all(feature = "std", not(target_family = "wasm")))]
+#[test]
+fn a_work_that_is_wanted_again_is_told_so() {
+    let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
+    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("there is room");
+    let (handle, late) = (Rc::new(Cell::new(None)), Cell::new(None));
+    let (run, waits) = arrival.into_closure(
+        |call| futures_lite::future::block_on(call),
+        |interest| {
+            drop(handle.take());
+            // On a thread of its own: here it would be a call from inside the work.
+            let join = || Group::join_owned(Arc::clone(&group), 1);
+            let joined = std::thread::scope(|scope| scope.spawn(join).join());
+            late.set(Some(joined.expect("it comes in time")));
+            assert!(!interest.has_ended());
+            7
+        },
+    );
+    handle.set(Some(waits));
+    run();
+    let Some(Ok(Joined::Follower(follower))) = late.take() else {
+        panic!("the flight was led");
+    };
+    assert!(
+        matches!(Task::new(follower.wait()).ends(), Ok(Turn::Landed(outcome)) if outcome.value == 7)
+    );
 }

@@ -1,7 +1,7 @@
 //! Flights that newcomers join no more: forgotten ones, and those that have got too old.
 
 use std::cell::Cell;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -145,4 +145,40 @@ fn a_flight_that_is_too_old_is_not_forgotten() {
     assert!(group.forget(7), "its successor can be joined");
     assert_eq!(group.stats().forgotten, 1);
     drop((old, new));
+}
+
+/// A hasher of the caller's may give a key the very hash by which its flight would stand aside.
+#[test]
+fn a_flight_whose_key_has_the_hash_of_its_id_stays_where_it_is() {
+    #[derive(Default)]
+    struct LikeIds(u64);
+
+    impl Hasher for LikeIds {
+        fn write(&mut self, _: &[u8]) {
+            unreachable!("keys are words")
+        }
+
+        fn write_u64(&mut self, word: u64) {
+            let mixed = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.0 = mixed ^ (mixed >> 32);
+        }
+
+        fn finish(&self) -> u64 {
+            self.0
+        }
+    }
+
+    let hasher = BuildHasherDefault::<LikeIds>::default();
+    let group: Group<u64, u64, _> = Builder::new().shards(1).hasher(hasher).build();
+    let mut leaders = Vec::new();
+    // Ids count in twos, and so does one of these keys beside them.
+    for key in (2..60).rev() {
+        for _ in 0..2 {
+            leaders.push(group.join(key).expect("nothing is refused"));
+            group.forget(key);
+        }
+    }
+    assert_eq!(group.in_flight(), leaders.len());
+    drop(leaders);
+    assert_eq!(group.in_flight(), 0);
 }

@@ -5,7 +5,9 @@ use std::future::pending;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use singleflight_core::{Builder, CallError, Group, Joined, Leader, Role, Spawned, Until};
+use singleflight_core::{
+    Builder, CallError, Group, Joined, Leader, PanicPolicy, Role, Spawned, Until,
+};
 
 use crate::task::{Task, pause};
 
@@ -194,5 +196,157 @@ fn a_vacant_flight_that_its_last_follower_leaves_ends() {
     drop(handle);
     assert_eq!(watcher.ends().err(), Some(CallError::LeaderLost));
     task.ends();
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// Nor beside a follower, which is given the value itself or the one clone.
+#[test]
+fn an_heir_costs_no_clone_beside_a_follower() {
+    struct Counted(Rc<Cell<usize>>);
+
+    impl Clone for Counted {
+        fn clone(&self) -> Self {
+            self.0.set(self.0.get() + 1);
+            Self(Rc::clone(&self.0))
+        }
+    }
+
+    let clones = Rc::new(Cell::new(0));
+    let group: Rc<Group<u64, Counted>> = Rc::default();
+    let Ok(Joined::Leader(leader)) = group.join(1) else {
+        panic!("the first call leads");
+    };
+    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(pending);
+    let mut task = Task::new(task);
+    task.waits();
+    drop(handle);
+    let mut follower = Task::new(group.run_outcome(1, pending));
+    follower.waits();
+    let outcome = leader.complete(Counted(Rc::clone(&clones)));
+    assert_eq!(outcome.followers, 1);
+    task.ends();
+    assert!(follower.ends().is_ok());
+    assert_eq!(clones.get(), 1);
+}
+
+/// A task that is lost takes its handle's interest along, whether the handle is kept or not.
+#[test]
+fn the_handle_of_a_call_that_is_lost_is_no_interest() {
+    for panics in [false, true] {
+        // A panic that cannot be caught drops the leader, as cancelling does.
+        let builder = Builder::new().panic_policy(PanicPolicy::HandOver);
+        let group: Shared = Arc::new(builder.build());
+        let spawn = |panics: bool| {
+            let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
+            let (task, handle) = arrival.expect("nothing is refused").into_task(move || {
+                let mut polls = 0;
+                std::future::poll_fn(move |_| {
+                    polls += 1;
+                    assert!(!panics || polls < 2, "the work");
+                    std::task::Poll::<u64>::Pending
+                })
+            });
+            (Task::new(task), handle)
+        };
+        let (mut first, kept) = spawn(panics);
+        first.waits();
+        let (mut second, handle) = spawn(false);
+        second.waits();
+        if panics {
+            let poll = std::panic::AssertUnwindSafe(|| first.poll());
+            let _without_std = std::panic::catch_unwind(poll);
+        }
+        drop(first);
+        second.waits();
+        let before = second.wakes();
+        drop(handle);
+        assert_eq!(second.wakes(), before + 1, "nobody wants it");
+        second.ends();
+        assert_eq!(group.in_flight(), 0);
+        // It leaves nothing that is not its own.
+        let (mut third, wanted) = spawn(false);
+        third.waits();
+        drop(kept);
+        third.waits();
+        assert_eq!(group.in_flight(), 1);
+        drop(wanted);
+        third.ends();
+    }
+}
+
+/// Tasks that were counted out by their handles listen until they are polled. The others are told all
+/// the same, however wakes are dealt out.
+#[test]
+fn tasks_whose_handles_are_gone_take_nobodys_wake() {
+    let group = Shared::default();
+    let leader = lead(&group);
+    let mut spawned: Vec<_> = (0..5).map(|_| spawn(&group, Until::Unwanted, 2)).collect();
+    for (task, _) in &mut spawned {
+        task.waits();
+    }
+    let mut follower = Task::new(group.run_outcome(1, async || 3));
+    follower.waits();
+    let tasks: Vec<_> = spawned.into_iter().map(|(task, _)| task).collect();
+    drop(leader);
+    assert_eq!(follower.wakes(), 1);
+    assert_eq!(follower.ends().map(|outcome| outcome.value), Ok(3));
+    for task in tasks {
+        task.ends();
+    }
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// And a leader that nobody wants any more.
+#[test]
+fn tasks_whose_handles_are_gone_do_not_keep_a_leader_running() {
+    let group = Shared::default();
+    let arrive = || {
+        let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
+        let (task, handle) = arrival.expect("nothing is refused").into_task(pending);
+        (Task::new(task), handle)
+    };
+    let ((mut leader, wanted), (mut follower, handle)) = (arrive(), arrive());
+    follower.waits();
+    leader.waits();
+    drop(handle);
+    drop(wanted);
+    assert_eq!(leader.wakes(), 1);
+    leader.ends();
+    follower.ends();
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// A way to reach the group whose `Clone` panics.
+#[test]
+fn a_reference_whose_clone_panics_registers_nothing() {
+    struct Once<'a>(&'a Group<u64, u64>);
+
+    impl std::ops::Deref for Once<'_> {
+        type Target = Group<u64, u64>;
+
+        fn deref(&self) -> &Group<u64, u64> {
+            self.0
+        }
+    }
+
+    impl Clone for Once<'_> {
+        fn clone(&self) -> Self {
+            panic!("a clone");
+        }
+    }
+
+    let group: Group<u64, u64> = Group::new();
+    let arrive = |until| {
+        let arrive =
+            std::panic::AssertUnwindSafe(|| Group::arrive(Once(&group), 1, until).map(drop));
+        std::panic::catch_unwind(arrive).is_err()
+    };
+    assert!(arrive(Until::Unwanted));
+    assert_eq!(group.in_flight(), 0);
+    let leader = group.join(1).expect("nothing is refused");
+    assert!(arrive(Until::Unwanted) && arrive(Until::Done));
+    assert_eq!(group.followers(1), Some(0));
+    drop(leader);
     assert_eq!(group.in_flight(), 0);
 }

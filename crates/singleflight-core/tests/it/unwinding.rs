@@ -4,7 +4,9 @@
 use std::future::Future;
 #[cfg(feature = "std")]
 use std::future::ready;
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+#[cfg(feature = "std")]
+use std::panic::panic_any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(feature = "std")]
 use std::pin::Pin;
 use std::sync::Arc;

@@ -345,7 +345,10 @@ impl Model {
     /// The leader is gone, and has left nothing.
     pub(crate) fn lose(&mut self, at: usize) {
         self.stats.abandoned += 1;
-        self.flights[at].vacant = true;
+        let flight = &mut self.flights[at];
+        flight.vacant = true;
+        // The handle of a call that is lost is no interest any more.
+        flight.waiting.retain(|(_, seat)| *seat != Seat::Handle);
         self.end_if_nobody_can_lead(at);
     }
 
