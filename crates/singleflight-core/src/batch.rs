@@ -297,9 +297,9 @@ where
             Place::Leading(leader) => Some(leader),
             _ => None,
         });
-        let first = leaders.next()?;
+        let first = leaders.next()?.enter();
         let more = inside::enter_more(leaders.filter_map(Leader::place));
-        Some((more, first.enter()))
+        Some((more, first))
     }
 
     /// Lands what the work has loaded. The work's future is gone (P1).

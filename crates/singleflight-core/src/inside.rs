@@ -20,109 +20,149 @@ mod noticed {
 
     use crate::slot::Id;
 
-    /// How many words a place takes: its group's address, its hash, by which its shard is
-    /// known, and its id there tell a flight apart in the whole process. The fourth is unused:
-    /// it makes the depth wrap where a place begins.
-    const PLACE: u8 = 4;
+    /// How many works stand in the block of the thread itself. Works that nest deeper stand on
+    /// the heap.
+    const NEAR: usize = 64;
 
-    /// As many words as a `u8` can name, and the rest of a place that begins at the last: no
-    /// bounds are checked. So works nest 63 deep and are told apart; at every 64th the stack
-    /// begins anew, and those around are forgotten.
-    const WORDS: usize = (1 << u8::BITS) + PLACE as usize;
-
-    /// The works that a thread is inside of. One thread-local, so that its address is taken once.
-    struct Stack {
-        /// In words.
-        depth: Cell<u8>,
-        words: [Cell<u64>; WORDS],
+    /// Tells a flight apart in the whole process: its group's address, its hash, by which its
+    /// shard is known, and its id there.
+    #[derive(Clone, Copy, PartialEq)]
+    struct Place {
+        group: usize,
+        hash: u64,
+        /// 0 for a flight that has ended: it is like no other.
+        id: u64,
     }
+
+    /// The works that a thread is inside of. One thread-local without a destructor, so that its
+    /// address is taken once.
+    struct Stack {
+        /// How many there are, below zero. The borrow tells the first to come: entering and
+        /// looking whether there is another are one instruction.
+        below: Cell<usize>,
+        near: [Cell<Place>; NEAR],
+    }
+
+    const NOWHERE: Place = Place {
+        group: 0,
+        hash: 0,
+        id: 0,
+    };
 
     std::thread_local! {
         static STACK: Stack = const {
             Stack {
-                depth: Cell::new(0),
-                words: [const { Cell::new(0) }; WORDS],
+                below: Cell::new(0),
+                near: [const { Cell::new(NOWHERE) }; NEAR],
             }
         };
-        /// Of batches: their keys but the first.
-        static MORE: RefCell<Vec<(usize, u64, Id)>> = const { RefCell::new(Vec::new()) };
+        /// Works that found no near place, and of batches all keys but the first; each with the
+        /// depth of its work. Leaving a work only writes the depth, so what stands here at the
+        /// depth and beyond has been left. Whoever looks drops it.
+        static FAR: RefCell<Vec<(usize, Place)>> = const { RefCell::new(Vec::new()) };
+    }
+
+    impl Stack {
+        /// How many works the thread is inside of.
+        fn depth(&self) -> usize {
+            0_usize.wrapping_sub(self.below.get())
+        }
     }
 
     /// Says that this thread is inside a work, until it is dropped, in the reverse order of
     /// entering.
     #[must_use = "dropping it leaves the work"]
-    pub(crate) struct Inside(u8);
+    pub(crate) struct Inside(());
 
     impl Drop for Inside {
         #[inline]
         fn drop(&mut self) {
-            STACK.with(|stack| stack.depth.set(self.0));
+            STACK.with(|stack| stack.below.set(stack.below.get().wrapping_add(1)));
         }
     }
 
     /// Enters the work of a flight.
     #[inline]
     pub(crate) fn enter(group: usize, hash: u64, id: Option<Id>) -> Inside {
+        let id = id.map_or(0, Id::number);
         STACK.with(|stack| {
-            let depth = stack.depth.get();
-            let at = usize::from(depth);
-            stack.words[at].set(group as u64);
-            stack.words[at + 1].set(hash);
-            stack.words[at + 2].set(id.map_or(0, Id::number));
-            stack.depth.set(depth.wrapping_add(PLACE));
-            Inside(depth)
-        })
+            let (below, is_first) = stack.below.get().overflowing_sub(1);
+            stack.below.set(below);
+            if is_first {
+                stack.near[0].set(Place { group, hash, id });
+            } else {
+                place_deeper(group, hash, id);
+            }
+        });
+        Inside(())
     }
 
-    /// Says that this thread is inside the work of a batch, until it is dropped.
+    /// Notes a work that was entered from inside another. Of an ABI that never unwinds, so that a
+    /// lone call, which does not come here, need not prepare for it.
+    #[cold]
+    #[inline(never)]
+    extern "C" fn place_deeper(group: usize, hash: u64, id: u64) {
+        let place = Place { group, hash, id };
+        STACK.with(|stack| {
+            let depth = stack.depth() - 1;
+            match stack.near.get(depth) {
+                Some(near) => near.set(place),
+                None => drop(far(depth, |far| far.push((depth, place)))),
+            }
+        });
+    }
+
+    /// Looks at the far works that stand above this depth. `None` while the thread is being torn
+    /// down: nothing is noticed then.
+    fn far<R>(depth: usize, look: impl FnOnce(&mut Vec<(usize, Place)>) -> R) -> Option<R> {
+        let looked = FAR.try_with(|far| {
+            let mut far = far.borrow_mut();
+            let above = far.iter().rposition(|(other, _)| *other < depth);
+            far.truncate(above.map_or(0, |last| last + 1));
+            look(&mut far)
+        });
+        looked.ok()
+    }
+
+    /// Says that the work that was entered last is that of a batch, until it is dropped.
     #[must_use = "dropping it leaves the work"]
     pub(crate) struct InsideMore(usize);
 
     impl Drop for InsideMore {
         fn drop(&mut self) {
-            // Nothing is noticed while the thread is being torn down.
-            let _torn_down = MORE.try_with(|more| {
-                let mut more = more.borrow_mut();
-                more.truncate(self.0);
-                more.shrink_to(4 * self.0);
-            });
+            let _torn_down = far(self.0, |far| far.shrink_to(4 * far.len()));
         }
     }
 
-    /// Enters the work of all these flights at once.
+    /// Enters the work of all these flights: it is the one that was entered last.
     pub(crate) fn enter_more(flights: impl Iterator<Item = (usize, u64, Id)>) -> InsideMore {
-        let entered = MORE.try_with(|more| {
-            let before = more.borrow().len();
-            more.borrow_mut().extend(flights);
-            before
+        let depth = STACK.with(Stack::depth);
+        let last = depth.saturating_sub(1);
+        let flights = flights.map(|(group, hash, id)| {
+            let id = id.number();
+            (last, Place { group, hash, id })
         });
-        InsideMore(entered.unwrap_or(0))
+        let _torn_down = far(depth, |far| far.extend(flights));
+        InsideMore(last)
     }
 
     /// Whether this thread is inside the work of this flight.
     #[inline]
     pub(crate) fn contains(group: usize, hash: u64, id: Id) -> bool {
-        STACK.with(|stack| stack.depth.get() != 0) && is_around(group, hash, id)
+        STACK.with(|stack| stack.below.get() != 0) && is_around(group, hash, id)
     }
 
     #[cold]
     fn is_around(group: usize, hash: u64, id: Id) -> bool {
-        let place = [group as u64, hash, id.number()];
-        let stacked = STACK.with(|stack| {
-            let depth = usize::from(stack.depth.get());
-            let mut places = stack.words[..depth].chunks_exact(PLACE.into());
-            places.any(|words| {
-                words
-                    .iter()
-                    .map(Cell::get)
-                    .zip(place)
-                    .all(|(one, other)| one == other)
-            })
+        let id = id.number();
+        let place = Place { group, hash, id };
+        let depth = STACK.with(Stack::depth);
+        let is_near = STACK.with(|stack| {
+            let near = &stack.near[..depth.min(NEAR)];
+            near.iter().any(|near| near.get() == place)
         });
-        stacked
-            || MORE
-                .try_with(|more| more.borrow().contains(&(group, hash, id)))
-                .unwrap_or(false)
+        let is_far = |far: &mut Vec<(usize, Place)>| far.iter().any(|(_, far)| *far == place);
+        is_near || far(depth, is_far).unwrap_or(false)
     }
 }
 

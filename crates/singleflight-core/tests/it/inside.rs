@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use singleflight_core::{CallError, Group, Joined, Outcome, SeededHashBuilder, Until};
 
-use crate::task::Task;
+use crate::task::{Task, pause};
 
 /// An iterator that the work returns is part of the work, and so is its panic.
 #[test]
@@ -60,7 +60,7 @@ fn a_lazy_answer_of_a_batch_is_part_of_its_work() {
     assert_eq!(nested.ends().len(), 1);
 }
 
-/// A thread remembers 63 works around it; at every 64th it begins anew.
+/// A circle is refused where it closes, however deep that is, and however long it is.
 #[test]
 fn works_nest_as_deep_as_the_thread_does() {
     fn nest(group: &Group<u64, u64>, depth: u64) -> u64 {
@@ -68,21 +68,111 @@ fn works_nest_as_deep_as_the_thread_does() {
             panic!("nobody has come to {depth} before");
         };
         let work = || {
-            let around = 201 - depth;
-            for outer in depth..depth + around % 64 {
-                assert_eq!(group.join(outer).err(), Some(CallError::Reentrant));
-            }
-            if depth == 0 {
-                1
+            let all_refused = |group: &Group<u64, u64>| {
+                (depth..=200).all(|outer| group.join(outer).err() == Some(CallError::Reentrant))
+            };
+            assert!(all_refused(group), "on the way down to {depth}");
+            let inner = if depth == 0 {
+                0
             } else {
-                nest(group, depth - 1) + 1
-            }
+                nest(group, depth - 1)
+            };
+            assert!(all_refused(group), "on the way up to {depth}");
+            inner + 1
         };
         leader.lead_blocking(work).value
     }
     let group = Group::new();
     assert_eq!(nest(&group, 200), 201);
     assert_eq!(group.in_flight(), 0);
+}
+
+/// Works for the keys up to `last`, each inside of the one before. The last one waits once.
+fn chain(group: &Group<u64, u64>, key: u64, last: u64) -> Call<'_> {
+    Box::pin(group.run_outcome(key, async move || {
+        if key == last {
+            pause().await;
+            return last;
+        }
+        chain(group, key + 1, last)
+            .await
+            .expect("nothing is refused")
+            .value
+    }))
+}
+
+/// Nothing is circular about a work that calls for the head of a chain and, beside it, for a key
+/// that stands deep in that chain.
+#[test]
+fn a_call_beside_a_deep_chain_is_not_inside_of_it() {
+    const LAST: u64 = 70;
+    for key in 1..=LAST {
+        let group: Group<u64, u64> = Group::new();
+        let mut outer = Task::new(group.run(0, async || {
+            let mut chain = Task::new(chain(&group, 1, LAST));
+            chain.waits();
+            let mut beside = Task::new(group.run_outcome(key, async || unreachable!("it is led")));
+            if let Poll::Ready(answer) = beside.poll() {
+                panic!("key {key} is led by a chain that is left: {answer:?}");
+            }
+            pause().await;
+            let chained = chain.ends().expect("nothing is refused");
+            assert_eq!(chained.value, LAST);
+            beside.ends().expect("it lands").value
+        }));
+        outer.waits();
+        assert_eq!(outer.ends(), LAST);
+        assert_eq!(group.in_flight(), 0);
+    }
+}
+
+/// However deep the works were that a work has called, it is still inside of itself.
+#[test]
+fn a_work_is_inside_of_itself_after_a_deep_chain() {
+    let group: Group<u64, u64> = Group::new();
+    let outer = Task::new(group.run(0, async || {
+        let mut chain = Task::new(chain(&group, 1, 70));
+        chain.waits();
+        assert_eq!(group.join(0).err(), Some(CallError::Reentrant));
+        chain.ends().expect("nothing is refused").value
+    }));
+    assert_eq!(outer.ends(), 70);
+}
+
+/// While a thread is being torn down its works are told apart no more, and run all the same.
+#[test]
+fn works_nest_while_their_thread_ends() {
+    struct Last;
+
+    impl Drop for Last {
+        fn drop(&mut self) {
+            nests();
+        }
+    }
+
+    fn nests() {
+        let group: Group<u64, u64> = Group::new();
+        let outcome = Task::new(chain(&group, 1, 70)).poll();
+        assert!(outcome.is_pending(), "the last one waits");
+        let load = |keys: Vec<u64>| {
+            let (group, all) = (&group, keys.clone());
+            let calls = all.into_iter().map(move |key| {
+                drop(group.join(key));
+                (key, key)
+            });
+            ready(calls)
+        };
+        assert_eq!(Task::new(group.run_many(0..9, load)).ends().len(), 9);
+        assert_eq!(group.in_flight(), 0);
+    }
+
+    std::thread_local!(static LAST: Last = const { Last });
+    let thread = std::thread::spawn(|| {
+        // What comes first goes last: the lists of works are gone by then.
+        LAST.with(|_| ());
+        nests();
+    });
+    assert!(thread.join().is_ok());
 }
 
 /// Nor is a work whose flight was forgotten inside of that which came after.
