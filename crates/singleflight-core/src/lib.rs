@@ -28,6 +28,7 @@ mod key;
 mod leader;
 mod limit;
 mod listing;
+mod many;
 mod outcome;
 mod policy;
 mod refusal;
