@@ -25,11 +25,11 @@ use crate::answers::Answers;
 use crate::error::CallError;
 use crate::follower::{Follower, Turn};
 use crate::group::Group;
-use crate::inside::{self, InsideMore};
+use crate::inside::Works;
 use crate::join::Joined;
-use crate::leader::{Leader, Running};
+use crate::leader::Leader;
 use crate::outcome::Outcome;
-use crate::policy::Payload;
+use crate::policy::{Payload, catch};
 use crate::sync::seeded;
 use crate::work::poll_work;
 
@@ -44,14 +44,24 @@ pub(crate) enum Loaded<K, V> {
 pin_project! {
     /// The work of a batch. Not an `async` block, which drops the work's future as it ends,
     /// and if that panics leaks what the work has returned.
-    pub(crate) struct Loading<T, L> {
+    struct Loading<'a, T, L> {
         #[pin]
-        pub(crate) future: T,
-        pub(crate) loaded: L,
+        future: Option<T>,
+        loaded: L,
+        works: &'a mut Works,
+    }
+
+    impl<T, L> PinnedDrop for Loading<'_, T, L> {
+        /// The work is dropped inside of itself, for whatever reason it is.
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _inside = this.works.enter();
+            this.future.set(None);
+        }
     }
 }
 
-impl<T, L, R> Future for Loading<T, L>
+impl<T, L, R> Future for Loading<'_, T, L>
 where
     T: Future,
     L: FnMut(T::Output) -> R,
@@ -60,7 +70,10 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<R> {
         let this = self.project();
-        this.future.poll(context).map(this.loaded)
+        let _inside = this.works.enter();
+        let future = this.future.as_pin_mut();
+        let future = future.expect("a work is there until it is dropped");
+        future.poll(context).map(this.loaded)
     }
 }
 
@@ -78,31 +91,50 @@ where
     V: Clone,
     S: BuildHasher,
 {
-    /// Runs a batch, whose work `load` makes.
-    pub(crate) async fn fly_many<I, F, T>(&self, keys: I, mut load: F) -> Answers<K, V>
+    /// Runs a batch: `work` makes the future that loads, `loaded` tells what that has come to.
+    pub(crate) async fn fly_many<I, F, T, L>(
+        &self,
+        keys: I,
+        mut work: F,
+        mut loaded: L,
+    ) -> Answers<K, V>
     where
         I: IntoIterator<Item = K>,
         F: FnMut(Vec<K>) -> T,
-        T: Future<Output = Loaded<K, V>>,
+        T: Future,
+        L: FnMut(T::Output) -> Loaded<K, V>,
     {
         let mut batch = Batch::new(self, keys, Follower::wait);
         loop {
             if seeded("batch-waits-first") {
                 poll_fn(|context| batch.poll_waiting(context)).await;
             }
-            let claimed = batch.claimed();
-            if !claimed.is_empty() {
-                let keys = batch.keys(&claimed);
+            if let Some(first) = batch.claimed.first().copied() {
+                let keys = batch.keys();
                 let result = {
-                    let mut make = Some(|| load(keys));
+                    let Batch { places, works, .. } = &mut batch;
+                    let Place::Leading(leader) = &places[first].1 else {
+                        unreachable!("whatever is claimed leads");
+                    };
+                    let mut make = Some(|| {
+                        let future = {
+                            let _inside = works.enter();
+                            work(keys)
+                        };
+                        Loading {
+                            future: Some(future),
+                            loaded: &mut loaded,
+                            works,
+                        }
+                    });
                     let mut loading = pin!(None);
                     poll_fn(|context| {
-                        let enter = || batch.enter(&claimed);
+                        let enter = || leader.enter();
                         poll_work(make.take(), loading.as_mut(), enter, context)
                     })
                     .await
                 };
-                batch.land(&claimed, result);
+                batch.land(result);
             }
             if poll_fn(|context| batch.poll_waiting(context)).await {
                 return batch.into_answers();
@@ -112,12 +144,18 @@ where
 }
 
 /// A batch under way.
+///
+/// All that runs on its behalf while it leads, runs inside the works of what it has claimed:
+/// other people's code that would wait for them is refused.
 struct Batch<'a, K, V, S, W> {
     group: &'a Group<K, V, S>,
     /// The distinct keys, in the order in which they were named.
     places: Vec<(K, Place<'a, K, V, S, W>)>,
     /// Finds a key's index in `places`.
     index: HashTable<usize>,
+    /// Those that lead, to be given to the work.
+    claimed: Vec<usize>,
+    works: Works,
 }
 
 impl<'a, K, V, S, W> Batch<'a, K, V, S, W>
@@ -137,6 +175,8 @@ where
             group,
             places: Vec::new(),
             index: HashTable::new(),
+            claimed: Vec::new(),
+            works: Works::default(),
         };
         // First the keys, then the claims: the keys' iterator is the caller's, and may take
         // its time or make calls of its own.
@@ -150,12 +190,18 @@ where
                     .insert_unique(hash, at, |at| group.hash_key(&places[*at].0));
             }
         }
-        for (key, place) in &mut batch.places {
-            *place = match group.join(&*key) {
-                Ok(Joined::Leader(leader)) => Place::Leading(leader),
-                Ok(Joined::Follower(follower)) => Place::Waiting(Box::pin(wait(follower))),
-                Err(error) => Place::Answered(Err(error)),
+        for at in 0..batch.places.len() {
+            let joined = {
+                let _inside = batch.works.enter();
+                group.join(&batch.places[at].0)
             };
+            match joined {
+                Ok(Joined::Leader(leader)) => batch.claim(at, leader),
+                Ok(Joined::Follower(follower)) => {
+                    batch.places[at].1 = Place::Waiting(Box::pin(wait(follower)));
+                }
+                Err(error) => batch.places[at].1 = Place::Answered(Err(error)),
+            }
         }
         batch
     }
@@ -166,32 +212,28 @@ where
         self.index.find(hash, is).copied()
     }
 
-    /// The places whose keys are to be given to the work.
-    fn claimed(&self) -> Vec<usize> {
-        let leads = |at: &usize| matches!(self.places[*at].1, Place::Leading(_));
-        (0..self.places.len()).filter(leads).collect()
+    fn claim(&mut self, at: usize, leader: Leader<&'a Group<K, V, S>>) {
+        self.works.add(leader.place());
+        self.places[at].1 = Place::Leading(leader);
+        self.claimed.push(at);
     }
 
-    fn keys(&self, claimed: &[usize]) -> Vec<K> {
-        claimed
-            .iter()
-            .map(|at| self.places[*at].0.clone())
-            .collect()
-    }
-
-    /// Enters the work of every claimed key at once.
-    fn enter(&self, claimed: &[usize]) -> Option<(InsideMore, Running<'_>)> {
-        let mut leaders = claimed.iter().filter_map(|at| match &self.places[*at].1 {
-            Place::Leading(leader) => Some(leader),
-            _ => None,
-        });
-        let first = leaders.next()?.enter();
-        let more = inside::enter_more(leaders.filter_map(Leader::place));
-        Some((more, first))
+    /// The keys that are to be given to the work.
+    fn keys(&mut self) -> Vec<K> {
+        let Self {
+            places,
+            claimed,
+            works,
+            ..
+        } = self;
+        let _inside = works.enter();
+        claimed.iter().map(|at| places[*at].0.clone()).collect()
     }
 
     /// Lands what the work has loaded. The work's future is gone (P1).
-    fn land(&mut self, claimed: &[usize], result: Result<Loaded<K, V>, Payload>) {
+    fn land(&mut self, result: Result<Loaded<K, V>, Payload>) {
+        let mut works = mem::take(&mut self.works);
+        let _inside = works.enter();
         match result {
             Ok(Loaded::Each(pairs)) => {
                 for (key, value) in pairs {
@@ -202,26 +244,14 @@ where
                 }
             }
             Ok(Loaded::Every(value)) => {
-                for at in claimed {
-                    self.answer(*at, value.clone());
+                for at in mem::take(&mut self.claimed) {
+                    self.answer(at, value.clone());
                 }
             }
-            Err(payload) => {
-                for at in claimed {
-                    if let Place::Leading(leader) = &mut self.places[*at].1 {
-                        leader.tell_panic(&payload);
-                    }
-                }
-                payload.resume();
-            }
+            Err(payload) => self.panicked(payload),
         }
-        for at in claimed {
-            // Whoever waits for a key that was not returned may try its own work.
-            let place = &mut self.places[*at].1;
-            if matches!(place, Place::Leading(_)) {
-                *place = Place::Absent;
-            }
-        }
+        // Whoever waits for a key that was not returned may try its own work.
+        self.give_up();
     }
 
     fn answer(&mut self, at: usize, value: V) {
@@ -233,36 +263,71 @@ where
         }
     }
 
+    fn panicked(&mut self, payload: Payload) -> ! {
+        for at in mem::take(&mut self.claimed) {
+            if let Place::Leading(leader) = &mut self.places[at].1 {
+                // The key's drop may panic. The others are told all the same, and the first
+                // panic is the one that goes on.
+                let _second = catch(|| leader.tell_panic(&payload));
+            }
+        }
+        payload.resume()
+    }
+
     /// Ready when nothing is waited for any more (`true`), or when a flight was handed over
     /// to the batch (`false`). Whatever can be had in one look is taken together.
     fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        let (mut waits, mut leads) = (false, false);
-        for (_, place) in &mut self.places {
-            let Place::Waiting(wait) = place else {
+        let mut waits = false;
+        for at in 0..self.places.len() {
+            let Place::Waiting(wait) = &mut self.places[at].1 else {
                 continue;
             };
-            match wait.as_mut().poll(context) {
+            let polled = {
+                let _inside = self.works.enter();
+                wait.as_mut().poll(context)
+            };
+            match polled {
                 Poll::Pending => waits = true,
-                Poll::Ready(Ok(Turn::Lead(leader))) => {
-                    leads = true;
-                    *place = Place::Leading(leader);
+                Poll::Ready(Ok(Turn::Lead(leader))) => self.claim(at, leader),
+                Poll::Ready(Ok(Turn::Landed(outcome))) => {
+                    self.places[at].1 = Place::Answered(Ok(outcome));
                 }
-                Poll::Ready(Ok(Turn::Landed(outcome))) => *place = Place::Answered(Ok(outcome)),
-                Poll::Ready(Err(error)) => *place = Place::Answered(Err(error)),
+                Poll::Ready(Err(error)) => self.places[at].1 = Place::Answered(Err(error)),
             }
         }
-        match (leads, waits) {
-            (true, _) => Poll::Ready(false),
-            (false, true) => Poll::Pending,
-            (false, false) => Poll::Ready(true),
+        match (self.claimed.is_empty(), waits) {
+            (false, _) => Poll::Ready(false),
+            (true, true) => Poll::Pending,
+            (true, false) => Poll::Ready(true),
         }
     }
 
-    fn into_answers(self) -> Answers<K, V> {
+    fn into_answers(mut self) -> Answers<K, V> {
         let answered = |(key, place)| match place {
             Place::Answered(answer) => Some((key, answer)),
             _ => None,
         };
-        Answers(self.places.into_iter().filter_map(answered).collect())
+        let places = mem::take(&mut self.places);
+        Answers(places.into_iter().filter_map(answered).collect())
+    }
+}
+
+impl<K, V, S, W> Batch<'_, K, V, S, W> {
+    /// Hands over whatever it leads.
+    fn give_up(&mut self) {
+        for at in mem::take(&mut self.claimed) {
+            let place = &mut self.places[at].1;
+            if matches!(place, Place::Leading(_)) {
+                *place = Place::Absent;
+            }
+        }
+    }
+}
+
+impl<K, V, S, W> Drop for Batch<'_, K, V, S, W> {
+    fn drop(&mut self) {
+        let mut works = mem::take(&mut self.works);
+        let _inside = works.enter();
+        self.give_up();
     }
 }

@@ -9,13 +9,14 @@
 //! shuttle, whose threads share one of the system's.
 
 #[cfg(all(feature = "std", not(any(loom, shuttle))))]
-pub(crate) use noticed::{Inside, InsideMore, contains, enter, enter_more};
+pub(crate) use noticed::{Inside, Works, contains, enter};
 #[cfg(any(not(feature = "std"), loom, shuttle))]
-pub(crate) use unnoticed::{Inside, InsideMore, contains, enter, enter_more};
+pub(crate) use unnoticed::{Inside, Works, contains, enter};
 
 #[cfg(all(feature = "std", not(any(loom, shuttle))))]
 mod noticed {
     use std::cell::{Cell, RefCell};
+    use std::mem;
     use std::vec::Vec;
 
     use crate::slot::Id;
@@ -26,7 +27,7 @@ mod noticed {
 
     /// Tells a flight apart in the whole process: its group's address, its hash, by which its
     /// shard is known, and its id there.
-    #[derive(Clone, Copy, PartialEq)]
+    #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
     struct Place {
         group: usize,
         hash: u64,
@@ -57,9 +58,32 @@ mod noticed {
             }
         };
         /// Works that found no near place, and of batches all keys but the first; each with the
-        /// depth of its work. Leaving a work only writes the depth, so what stands here at the
-        /// depth and beyond has been left. Whoever looks drops it.
-        static FAR: RefCell<Vec<(usize, Place)>> = const { RefCell::new(Vec::new()) };
+        /// depth of its work. Leaving a work only counts, so what stands here at the depth and
+        /// beyond has been left. Whoever looks drops it.
+        static FAR: RefCell<Vec<(usize, Far)>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// What stands on the heap.
+    enum Far {
+        One(Place),
+        Others(Others),
+    }
+
+    /// The flights of a batch but the first.
+    #[derive(Default)]
+    struct Others {
+        places: Vec<Place>,
+        /// Only somebody who asks has them sorted: most batches are never asked.
+        are_sorted: bool,
+    }
+
+    impl Others {
+        fn contain(&mut self, place: &Place) -> bool {
+            if !mem::replace(&mut self.are_sorted, true) {
+                self.places.sort_unstable();
+            }
+            self.places.binary_search(place).is_ok()
+        }
     }
 
     impl Stack {
@@ -85,6 +109,15 @@ mod noticed {
     #[inline]
     pub(crate) fn enter(group: usize, hash: u64, id: Option<Id>) -> Inside {
         let id = id.map_or(0, Id::number);
+        enter_place(Place { group, hash, id })
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "what a lone call costs is what is inlined here"
+    )]
+    #[inline(always)]
+    fn enter_place(Place { group, hash, id }: Place) -> Inside {
         STACK.with(|stack| {
             let (below, is_first) = stack.below.get().overflowing_sub(1);
             stack.below.set(below);
@@ -107,14 +140,14 @@ mod noticed {
             let depth = stack.depth() - 1;
             match stack.near.get(depth) {
                 Some(near) => near.set(place),
-                None => drop(far(depth, |far| far.push((depth, place)))),
+                None => drop(far(depth, |far| far.push((depth, Far::One(place))))),
             }
         });
     }
 
     /// Looks at the far works that stand above this depth. `None` while the thread is being torn
     /// down: nothing is noticed then.
-    fn far<R>(depth: usize, look: impl FnOnce(&mut Vec<(usize, Place)>) -> R) -> Option<R> {
+    fn far<R>(depth: usize, look: impl FnOnce(&mut Vec<(usize, Far)>) -> R) -> Option<R> {
         let looked = FAR.try_with(|far| {
             let mut far = far.borrow_mut();
             let above = far.iter().rposition(|(other, _)| *other < depth);
@@ -124,26 +157,65 @@ mod noticed {
         looked.ok()
     }
 
-    /// Says that the work that was entered last is that of a batch, until it is dropped.
-    #[must_use = "dropping it leaves the work"]
-    pub(crate) struct InsideMore(usize);
+    /// The works of a batch, which are entered as one: that costs the same for any number of keys.
+    #[derive(Default)]
+    pub(crate) struct Works {
+        first: Option<Place>,
+        others: Others,
+    }
 
-    impl Drop for InsideMore {
-        fn drop(&mut self) {
-            let _torn_down = far(self.0, |far| far.shrink_to(4 * far.len()));
+    /// Says that this thread is inside the works of a batch, until it is dropped.
+    #[must_use = "dropping it leaves the works"]
+    pub(crate) struct InsideAll<'a> {
+        /// Where the others go back to, if there are any.
+        others: Option<&'a mut Others>,
+        _first: Option<Inside>,
+    }
+
+    impl Works {
+        /// Adds the work of a flight. `None` is one that has ended.
+        pub(crate) fn add(&mut self, flight: Option<(usize, u64, Id)>) {
+            let place = flight.map(|(group, hash, id)| {
+                let id = id.number();
+                Place { group, hash, id }
+            });
+            if self.first.is_none() {
+                self.first = place;
+            } else if let Some(place) = place {
+                self.others.places.push(place);
+                self.others.are_sorted = false;
+            }
+        }
+
+        /// Enters them all, or none if there are none.
+        pub(crate) fn enter(&mut self) -> InsideAll<'_> {
+            let first = self.first.map(enter_place);
+            let mut others = None;
+            if !self.others.places.is_empty() {
+                let depth = STACK.with(Stack::depth);
+                let entered = &mut self.others;
+                let noted = far(depth, |far| {
+                    far.push((depth - 1, Far::Others(mem::take(entered))));
+                });
+                others = noted.map(|()| &mut self.others);
+            }
+            InsideAll {
+                others,
+                _first: first,
+            }
         }
     }
 
-    /// Enters the work of all these flights: it is the one that was entered last.
-    pub(crate) fn enter_more(flights: impl Iterator<Item = (usize, u64, Id)>) -> InsideMore {
-        let depth = STACK.with(Stack::depth);
-        let last = depth.saturating_sub(1);
-        let flights = flights.map(|(group, hash, id)| {
-            let id = id.number();
-            (last, Place { group, hash, id })
-        });
-        let _torn_down = far(depth, |far| far.extend(flights));
-        InsideMore(last)
+    impl Drop for InsideAll<'_> {
+        fn drop(&mut self) {
+            if let Some(others) = &mut self.others {
+                let depth = STACK.with(Stack::depth);
+                // They were the last to come of those that are still there.
+                if let Some(Some((_, Far::Others(last)))) = far(depth, Vec::pop) {
+                    **others = last;
+                }
+            }
+        }
     }
 
     /// Whether this thread is inside the work of this flight.
@@ -161,8 +233,11 @@ mod noticed {
             let near = &stack.near[..depth.min(NEAR)];
             near.iter().any(|near| near.get() == place)
         });
-        let is_far = |far: &mut Vec<(usize, Place)>| far.iter().any(|(_, far)| *far == place);
-        is_near || far(depth, is_far).unwrap_or(false)
+        let is = |far: &mut Far| match far {
+            Far::One(other) => *other == place,
+            Far::Others(others) => others.contain(&place),
+        };
+        is_near || far(depth, |far| far.iter_mut().any(|(_, far)| is(far))).unwrap_or(false)
     }
 }
 
@@ -178,11 +253,19 @@ mod unnoticed {
         Inside
     }
 
-    #[must_use = "dropping it leaves the work"]
-    pub(crate) struct InsideMore;
+    #[derive(Default)]
+    pub(crate) struct Works(());
 
-    pub(crate) fn enter_more(_: impl Iterator<Item = (usize, u64, Id)>) -> InsideMore {
-        InsideMore
+    #[expect(
+        clippy::unused_self,
+        reason = "the twin that notices has the same signatures"
+    )]
+    impl Works {
+        pub(crate) fn add(&mut self, _: Option<(usize, u64, Id)>) {}
+
+        pub(crate) fn enter(&mut self) -> Inside {
+            Inside
+        }
     }
 
     pub(crate) const fn contains(_: usize, _: u64, _: Id) -> bool {

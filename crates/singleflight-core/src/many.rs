@@ -5,7 +5,7 @@ use core::future::Future;
 use core::hash::{BuildHasher, Hash};
 
 use crate::answers::Answers;
-use crate::batch::{Loaded, Loading};
+use crate::batch::Loaded;
 use crate::group::Group;
 
 impl<K, V, S> Group<K, V, S>
@@ -55,7 +55,7 @@ where
     /// assert_eq!(lengths.get(&"bc").unwrap().unwrap().value, 2);
     /// # });
     /// ```
-    pub async fn run_many<I, F, T, R>(&self, keys: I, mut work: F) -> Answers<K, V>
+    pub async fn run_many<I, F, T, R>(&self, keys: I, work: F) -> Answers<K, V>
     where
         I: IntoIterator<Item = K>,
         F: FnMut(Vec<K>) -> T,
@@ -64,11 +64,7 @@ where
     {
         // Collected here: an iterator that the work returns is part of the work.
         let loaded = |pairs: R| Loaded::Each(pairs.into_iter().collect());
-        let load = |keys| Loading {
-            future: work(keys),
-            loaded,
-        };
-        self.fly_many(keys, load).await
+        self.fly_many(keys, work, loaded).await
     }
 }
 
@@ -106,7 +102,7 @@ where
     /// # Ok::<_, singleflight_core::CallError>(())
     /// # }).unwrap();
     /// ```
-    pub async fn try_run_many<I, F, L, R>(&self, keys: I, mut work: F) -> Answers<K, Result<T, E>>
+    pub async fn try_run_many<I, F, L, R>(&self, keys: I, work: F) -> Answers<K, Result<T, E>>
     where
         I: IntoIterator<Item = K>,
         F: FnMut(Vec<K>) -> L,
@@ -120,10 +116,6 @@ where
             }
             Err(error) => Loaded::Every(Err(error)),
         };
-        let load = |keys| Loading {
-            future: work(keys),
-            loaded,
-        };
-        self.fly_many(keys, load).await
+        self.fly_many(keys, work, loaded).await
     }
 }

@@ -16,6 +16,8 @@ mod heirs;
 mod hostile_keys;
 #[cfg(feature = "std")]
 mod inside;
+#[cfg(feature = "std")]
+mod inside_batches;
 mod keys;
 mod options;
 mod owners;
