@@ -10,6 +10,7 @@ use core::ops::Deref;
 use crate::builder::Builder;
 use crate::error::{CallError, LeaderPanicked};
 use crate::hasher::DefaultHashBuilder;
+use crate::inside;
 use crate::key::Key;
 use crate::outcome::{Outcome, Role};
 use crate::policy::{PanicPolicy, catch};
@@ -332,7 +333,7 @@ impl<K, V, S> Group<K, V, S> {
     /// Ends a flight by `land`, which runs wakers: if one of them panics, those who drain the
     /// group are told all the same.
     fn tell(&self, land: impl FnOnce()) {
-        let landed = catch(land);
+        let landed = catch(|| inside::outside(land));
         self.ended();
         if let Err(panic) = landed {
             panic.resume();
@@ -391,7 +392,7 @@ impl<K, V, S> Group<K, V, S> {
     #[cold]
     #[inline(never)]
     fn tell_drained(&self) {
-        self.drained.notify_all();
+        inside::outside(|| self.drained.notify_all());
     }
 
     /// The leader is lost: hands the flight over, or ends it if there is nobody.
@@ -439,7 +440,7 @@ impl<K, V, S> Group<K, V, S> {
         let departure = shard.with(|table| table.cut(hash, id, tether, may_stay));
         let told = catch(|| {
             if tether.is_cut() && !seeded("silent-parting") {
-                tether.signal.notify_all();
+                inside::outside(|| tether.signal.notify_all());
             }
         });
         self.depart(departure);
@@ -467,10 +468,10 @@ impl<K, V, S> Group<K, V, S> {
             // P3: everyone is woken, and the first who is polled claims.
             Departure::Vacant(flight) => {
                 if !seeded("silent-loss") {
-                    flight.tell();
+                    inside::outside(|| flight.tell());
                 }
             }
-            Departure::Deserted(flight) => flight.tell(),
+            Departure::Deserted(flight) => inside::outside(|| flight.tell()),
             Departure::Unused(flight) => drop(flight),
             Departure::Ended(slot) | Departure::Failed(slot) => {
                 self.settle(slot, || CallError::LeaderLost, Link::NONE);

@@ -9,9 +9,9 @@
 //! shuttle, whose threads share one of the system's.
 
 #[cfg(all(feature = "std", not(any(loom, shuttle))))]
-pub(crate) use noticed::{Inside, Works, contains, enter};
+pub(crate) use noticed::{Inside, Works, contains, enter, outside};
 #[cfg(any(not(feature = "std"), loom, shuttle))]
-pub(crate) use unnoticed::{Inside, Works, contains, enter};
+pub(crate) use unnoticed::{Inside, Works, contains, enter, outside};
 
 #[cfg(all(feature = "std", not(any(loom, shuttle))))]
 mod noticed {
@@ -41,6 +41,8 @@ mod noticed {
         /// How many there are, below zero. The borrow tells the first to come: entering and
         /// looking whether there is another are one instruction.
         below: Cell<usize>,
+        /// How many there were when a waker was called, below zero: it is not inside of those.
+        waking: Cell<usize>,
         near: [Cell<Place>; NEAR],
     }
 
@@ -54,6 +56,7 @@ mod noticed {
         static STACK: Stack = const {
             Stack {
                 below: Cell::new(0),
+                waking: Cell::new(0),
                 near: [const { Cell::new(NOWHERE) }; NEAR],
             }
         };
@@ -90,6 +93,11 @@ mod noticed {
         /// How many works the thread is inside of.
         fn depth(&self) -> usize {
             0_usize.wrapping_sub(self.below.get())
+        }
+
+        /// How many of them are none of the waker's.
+        fn hidden(&self) -> usize {
+            0_usize.wrapping_sub(self.waking.get())
         }
     }
 
@@ -218,6 +226,22 @@ mod noticed {
         }
     }
 
+    /// Calls wakers. They are code of other tasks and inside of none of the works that this thread
+    /// is in: what a waker polls in place must not be taken for a call from inside the work that
+    /// woke it.
+    pub(crate) fn outside(wake: impl FnOnce()) {
+        struct Outside(usize);
+
+        impl Drop for Outside {
+            fn drop(&mut self) {
+                STACK.with(|stack| stack.waking.set(self.0));
+            }
+        }
+
+        let _outside = STACK.with(|stack| Outside(stack.waking.replace(stack.below.get())));
+        wake();
+    }
+
     /// Whether this thread is inside the work of this flight.
     #[inline]
     pub(crate) fn contains(group: usize, hash: u64, id: Id) -> bool {
@@ -228,16 +252,17 @@ mod noticed {
     fn is_around(group: usize, hash: u64, id: Id) -> bool {
         let id = id.number();
         let place = Place { group, hash, id };
-        let depth = STACK.with(Stack::depth);
+        let (hidden, depth) = STACK.with(|stack| (stack.hidden(), stack.depth()));
         let is_near = STACK.with(|stack| {
-            let near = &stack.near[..depth.min(NEAR)];
-            near.iter().any(|near| near.get() == place)
+            let near = stack.near.iter().take(depth).skip(hidden);
+            near.map(Cell::get).any(|near| near == place)
         });
-        let is = |far: &mut Far| match far {
+        let is = |(depth, far): &mut (usize, Far)| match far {
+            _ if *depth < hidden => false,
             Far::One(other) => *other == place,
             Far::Others(others) => others.contain(&place),
         };
-        is_near || far(depth, |far| far.iter_mut().any(|(_, far)| is(far))).unwrap_or(false)
+        is_near || far(depth, |far| far.iter_mut().any(is)).unwrap_or(false)
     }
 }
 
@@ -266,6 +291,10 @@ mod unnoticed {
         pub(crate) fn enter(&mut self) -> Inside {
             Inside
         }
+    }
+
+    pub(crate) fn outside(wake: impl FnOnce()) {
+        wake();
     }
 
     pub(crate) const fn contains(_: usize, _: u64, _: Id) -> bool {

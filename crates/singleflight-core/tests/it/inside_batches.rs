@@ -7,7 +7,8 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
 use singleflight_core::{CallError, Group, Joined, Leader};
 
@@ -35,9 +36,10 @@ enum Call {
 type Act = Rc<dyn Fn()>;
 
 thread_local! {
-    /// Done once, as soon as a key or a value is cloned or dropped.
+    /// Done once, as soon as a key or a value is cloned or dropped, or a waker called.
     static ON_CLONE: RefCell<Option<Act>> = const { RefCell::new(None) };
     static ON_DROP: RefCell<Option<Act>> = const { RefCell::new(None) };
+    static ON_WAKE: RefCell<Option<Act>> = const { RefCell::new(None) };
     /// The key whose next drop panics, or 0.
     static EXPLODES: Cell<u64> = const { Cell::new(0) };
 }
@@ -297,6 +299,52 @@ fn a_panic_is_told_to_every_key_though_one_of_them_panics_too() {
         for follower in followers {
             assert!(matches!(follower.ends(), Err(CallError::LeaderPanicked(_))));
         }
+        assert_eq!(group.in_flight(), 0);
+    }
+}
+
+/// A waker belongs to another task, which is not inside of the work that happens to wake it. What
+/// it polls waits, and is served when its own turn comes.
+#[test]
+fn a_waker_may_poll_a_follower_of_another_key_of_the_batch() {
+    struct Polls;
+
+    impl Wake for Polls {
+        fn wake(self: Arc<Self>) {
+            act(&ON_WAKE);
+        }
+    }
+
+    for returns in [&[1, 2][..], &[]] {
+        let group = Shared::default();
+        let mut batch = Task::new(group.run_many(keys([1, 2]), async |_| {
+            pause().await;
+            numbers(keys(returns.iter().copied())).collect::<Vec<_>>()
+        }));
+        batch.waits();
+        let waker = Waker::from(Arc::new(Polls));
+        let mut woken = Box::pin(group.run_outcome(Key(1), async || Value(0)));
+        let polled = woken.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+
+        let (other, ended) = (Rc::clone(&group), Rc::new(RefCell::new(None)));
+        let mut call = Box::pin(async move {
+            let outcome = other.run_outcome(Key(2), async || Value(0)).await;
+            outcome.map(|outcome| outcome.value)
+        });
+        let mut poll = move || call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(poll().is_pending());
+        let poll = Rc::new(RefCell::new(poll));
+        ON_WAKE.set(Some({
+            let (poll, ended) = (Rc::clone(&poll), Rc::clone(&ended));
+            Rc::new(move || *ended.borrow_mut() = Some((poll.borrow_mut())()))
+        }));
+        assert_eq!(batch.ends().len(), returns.len());
+        let polled = ended.take().expect("the first one was woken");
+        assert!(polled.is_pending(), "it waits: {polled:?}");
+        let last = if returns.is_empty() { 0 } else { 2 };
+        assert_eq!((poll.borrow_mut())(), Poll::Ready(Ok(Value(last))));
+        drop(woken);
         assert_eq!(group.in_flight(), 0);
     }
 }
