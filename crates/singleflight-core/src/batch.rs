@@ -3,7 +3,7 @@
 //! | a key's place | meaning | goes on |
 //! |---|---|---|
 //! | `Leading` | claimed, and to be given to the work | answered or absent, when the work ends |
-//! | `Waiting` | somebody else is loading it | answered; or `Leading`, when it is handed over |
+//! | `Waiting` | somebody else is loading it | answered; or `Leading`, when it is handed over, and loaded at the next poll |
 //! | `Answered` | has its value or its error | |
 //! | `Absent` | the work did not return it; the flight was handed over | |
 //!
@@ -156,6 +156,8 @@ struct Batch<'a, K, V, S, W> {
     /// Those that lead, to be given to the work.
     claimed: Vec<usize>,
     works: Works,
+    /// It has claimed, and waits to be polled once more before its work starts.
+    pauses: bool,
 }
 
 impl<'a, K, V, S, W> Batch<'a, K, V, S, W>
@@ -177,6 +179,7 @@ where
             index: HashTable::new(),
             claimed: Vec::new(),
             works: Works::default(),
+            pauses: false,
         };
         // First the keys, then the claims: the keys' iterator is the caller's, and may take
         // its time or make calls of its own.
@@ -274,8 +277,11 @@ where
         payload.resume()
     }
 
-    /// Ready when nothing is waited for any more (`true`), or when a flight was handed over
-    /// to the batch (`false`). Whatever can be had in one look is taken together.
+    /// Ready when nothing is waited for any more (`true`), or when flights were handed over to
+    /// the batch (`false`). Whatever can be had in one look is taken together.
+    ///
+    /// What was claimed is loaded at the next poll. A timeout around the batch is polled after
+    /// it, and one that is over by now then drops it with no work started in vain.
     fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         let mut waits = false;
         for at in 0..self.places.len() {
@@ -296,10 +302,19 @@ where
             }
         }
         match (self.claimed.is_empty(), waits) {
-            (false, _) => Poll::Ready(false),
-            (true, true) => Poll::Pending,
-            (true, false) => Poll::Ready(true),
+            (true, false) => return Poll::Ready(true),
+            (true, true) => {}
+            (false, _) if mem::take(&mut self.pauses) => {
+                // The work is given its keys in the order in which they were named.
+                self.claimed.sort_unstable();
+                return Poll::Ready(false);
+            }
+            (false, _) => {
+                self.pauses = true;
+                context.waker().wake_by_ref();
+            }
         }
+        Poll::Pending
     }
 
     fn into_answers(mut self) -> Answers<K, V> {

@@ -20,7 +20,8 @@ where
     /// The work is given distinct keys, and returns values by key. A key that it was given and
     /// does not return is absent from the answers, and handed over to whoever waits for it and
     /// has work; keys that it was not given are dropped. Keys that are handed over to the batch
-    /// while it waits are given to the work again, together.
+    /// while it waits are given to the work again, together, at the poll after that in which
+    /// they were claimed: a batch whose time is over by then has started no work.
     ///
     /// Two batches that overlap cannot wait for each other: what a batch has claimed lands
     /// before it waits.

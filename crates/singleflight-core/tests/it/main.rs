@@ -4,6 +4,7 @@
 #![cfg(not(loom))]
 
 mod auto_traits;
+mod batches;
 mod caller_code;
 mod capacity;
 #[cfg(feature = "std")]

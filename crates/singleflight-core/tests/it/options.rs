@@ -309,6 +309,12 @@ fn keys_handed_over_together_are_loaded_together() {
     batch.waits();
     assert_eq!(calls.get(), 1, "for the key that nobody was loading");
     drop(lost);
+    batch.waits();
+    assert_eq!(
+        calls.get(),
+        1,
+        "what it has claimed waits for its next poll"
+    );
     let answers = batch.ends();
     assert_eq!(calls.get(), 2, "for the two that were handed over");
     let values: Vec<_> = answers.into_values().collect();

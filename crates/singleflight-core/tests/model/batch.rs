@@ -23,17 +23,21 @@ impl Model {
             let stage = Stage::Many {
                 places,
                 runs: false,
+                pauses: false,
             };
             self.party(number).stage = stage;
         }
         loop {
-            let Stage::Many { mut places, .. } = self.parties[&number].stage.clone() else {
+            let Stage::Many {
+                mut places, pauses, ..
+            } = self.parties[&number].stage.clone()
+            else {
                 unreachable!("a batch has places");
             };
-            if !self.load(number, &mut places, tries) {
+            if !pauses && !self.load(number, &mut places, tries) {
                 return;
             }
-            let (mut waits, mut leads) = (false, false);
+            let (mut waits, mut leads) = (false, pauses);
             for (_, place) in &mut places {
                 let Place::Waits(flight) = *place else {
                     continue;
@@ -54,11 +58,13 @@ impl Model {
                 });
                 return self.end(number, End::Many(answers.collect()));
             }
+            // What is claimed at one poll is loaded at the next.
             self.party(number).stage = Stage::Many {
                 places,
                 runs: false,
+                pauses: leads && !pauses,
             };
-            if !leads {
+            if !pauses {
                 return;
             }
         }

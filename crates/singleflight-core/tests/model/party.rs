@@ -46,6 +46,8 @@ pub(crate) enum Stage {
     Many {
         places: Vec<(u8, Place)>,
         runs: bool,
+        /// It has claimed at its last poll, and loads at this one.
+        pauses: bool,
     },
     Ended(End),
 }

@@ -52,7 +52,7 @@ const SIGHTS_WITH_STD: &[&str] = &[
 fn the_cases_reach_what_they_are_about() {
     // The same cases every time: nothing here depends on luck.
     let config = Config {
-        rng_seed: RngSeed::Fixed(1),
+        rng_seed: RngSeed::Fixed(3),
         ..crate::config()
     };
     let mut runner = TestRunner::new(config);
