@@ -16,7 +16,7 @@ use core::future::{Future, poll_fn};
 use core::hash::{BuildHasher, Hash};
 use core::mem;
 use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
 use hashbrown::HashTable;
 use pin_project_lite::pin_project;
@@ -25,7 +25,8 @@ use crate::answers::Answers;
 use crate::error::CallError;
 use crate::follower::{Follower, Turn};
 use crate::group::Group;
-use crate::inside::Works;
+use crate::inbox::Inbox;
+use crate::inside::{Around, Works};
 use crate::join::Joined;
 use crate::leader::Leader;
 use crate::outcome::Outcome;
@@ -80,7 +81,7 @@ where
 /// Where a key of the batch stands. `W` is a follower's wait.
 enum Place<'a, K, V, S, W> {
     Leading(Leader<&'a Group<K, V, S>>),
-    Waiting(Pin<Box<W>>),
+    Waiting(Pin<Box<W>>, Waker),
     Answered(Result<Outcome<V>, CallError>),
     Absent,
 }
@@ -107,7 +108,15 @@ where
         let mut batch = Batch::new(self, keys, Follower::wait);
         loop {
             if seeded("batch-waits-first") {
-                poll_fn(|context| batch.poll_waiting(context)).await;
+                poll_fn(|context| {
+                    batch.look(context.waker());
+                    if batch.waiting > 0 {
+                        Poll::Pending
+                    } else {
+                        Poll::Ready(())
+                    }
+                })
+                .await;
             }
             if let Some(first) = batch.claimed.first().copied() {
                 let keys = batch.keys();
@@ -158,6 +167,14 @@ struct Batch<'a, K, V, S, W> {
     works: Works,
     /// It has claimed, and waits to be polled once more before its work starts.
     pauses: bool,
+    /// How many wait.
+    waiting: usize,
+    /// Made for the first that waits.
+    inbox: Option<Inbox>,
+    /// Those whose waits were woken. Empty but while it looks.
+    woken: Vec<usize>,
+    /// The works of the group that it was polled inside of. Nothing before its first look.
+    around: Option<Around>,
 }
 
 impl<'a, K, V, S, W> Batch<'a, K, V, S, W>
@@ -180,6 +197,10 @@ where
             claimed: Vec::new(),
             works: Works::default(),
             pauses: false,
+            waiting: 0,
+            inbox: None,
+            woken: Vec::new(),
+            around: None,
         };
         // First the keys, then the claims: the keys' iterator is the caller's, and may take
         // its time or make calls of its own.
@@ -201,7 +222,9 @@ where
             match joined {
                 Ok(Joined::Leader(leader)) => batch.claim(at, leader),
                 Ok(Joined::Follower(follower)) => {
-                    batch.places[at].1 = Place::Waiting(Box::pin(wait(follower)));
+                    let waker = batch.inbox.get_or_insert_with(Inbox::new).waker(at);
+                    batch.places[at].1 = Place::Waiting(Box::pin(wait(follower)), waker);
+                    batch.waiting += 1;
                 }
                 Err(error) => batch.places[at].1 = Place::Answered(Err(error)),
             }
@@ -283,25 +306,10 @@ where
     /// What was claimed is loaded at the next poll. A timeout around the batch is polled after
     /// it, and one that is over by now then drops it with no work started in vain.
     fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        let mut waits = false;
-        for at in 0..self.places.len() {
-            let Place::Waiting(wait) = &mut self.places[at].1 else {
-                continue;
-            };
-            let polled = {
-                let _inside = self.works.enter();
-                wait.as_mut().poll(context)
-            };
-            match polled {
-                Poll::Pending => waits = true,
-                Poll::Ready(Ok(Turn::Lead(leader))) => self.claim(at, leader),
-                Poll::Ready(Ok(Turn::Landed(outcome))) => {
-                    self.places[at].1 = Place::Answered(Ok(outcome));
-                }
-                Poll::Ready(Err(error)) => self.places[at].1 = Place::Answered(Err(error)),
-            }
+        if self.waiting > 0 {
+            self.look(context.waker());
         }
-        match (self.claimed.is_empty(), waits) {
+        match (self.claimed.is_empty(), self.waiting > 0) {
             (true, false) => return Poll::Ready(true),
             (true, true) => {}
             (false, _) if mem::take(&mut self.pauses) => {
@@ -311,10 +319,51 @@ where
             }
             (false, _) => {
                 self.pauses = true;
-                context.waker().wake_by_ref();
+                if !seeded("silent-pause") {
+                    context.waker().wake_by_ref();
+                }
             }
         }
         Poll::Pending
+    }
+
+    /// Looks at the waits that were woken. At the others only at first, and when it is polled
+    /// inside of works that were not around before: it may wait for those.
+    fn look(&mut self, task: &Waker) {
+        let address = self.group.address();
+        let is_first = self.around.is_none();
+        let has_grown = self.around.get_or_insert_default().has_grown(address);
+        let mut woken = mem::take(&mut self.woken);
+        if let Some(inbox) = &self.inbox {
+            inbox.exchange(task, &mut woken);
+        }
+        if is_first || has_grown {
+            woken.clear();
+            woken.extend(0..self.places.len());
+        }
+        for at in woken.drain(..) {
+            self.look_at(at);
+        }
+        self.woken = woken;
+    }
+
+    fn look_at(&mut self, at: usize) {
+        let Place::Waiting(wait, waker) = &mut self.places[at].1 else {
+            return;
+        };
+        let polled = {
+            let _inside = self.works.enter();
+            wait.as_mut().poll(&mut Context::from_waker(waker))
+        };
+        let Poll::Ready(turn) = polled else {
+            return;
+        };
+        self.waiting -= 1;
+        match turn {
+            Ok(Turn::Lead(leader)) => self.claim(at, leader),
+            Ok(Turn::Landed(outcome)) => self.places[at].1 = Place::Answered(Ok(outcome)),
+            Err(error) => self.places[at].1 = Place::Answered(Err(error)),
+        }
     }
 
     fn into_answers(mut self) -> Answers<K, V> {

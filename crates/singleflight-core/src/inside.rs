@@ -9,9 +9,9 @@
 //! shuttle, whose threads share one of the system's.
 
 #[cfg(all(feature = "std", not(any(loom, shuttle))))]
-pub(crate) use noticed::{Inside, Works, contains, enter, outside};
+pub(crate) use noticed::{Around, Inside, Works, contains, enter, outside};
 #[cfg(any(not(feature = "std"), loom, shuttle))]
-pub(crate) use unnoticed::{Inside, Works, contains, enter, outside};
+pub(crate) use unnoticed::{Around, Inside, Works, contains, enter, outside};
 
 #[cfg(all(feature = "std", not(any(loom, shuttle))))]
 mod noticed {
@@ -242,6 +242,48 @@ mod noticed {
         wake();
     }
 
+    /// The works of a group that a thread was inside of when somebody looked.
+    #[derive(Default)]
+    pub(crate) struct Around(Vec<(u64, u64)>);
+
+    impl Around {
+        /// Looks again. Whether this thread is inside a work now that was not around then.
+        pub(crate) fn has_grown(&mut self, group: usize) -> bool {
+            let is_alone = STACK.with(|stack| stack.below.get() == 0);
+            if is_alone {
+                self.0.clear();
+            }
+            !is_alone && self.has_grown_inside(group)
+        }
+
+        #[cold]
+        fn has_grown_inside(&mut self, group: usize) -> bool {
+            let (hidden, depth) = STACK.with(|stack| (stack.hidden(), stack.depth()));
+            let mut now = Vec::new();
+            let mut add = |place: Place| {
+                if place.group == group {
+                    now.push((place.hash, place.id));
+                }
+            };
+            STACK.with(|stack| {
+                let near = stack.near.iter().take(depth).skip(hidden);
+                near.map(Cell::get).for_each(&mut add);
+            });
+            let _torn_down = far(depth, |far| {
+                for (_, far) in far.iter().filter(|(depth, _)| *depth >= hidden) {
+                    match far {
+                        Far::One(place) => add(*place),
+                        // The first of them stands for the others: it has no other place.
+                        Far::Others(_) => {}
+                    }
+                }
+            });
+            let has_grown = now.iter().any(|place| !self.0.contains(place));
+            self.0 = now;
+            has_grown
+        }
+    }
+
     /// Whether this thread is inside the work of this flight.
     #[inline]
     pub(crate) fn contains(group: usize, hash: u64, id: Id) -> bool {
@@ -295,6 +337,19 @@ mod unnoticed {
 
     pub(crate) fn outside(wake: impl FnOnce()) {
         wake();
+    }
+
+    #[derive(Default)]
+    pub(crate) struct Around(());
+
+    #[expect(
+        clippy::unused_self,
+        reason = "the twin that notices has the same signatures"
+    )]
+    impl Around {
+        pub(crate) fn has_grown(&mut self, _: usize) -> bool {
+            false
+        }
     }
 
     pub(crate) const fn contains(_: usize, _: u64, _: Id) -> bool {

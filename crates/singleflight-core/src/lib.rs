@@ -21,6 +21,7 @@ mod forget;
 mod front_end;
 mod group;
 mod hasher;
+mod inbox;
 mod inside;
 mod inspect;
 mod join;

@@ -27,8 +27,8 @@ where
     /// before it waits.
     ///
     /// Costs what a call costs for each key, two clones of each claimed key, and for each key
-    /// that somebody else loads one allocation and, at each wake, one look: waiting for very
-    /// many keys that land one by one is quadratic.
+    /// that somebody else loads two allocations. Keys that land wake the task once, and at its
+    /// poll it looks at those and at no others.
     ///
     /// # Panics
     ///

@@ -14,6 +14,7 @@
 #![expect(clippy::disallowed_types, reason = "this is the file that may")]
 
 use core::sync::atomic::{AtomicU32, Ordering};
+use core::task::Waker;
 
 #[cfg(all(not(any(loom, shuttle)), not(feature = "portable-atomic")))]
 pub(crate) use alloc::sync::Arc;
@@ -121,6 +122,32 @@ impl<T> Mutex<T> {
     pub(crate) fn with<R>(&self, inside: impl FnOnce(&mut T) -> R) -> R {
         inside(&mut self.0.lock())
     }
+}
+
+/// Makes a waker that calls this. Its count of holders is never modelled.
+pub(crate) fn waker(wake: impl Fn() + Send + Sync + 'static) -> Waker {
+    #[cfg(any(loom, shuttle, not(feature = "portable-atomic")))]
+    use alloc::{sync::Arc, task::Wake};
+    #[cfg(all(not(any(loom, shuttle)), feature = "portable-atomic"))]
+    use portable_atomic_util::{Arc, task::Wake};
+
+    struct Calls<F>(F);
+
+    #[cfg(any(loom, shuttle, not(feature = "portable-atomic")))]
+    impl<F: Fn()> Wake for Calls<F> {
+        fn wake(self: Arc<Self>) {
+            (self.0)();
+        }
+    }
+
+    #[cfg(all(not(any(loom, shuttle)), feature = "portable-atomic"))]
+    impl<F: Fn()> Wake for Calls<F> {
+        fn wake(this: Arc<Self>) {
+            (this.0)();
+        }
+    }
+
+    Waker::from(Arc::new(Calls(wake)))
 }
 
 /// A cell that is written once, by one writer, and then read by many.

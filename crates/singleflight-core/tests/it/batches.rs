@@ -1,7 +1,7 @@
 //! Batches in an order that is written down: how they wait, take over and are woken.
 
 use std::cell::RefCell;
-use std::future::ready;
+use std::future::{Ready, ready};
 
 use singleflight_core::{Group, Joined, Leader};
 
@@ -16,13 +16,16 @@ fn lead(group: &Numbers, key: u64) -> Leader<&Numbers> {
     }
 }
 
-/// A work that notes what it is given, and gives each key ten times its number.
-fn noting(
-    loads: &RefCell<Vec<Vec<u64>>>,
-) -> impl FnMut(Vec<u64>) -> std::future::Ready<Vec<(u64, u64)>> {
+/// A work that gives each key ten times its number.
+fn tenfold(keys: Vec<u64>) -> Ready<Vec<(u64, u64)>> {
+    ready(keys.into_iter().map(|key| (key, 10 * key)).collect())
+}
+
+/// The same, which notes what it is given.
+fn noting(loads: &RefCell<Vec<Vec<u64>>>) -> impl FnMut(Vec<u64>) -> Ready<Vec<(u64, u64)>> {
     |keys| {
         loads.borrow_mut().push(keys.clone());
-        ready(keys.into_iter().map(|key| (key, 10 * key)).collect())
+        tenfold(keys)
     }
 }
 
@@ -79,4 +82,74 @@ fn a_batch_that_comes_first_starts_at_once() {
     let mut batch = Task::new(group.run_many([1, 2], noting(&loads)));
     batch.waits();
     assert_eq!((loads.borrow().len(), batch.wakes()), (1, 0));
+}
+
+/// However many keys land before the batch is polled, its task is woken once.
+#[test]
+fn keys_that_land_together_wake_their_batch_once() {
+    let group = Numbers::new();
+    let leaders: Vec<_> = (0..100).map(|key| (key, lead(&group, key))).collect();
+    let mut batch = Task::new(group.run_many(0..100, tenfold));
+    batch.waits();
+    // The last ones first, and not all at once.
+    let mut wakes = 0;
+    for (key, leader) in leaders.into_iter().rev() {
+        if key == 50 {
+            assert_eq!(batch.wakes(), 1);
+            batch.waits();
+            wakes = batch.wakes();
+        }
+        assert_eq!(leader.complete(key).followers, 1);
+    }
+    assert_eq!((wakes, batch.wakes()), (1, 2));
+    let values: Vec<_> = batch.ends().into_values().collect();
+    let expected: Vec<_> = (0..100).map(|key| (key, key)).collect();
+    assert_eq!(values, expected, "in the order in which they were named");
+}
+
+/// P3: a poll that nobody has asked for changes nothing, and wakes go to where the batch was
+/// polled last.
+#[test]
+fn a_batch_that_is_polled_in_vain_is_woken_where_it_was_polled_last() {
+    let group = Numbers::new();
+    let leaders: Vec<_> = (1..=3).map(|key| lead(&group, key)).collect();
+    let mut first = Task::new(group.run_many(1..=3, tenfold));
+    first.waits();
+    first.waits();
+    let mut second = Task::new(first.into_future());
+    second.waits();
+    second.waits();
+    let mut leaders = leaders.into_iter();
+    let mut land = |value| {
+        leaders
+            .next()
+            .map(|leader| leader.complete(value).followers)
+    };
+    assert_eq!((land(7), second.wakes()), (Some(1), 1));
+    second.waits();
+    let mut third = Task::new(second.into_future());
+    third.waits();
+    assert_eq!((land(8), land(9), third.wakes()), (Some(1), Some(1), 1));
+    let values: Vec<_> = third.ends().into_values().collect();
+    assert_eq!(values, [(1, 7), (2, 8), (3, 9)]);
+}
+
+/// A follower that looks in vain, because another has taken the flight over, is woken again.
+#[test]
+fn a_batch_waits_on_for_flights_that_others_have_taken_over() {
+    let (group, loads) = (Numbers::new(), RefCell::new(Vec::new()));
+    let lost: Vec<_> = (1..=3).map(|key| lead(&group, key)).collect();
+    let mut batch = Task::new(group.run_many(1..=3, noting(&loads)));
+    batch.waits();
+    drop(lost);
+    let taken: Vec<_> = (1..=3).map(|key| lead(&group, key)).collect();
+    batch.waits();
+    assert_eq!(batch.wakes(), 1);
+    for (key, leader) in (1..=3).zip(taken) {
+        assert_eq!(leader.complete(key).followers, 1);
+    }
+    assert_eq!(batch.wakes(), 2);
+    let values: Vec<_> = batch.ends().into_values().collect();
+    assert_eq!(values, [(1, 1), (2, 2), (3, 3)]);
+    assert_eq!(loads.borrow().len(), 0);
 }

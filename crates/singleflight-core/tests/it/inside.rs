@@ -264,3 +264,64 @@ fn a_call_may_be_spawned_from_inside_its_own_work() {
     Task::new(task).ends();
     assert_eq!(group.in_flight(), 0);
 }
+
+/// So does a batch, though it looks only at what was woken: whenever it is polled inside of other
+/// works than the last time, it looks at all that it waits for.
+#[test]
+fn a_batch_that_has_slept_elsewhere_is_refused_inside_its_work() {
+    let group: Group<u64, u64> = Group::new();
+    let other: Group<u64, u64> = Group::new();
+    let refused = RefCell::new(None);
+    let load = |keys: Vec<u64>| ready(keys.into_iter().map(|key| (key, key)));
+    let leader = group.join(2);
+    // What waits for key 1 is polled nowhere, in the work of a key that it does not wait for, in
+    // that of another group, and in that which it waits for.
+    let batch = RefCell::new(None);
+    let poll_batch = || {
+        let mut batch = batch.borrow_mut();
+        let batch: &mut Task<'_, _> = batch.as_mut().expect("it was made");
+        if let Poll::Ready(answers) = batch.poll() {
+            refused.replace(Some(answers));
+        }
+    };
+    let mut first = Task::new(group.run(1, || {
+        std::future::poll_fn(|_| {
+            if batch.borrow().is_some() {
+                poll_batch();
+            }
+            Poll::<u64>::Pending
+        })
+    }));
+    first.waits();
+    batch.replace(Some(Task::new(group.run_many([1, 2], load))));
+    poll_batch();
+    Task::new(group.run(3, || {
+        ready({
+            poll_batch();
+            3
+        })
+    }))
+    .ends();
+    Task::new(other.run(1, || {
+        ready({
+            poll_batch();
+            3
+        })
+    }))
+    .ends();
+    poll_batch();
+    assert!(refused.borrow().is_none());
+    first.waits();
+    drop(leader);
+    // Key 1 is refused; key 2 is taken over, and loaded one poll later.
+    poll_batch();
+    poll_batch();
+    let answers = refused.take().expect("both keys have an answer");
+    assert_eq!(
+        answers.get(&1).and_then(Result::err),
+        Some(&CallError::Reentrant)
+    );
+    assert!(answers.get(&2).is_some_and(|answer| answer.is_ok()));
+    drop(first);
+    assert_eq!(group.in_flight(), 0);
+}

@@ -63,6 +63,11 @@ impl<'a, T> Task<'a, T> {
         }
     }
 
+    /// Takes the future out, to be polled by another task.
+    pub(crate) fn into_future(self) -> Pin<Box<dyn Future<Output = T> + 'a>> {
+        self.future
+    }
+
     /// How often the task has been woken.
     pub(crate) fn wakes(&self) -> usize {
         self.wakes.0.load(Ordering::SeqCst)

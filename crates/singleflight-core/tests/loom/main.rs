@@ -9,6 +9,7 @@
 
 #![cfg(loom)]
 
+mod batches;
 mod bench;
 mod flights;
 mod handles;
