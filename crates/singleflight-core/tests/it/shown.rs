@@ -89,7 +89,6 @@ fn answers_are_found_by_key_and_counted() {
     group.close();
     drop(leader);
     // Key 3 is handed to the batch, which loads it in a second round; key 2 nobody returned.
-    batch.waits();
     let answers = batch.ends();
     assert_eq!((answers.len(), answers.is_empty()), (2, false));
     let value = |key| match answers.get(&key) {
