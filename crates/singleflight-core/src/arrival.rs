@@ -2,8 +2,8 @@
 //! to be run and the handle that waits for it, and a front end runs it.
 //!
 //! What is run is a call like any other: it leads, or follows and leads on if it is its turn,
-//! and ends with an answer. How that reaches the handle is a [`Join`]: the runtime's own join
-//! handle where it has one that carries what a task returns, else a [`Reply`].
+//! and ends with an answer. How that reaches the handle is a [`Join`](crate::Join): the runtime's
+//! own join handle where it has one that carries what a task returns, else a [`Reply`].
 //!
 //! | role when it came | [`Until::Done`] | [`Until::Unwanted`] |
 //! |---|---|---|
