@@ -18,65 +18,21 @@ use core::mem;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 
-use hashbrown::HashTable;
-use pin_project_lite::pin_project;
-
 use crate::answers::Answers;
 use crate::error::CallError;
 use crate::follower::{Follower, Turn};
 use crate::group::Group;
 use crate::inbox::Inbox;
 use crate::inside::{Around, Works};
-use crate::join::Joined;
+use crate::key::ByValue;
+use crate::keys::Keys;
 use crate::leader::Leader;
+use crate::loading::{Loaded, Loading};
 use crate::outcome::Outcome;
 use crate::policy::{Payload, catch};
+use crate::shard::Entry;
 use crate::sync::seeded;
 use crate::work::poll_work;
-
-/// What a batch's work has loaded.
-pub(crate) enum Loaded<K, V> {
-    /// A value for each of these keys.
-    Each(Vec<(K, V)>),
-    /// This, for every key that it was given.
-    Every(V),
-}
-
-pin_project! {
-    /// The work of a batch. Not an `async` block, which drops the work's future as it ends,
-    /// and if that panics leaks what the work has returned.
-    struct Loading<'a, T, L> {
-        #[pin]
-        future: Option<T>,
-        loaded: L,
-        works: &'a mut Works,
-    }
-
-    impl<T, L> PinnedDrop for Loading<'_, T, L> {
-        /// The work is dropped inside of itself, for whatever reason it is.
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            let _inside = this.works.enter();
-            this.future.set(None);
-        }
-    }
-}
-
-impl<T, L, R> Future for Loading<'_, T, L>
-where
-    T: Future,
-    L: FnMut(T::Output) -> R,
-{
-    type Output = R;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<R> {
-        let this = self.project();
-        let _inside = this.works.enter();
-        let future = this.future.as_pin_mut();
-        let future = future.expect("a work is there until it is dropped");
-        future.poll(context).map(this.loaded)
-    }
-}
 
 /// Where a key of the batch stands. `W` is a follower's wait.
 enum Place<'a, K, V, S, W> {
@@ -84,6 +40,19 @@ enum Place<'a, K, V, S, W> {
     Waiting(Pin<Box<W>>, Waker),
     Answered(Result<Outcome<V>, CallError>),
     Absent,
+}
+
+impl<'a, K, V, S, W> Place<'a, K, V, S, W> {
+    fn leads(&self) -> bool {
+        matches!(self, Self::Leading(_))
+    }
+
+    fn leader(&self) -> Option<&Leader<&'a Group<K, V, S>>> {
+        match self {
+            Self::Leading(leader) => Some(leader),
+            _ => None,
+        }
+    }
 }
 
 impl<K, V, S> Group<K, V, S>
@@ -118,24 +87,13 @@ where
                 })
                 .await;
             }
-            if let Some(first) = batch.claimed.first().copied() {
-                let keys = batch.keys();
+            if batch.leads > 0 {
+                let keys = batch.led_keys();
                 let result = {
                     let Batch { places, works, .. } = &mut batch;
-                    let Place::Leading(leader) = &places[first].1 else {
-                        unreachable!("whatever is claimed leads");
-                    };
-                    let mut make = Some(|| {
-                        let future = {
-                            let _inside = works.enter();
-                            work(keys)
-                        };
-                        Loading {
-                            future: Some(future),
-                            loaded: &mut loaded,
-                            works,
-                        }
-                    });
+                    let leader = places.iter().find_map(Place::leader);
+                    let leader = leader.expect("a batch that leads has a place that does");
+                    let mut make = Some(|| Loading::new(keys, &mut work, &mut loaded, works));
                     let mut loading = pin!(None);
                     poll_fn(|context| {
                         let enter = || leader.enter();
@@ -154,19 +112,23 @@ where
 
 /// A batch under way.
 ///
-/// All that runs on its behalf while it leads, runs inside the works of what it has claimed:
-/// other people's code that would wait for them is refused.
+/// All that runs on its behalf while it leads, runs inside the works of what it leads: other
+/// people's code that would wait for them is refused.
 struct Batch<'a, K, V, S, W> {
     group: &'a Group<K, V, S>,
-    /// The distinct keys, in the order in which they were named.
-    places: Vec<(K, Place<'a, K, V, S, W>)>,
-    /// Finds a key's index in `places`.
-    index: HashTable<usize>,
-    /// Those that lead, to be given to the work.
+    keys: Keys<K>,
+    /// By the keys' numbers.
+    places: Vec<Place<'a, K, V, S, W>>,
+    /// How many lead, and are to be given to the work.
+    leads: usize,
+    /// Those that it has taken over. While there are none, all that lead are newcomers.
     claimed: Vec<usize>,
+    /// Of those that lead.
     works: Works,
     /// It has claimed, and waits to be polled once more before its work starts.
     pauses: bool,
+    /// A key was not returned.
+    lacks: bool,
     /// How many wait.
     waiting: usize,
     /// Made for the first that waits.
@@ -176,6 +138,15 @@ struct Batch<'a, K, V, S, W> {
     /// The works of the group that it was polled inside of. Nothing before its first look.
     around: Option<Around>,
 }
+
+/// Writes where nothing stands that has to be dropped: looking whether it has costs more.
+#[inline]
+fn put<T>(to: &mut T, value: T) {
+    mem::forget(mem::replace(to, value));
+}
+
+/// Room is made beforehand for so many keys at most: how many there are is the caller's word.
+const MOST_EXPECTED: usize = 1 << 10;
 
 impl<'a, K, V, S, W> Batch<'a, K, V, S, W>
 where
@@ -190,70 +161,89 @@ where
         keys: impl IntoIterator<Item = K>,
         wait: impl Fn(Follower<&'a Group<K, V, S>>) -> W,
     ) -> Self {
+        let drawn = keys.into_iter();
+        let expected = drawn.size_hint().0.min(MOST_EXPECTED);
+        let mut keys = Keys::with_capacity(expected);
+        // First the keys, then the claims: the keys' iterator is the caller's, and may take
+        // its time or make calls of its own.
+        for key in drawn {
+            keys.add(group.hash::<K, ByValue>(&key), key);
+        }
         let mut batch = Self {
             group,
-            places: Vec::new(),
-            index: HashTable::new(),
+            places: keys.iter().map(|_| Place::Absent).collect(),
+            keys,
+            leads: 0,
             claimed: Vec::new(),
             works: Works::default(),
             pauses: false,
+            lacks: false,
             waiting: 0,
             inbox: None,
             woken: Vec::new(),
             around: None,
         };
-        // First the keys, then the claims: the keys' iterator is the caller's, and may take
-        // its time or make calls of its own.
-        for key in keys {
-            if batch.find(&key).is_none() {
-                let (at, hash) = (batch.places.len(), group.hash_key(&key));
-                batch.places.push((key, Place::Absent));
-                let places = &batch.places;
-                batch
-                    .index
-                    .insert_unique(hash, at, |at| group.hash_key(&places[*at].0));
-            }
-        }
-        for at in 0..batch.places.len() {
-            let joined = {
-                let _inside = batch.works.enter();
-                group.join(&batch.places[at].0)
-            };
-            match joined {
-                Ok(Joined::Leader(leader)) => batch.claim(at, leader),
-                Ok(Joined::Follower(follower)) => {
-                    let waker = batch.inbox.get_or_insert_with(Inbox::new).waker(at);
-                    batch.places[at].1 = Place::Waiting(Box::pin(wait(follower)), waker);
-                    batch.waiting += 1;
-                }
-                Err(error) => batch.places[at].1 = Place::Answered(Err(error)),
-            }
-        }
+        batch.join(wait);
         batch
     }
 
-    fn find(&self, key: &K) -> Option<usize> {
-        let hash = self.group.hash_key(key);
-        let is = |at: &usize| self.places[*at].0 == *key;
-        self.index.find(hash, is).copied()
+    /// Joins or starts the flight of every key.
+    fn join(&mut self, wait: impl Fn(Follower<&'a Group<K, V, S>>) -> W) {
+        let Self { group, works, .. } = self;
+        let address = group.address();
+        works.reserve(self.keys.len());
+        let places = self.places.iter_mut().enumerate();
+        for ((hash, key), (at, place)) in self.keys.iter().zip(places) {
+            let hash = *hash;
+            // A key that owns nothing is cloned before anybody knows what for: that saves a lock.
+            let followed = if mem::needs_drop::<K>() {
+                group.follow_hashed(hash, key)
+            } else {
+                None
+            };
+            let mut own = None;
+            let entry = followed.unwrap_or_else(|| {
+                let _inside = mem::needs_drop::<K>().then(|| works.enter());
+                own = Some(key.clone());
+                group.enter_hashed(hash, &mut own)
+            });
+            match entry {
+                Entry::Leader(id) | Entry::Claimant(id) => {
+                    self.leads += 1;
+                    works.add(Some((address, hash, id)));
+                    put(place, Place::Leading(Leader::new(*group, hash, id)));
+                }
+                Entry::Follower(id, flight) => {
+                    let wait = wait(Follower::new(*group, hash, id, flight));
+                    let waker = self.inbox.get_or_insert_with(Inbox::new).waker(at);
+                    self.waiting += 1;
+                    *place = Place::Waiting(Box::pin(wait), waker);
+                }
+                Entry::Refused(refusal) => *place = Place::Answered(Err(refusal.into())),
+            }
+            // Not before the place is held: the drop of a key that was not needed may panic.
+            if mem::needs_drop::<K>() && own.is_some() {
+                let _inside = works.enter();
+                drop(own);
+            }
+        }
     }
 
-    fn claim(&mut self, at: usize, leader: Leader<&'a Group<K, V, S>>) {
-        self.works.add(leader.place());
-        self.places[at].1 = Place::Leading(leader);
-        self.claimed.push(at);
-    }
-
-    /// The keys that are to be given to the work.
-    fn keys(&mut self) -> Vec<K> {
-        let Self {
-            places,
-            claimed,
-            works,
-            ..
-        } = self;
-        let _inside = works.enter();
-        claimed.iter().map(|at| places[*at].0.clone()).collect()
+    /// The keys that lead, for the work.
+    fn led_keys(&mut self) -> Vec<K> {
+        let _inside = mem::needs_drop::<K>().then(|| self.works.enter());
+        let mut keys = Vec::with_capacity(self.leads);
+        if self.claimed.is_empty() {
+            let led = self.keys.iter().zip(&self.places);
+            let led = led.filter(|(_, place)| place.leads());
+            keys.extend(led.map(|((_, key), _)| key.clone()));
+        } else {
+            // In the order in which they were named.
+            self.claimed.sort_unstable();
+            let key = |at: &usize| self.keys.key(*at).clone();
+            keys.extend(self.claimed.iter().map(key));
+        }
+        keys
     }
 
     /// Lands what the work has loaded. The work's future is gone (P1).
@@ -262,42 +252,61 @@ where
         let _inside = works.enter();
         match result {
             Ok(Loaded::Each(pairs)) => {
+                // Most works return what they are given in its order.
+                let mut next = self.claimed.first().copied().unwrap_or(0);
                 for (key, value) in pairs {
                     // What was not asked for, or comes twice, is dropped.
-                    if let Some(at) = self.find(&key) {
-                        self.answer(at, value);
+                    if let Some(at) = self.find(&key, next) {
+                        self.complete(at, value);
+                        next = at + 1;
                     }
                 }
             }
             Ok(Loaded::Every(value)) => {
-                for at in mem::take(&mut self.claimed) {
-                    self.answer(at, value.clone());
+                for at in self.led() {
+                    self.complete(at, value.clone());
                 }
             }
-            Err(payload) => self.panicked(payload),
-        }
-        // Whoever waits for a key that was not returned may try its own work.
-        self.give_up();
-    }
-
-    fn answer(&mut self, at: usize, value: V) {
-        let place = &mut self.places[at].1;
-        if matches!(place, Place::Leading(_)) {
-            if let Place::Leading(leader) = mem::replace(place, Place::Absent) {
-                *place = Place::Answered(Ok(leader.complete(value)));
+            Err(payload) => {
+                for at in self.led() {
+                    // A key's drop may panic. The others are told all the same, and the first
+                    // panic is the one that goes on.
+                    if let Place::Leading(leader) = &mut self.places[at] {
+                        let _second = catch(|| leader.tell_panic(&payload));
+                    }
+                }
+                payload.resume();
             }
         }
+        if self.leads > 0 {
+            // Whoever waits for a key that was not returned may try its own work.
+            self.lacks = true;
+            self.give_up();
+        }
+        self.claimed.clear();
     }
 
-    fn panicked(&mut self, payload: Payload) -> ! {
-        for at in mem::take(&mut self.claimed) {
-            if let Place::Leading(leader) = &mut self.places[at].1 {
-                // The key's drop may panic. The others are told all the same, and the first
-                // panic is the one that goes on.
-                let _second = catch(|| leader.tell_panic(&payload));
-            }
+    /// Finds a key, which is perhaps the one with this number.
+    #[inline]
+    fn find(&self, key: &K, perhaps: usize) -> Option<usize> {
+        if perhaps < self.keys.len() && self.keys.key(perhaps) == key {
+            Some(perhaps)
+        } else {
+            self.keys.find(self.group.hash::<K, ByValue>(key), key)
         }
-        payload.resume()
+    }
+
+    /// Lands a key's flight, if the batch leads it.
+    #[inline]
+    fn complete(&mut self, at: usize, value: V) {
+        let place = &mut self.places[at];
+        if !place.leads() {
+            return;
+        }
+        if let Place::Leading(leader) = mem::replace(place, Place::Absent) {
+            self.leads -= 1;
+            leader.complete_and(value, |outcome| put(place, Place::Answered(Ok(outcome))));
+        }
     }
 
     /// Ready when nothing is waited for any more (`true`), or when flights were handed over to
@@ -309,20 +318,19 @@ where
         if self.waiting > 0 {
             self.look(context.waker());
         }
-        match (self.claimed.is_empty(), self.waiting > 0) {
-            (true, false) => return Poll::Ready(true),
-            (true, true) => {}
-            (false, _) if mem::take(&mut self.pauses) => {
-                // The work is given its keys in the order in which they were named.
-                self.claimed.sort_unstable();
-                return Poll::Ready(false);
-            }
-            (false, _) => {
-                self.pauses = true;
-                if !seeded("silent-pause") {
-                    context.waker().wake_by_ref();
-                }
-            }
+        if self.leads == 0 {
+            return if self.waiting == 0 {
+                Poll::Ready(true)
+            } else {
+                Poll::Pending
+            };
+        }
+        if mem::replace(&mut self.pauses, true) {
+            self.pauses = false;
+            return Poll::Ready(false);
+        }
+        if !seeded("silent-pause") {
+            context.waker().wake_by_ref();
         }
         Poll::Pending
     }
@@ -348,7 +356,8 @@ where
     }
 
     fn look_at(&mut self, at: usize) {
-        let Place::Waiting(wait, waker) = &mut self.places[at].1 else {
+        let place = &mut self.places[at];
+        let Place::Waiting(wait, waker) = place else {
             return;
         };
         let polled = {
@@ -359,39 +368,60 @@ where
             return;
         };
         self.waiting -= 1;
-        match turn {
-            Ok(Turn::Lead(leader)) => self.claim(at, leader),
-            Ok(Turn::Landed(outcome)) => self.places[at].1 = Place::Answered(Ok(outcome)),
-            Err(error) => self.places[at].1 = Place::Answered(Err(error)),
-        }
+        *place = match turn {
+            Ok(Turn::Lead(leader)) => {
+                self.works.add(leader.place());
+                self.claimed.push(at);
+                self.leads += 1;
+                Place::Leading(leader)
+            }
+            Ok(Turn::Landed(outcome)) => Place::Answered(Ok(outcome)),
+            Err(error) => Place::Answered(Err(error)),
+        };
     }
 
     fn into_answers(mut self) -> Answers<K, V> {
-        let answered = |(key, place)| match place {
-            Place::Answered(answer) => Some((key, answer)),
-            _ => None,
+        let places = mem::take(&mut self.places).into_iter();
+        let pairs = self.keys.take().zip(places);
+        let answer = |(key, place)| match place {
+            Place::Answered(answer) => (key, answer),
+            _ => unreachable!("whatever is left has an answer"),
         };
-        let places = mem::take(&mut self.places);
-        Answers(places.into_iter().filter_map(answered).collect())
+        if self.lacks {
+            let is_answered = |(_, place): &(K, _)| matches!(place, Place::Answered(_));
+            Answers(pairs.filter(is_answered).map(answer).collect())
+        } else {
+            Answers(pairs.map(answer).collect())
+        }
     }
 }
 
 impl<K, V, S, W> Batch<'_, K, V, S, W> {
+    /// Those that lead.
+    fn led(&self) -> Vec<usize> {
+        let leads = |at: &usize| self.places[*at].leads();
+        if self.claimed.is_empty() {
+            (0..self.places.len()).filter(leads).collect()
+        } else {
+            self.claimed.iter().copied().filter(leads).collect()
+        }
+    }
+
     /// Hands over whatever it leads.
     fn give_up(&mut self) {
-        for at in mem::take(&mut self.claimed) {
-            let place = &mut self.places[at].1;
-            if matches!(place, Place::Leading(_)) {
-                *place = Place::Absent;
-            }
+        for at in self.led() {
+            self.leads -= 1;
+            self.places[at] = Place::Absent;
         }
     }
 }
 
 impl<K, V, S, W> Drop for Batch<'_, K, V, S, W> {
     fn drop(&mut self) {
-        let mut works = mem::take(&mut self.works);
-        let _inside = works.enter();
-        self.give_up();
+        if self.leads > 0 {
+            let mut works = mem::take(&mut self.works);
+            let _inside = works.enter();
+            self.give_up();
+        }
     }
 }

@@ -204,14 +204,6 @@ impl<K, V, S> Group<K, V, S> {
 }
 
 impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
-    /// Hashes a key that is one.
-    pub(crate) fn hash_key(&self, key: &K) -> u64
-    where
-        K: core::hash::Hash,
-    {
-        self.settings.hasher.hash_one(key)
-    }
-
     #[inline]
     pub(crate) fn hash<Q: Key<K, M>, M>(&self, key: &Q) -> u64 {
         let mut state = self.settings.hasher.build_hasher();
@@ -277,6 +269,25 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
     }
 }
 
+/// The same in two steps, for a batch, which hashes its keys once and clones them by itself.
+impl<K: Eq, V, S> Group<K, V, S> {
+    /// Joins the flight of a key, if there is one.
+    #[inline]
+    pub(crate) fn follow_hashed(&self, hash: u64, key: &K) -> Option<Entry<V>> {
+        let terms = self.terms(Origin::Here);
+        let shard = self.shard(hash);
+        shard.with(|table| table.follow(hash, |known| known == key, &terms))
+    }
+
+    /// Joins the flight of a key, or starts one, which takes the key. The key must be there.
+    #[inline]
+    pub(crate) fn enter_hashed(&self, hash: u64, key: &mut Option<K>) -> Entry<V> {
+        let terms = self.terms(Origin::Here);
+        let shard = self.shard(hash);
+        shard.with(|table| table.enter(hash, key, &terms))
+    }
+}
+
 /// What becomes of a flight, outside the lock. None of it needs the key or the hasher.
 impl<K, V, S> Group<K, V, S> {
     /// Lands a flight with its value and returns the leader's share.
@@ -297,6 +308,30 @@ impl<K, V, S> Group<K, V, S> {
             _ => {
                 self.ended();
                 Outcome::new(value, Role::Leader, 0)
+            }
+        }
+    }
+
+    /// As [`land`](Self::land), and puts the leader's share where it is wanted: a batch has many of
+    /// them, and moving each costs more than making it.
+    #[inline]
+    pub(crate) fn land_and(
+        &self,
+        hash: u64,
+        id: Id,
+        value: V,
+        span: &FlightSpan,
+        put: impl FnOnce(Outcome<V>),
+    ) where
+        V: Clone,
+    {
+        // P2: leaves the table before the result is handed out.
+        let slot = self.shard(hash).with(|table| table.land(hash, id));
+        match slot {
+            Some(slot) if slot.shared.is_some() => put(self.land_shared(slot, value, span)),
+            _ => {
+                self.ended();
+                put(Outcome::new(value, Role::Leader, 0));
             }
         }
     }
@@ -582,7 +617,7 @@ mod tests {
     fn keys_are_spread_over_all_shards() {
         for shards in [1, 2, 16] {
             let group: Group<u64, ()> = Builder::new().shards(shards).build();
-            let shard = |key| core::ptr::from_ref(group.shard(group.hash_key(&key)));
+            let shard = |key| core::ptr::from_ref(group.shard(group.hash(&key)));
             let seen: BTreeSet<_> = (0..1_000).map(shard).collect();
             assert_eq!(seen.len(), shards);
         }

@@ -27,7 +27,7 @@ mod noticed {
 
     /// Tells a flight apart in the whole process: its group's address, its hash, by which its
     /// shard is known, and its id there.
-    #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+    #[derive(Clone, Copy, PartialEq)]
     struct Place {
         group: usize,
         hash: u64,
@@ -75,7 +75,9 @@ mod noticed {
     /// The flights of a batch but the first.
     #[derive(Default)]
     struct Others {
-        places: Vec<Place>,
+        group: usize,
+        /// Hash and id of each.
+        flights: Vec<(u64, u64)>,
         /// Only somebody who asks has them sorted: most batches are never asked.
         are_sorted: bool,
     }
@@ -83,9 +85,10 @@ mod noticed {
     impl Others {
         fn contain(&mut self, place: &Place) -> bool {
             if !mem::replace(&mut self.are_sorted, true) {
-                self.places.sort_unstable();
+                self.flights.sort_unstable();
             }
-            self.places.binary_search(place).is_ok()
+            let flight = (place.hash, place.id);
+            place.group == self.group && self.flights.binary_search(&flight).is_ok()
         }
     }
 
@@ -175,31 +178,73 @@ mod noticed {
     /// Says that this thread is inside the works of a batch, until it is dropped.
     #[must_use = "dropping it leaves the works"]
     pub(crate) struct InsideAll<'a> {
-        /// Where the others go back to, if there are any.
+        /// Where the others go back to, if they stand on the heap.
         others: Option<&'a mut Others>,
-        _first: Option<Inside>,
+        /// How many near places are taken.
+        near: usize,
     }
 
+    /// So many works of a batch are entered one by one: that costs less than to hand them over.
+    const FEW: usize = 16;
+
     impl Works {
-        /// Adds the work of a flight. `None` is one that has ended.
+        /// Makes room for so many works.
+        pub(crate) fn reserve(&mut self, works: usize) {
+            self.others.flights.reserve(works.saturating_sub(1));
+        }
+
+        /// Adds the work of a flight, of the same group as the others. `None` is one that has
+        /// ended.
+        #[inline]
         pub(crate) fn add(&mut self, flight: Option<(usize, u64, Id)>) {
-            let place = flight.map(|(group, hash, id)| {
-                let id = id.number();
-                Place { group, hash, id }
-            });
+            let Some((group, hash, id)) = flight else {
+                return;
+            };
+            let id = id.number();
             if self.first.is_none() {
-                self.first = place;
-            } else if let Some(place) = place {
-                self.others.places.push(place);
+                self.first = Some(Place { group, hash, id });
+                self.others.group = group;
+            } else {
+                self.others.flights.push((hash, id));
                 self.others.are_sorted = false;
             }
         }
 
         /// Enters them all, or none if there are none.
         pub(crate) fn enter(&mut self) -> InsideAll<'_> {
-            let first = self.first.map(enter_place);
+            let Some(first) = self.first else {
+                return InsideAll {
+                    others: None,
+                    near: 0,
+                };
+            };
+            let count = 1 + self.others.flights.len();
+            let entered = STACK.with(|stack| {
+                let depth = stack.depth();
+                let near = stack.near.get(depth..depth + count)?;
+                if count > FEW {
+                    return None;
+                }
+                near[0].set(first);
+                let group = first.group;
+                for (near, (hash, id)) in near[1..].iter().zip(&self.others.flights) {
+                    let (hash, id) = (*hash, *id);
+                    near.set(Place { group, hash, id });
+                }
+                stack.below.set(stack.below.get().wrapping_sub(count));
+                Some(InsideAll {
+                    others: None,
+                    near: count,
+                })
+            });
+            entered.unwrap_or_else(|| self.enter_far(first))
+        }
+
+        #[cold]
+        fn enter_far(&mut self, first: Place) -> InsideAll<'_> {
+            mem::forget(enter_place(first));
             let mut others = None;
-            if !self.others.places.is_empty() {
+            if !self.others.flights.is_empty() {
                 let depth = STACK.with(Stack::depth);
                 let entered = &mut self.others;
                 let noted = far(depth, |far| {
@@ -207,14 +252,12 @@ mod noticed {
                 });
                 others = noted.map(|()| &mut self.others);
             }
-            InsideAll {
-                others,
-                _first: first,
-            }
+            InsideAll { others, near: 1 }
         }
     }
 
     impl Drop for InsideAll<'_> {
+        #[inline]
         fn drop(&mut self) {
             if let Some(others) = &mut self.others {
                 let depth = STACK.with(Stack::depth);
@@ -223,6 +266,7 @@ mod noticed {
                     **others = last;
                 }
             }
+            STACK.with(|stack| stack.below.set(stack.below.get().wrapping_add(self.near)));
         }
     }
 
@@ -328,6 +372,8 @@ mod unnoticed {
         reason = "the twin that notices has the same signatures"
     )]
     impl Works {
+        pub(crate) fn reserve(&mut self, _: usize) {}
+
         pub(crate) fn add(&mut self, _: Option<(usize, u64, Id)>) {}
 
         pub(crate) fn enter(&mut self) -> Inside {

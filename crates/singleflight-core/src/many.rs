@@ -5,8 +5,8 @@ use core::future::Future;
 use core::hash::{BuildHasher, Hash};
 
 use crate::answers::Answers;
-use crate::batch::Loaded;
 use crate::group::Group;
+use crate::loading::Loaded;
 
 impl<K, V, S> Group<K, V, S>
 where
@@ -26,9 +26,9 @@ where
     /// Two batches that overlap cannot wait for each other: what a batch has claimed lands
     /// before it waits.
     ///
-    /// Costs what a call costs for each key, two clones of each claimed key, and for each key
-    /// that somebody else loads two allocations. Keys that land wake the task once, and at its
-    /// poll it looks at those and at no others.
+    /// Costs what a call costs for each key, two clones of each claimed key, and a few
+    /// allocations. For each key that somebody else loads there are two more: keys that land wake
+    /// the task once, and at its poll it looks at those and at no others.
     ///
     /// # Panics
     ///

@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::future::{Ready, ready};
+use std::hash::BuildHasher;
 
 use singleflight_core::{Group, Joined, Leader};
 
+use crate::hashers::Colliding;
 use crate::task::Task;
 
 type Numbers = Group<u64, u64>;
@@ -26,6 +28,31 @@ fn noting(loads: &RefCell<Vec<Vec<u64>>>) -> impl FnMut(Vec<u64>) -> Ready<Vec<(
     |keys| {
         loads.borrow_mut().push(keys.clone());
         tenfold(keys)
+    }
+}
+
+/// Each key is given once, however often it is named, and found whatever the order in which its
+/// value comes: among few, among many, and where all hashes are alike.
+#[test]
+fn a_batch_tells_its_keys_apart() {
+    fn tells_apart<S: BuildHasher>(group: &Group<u64, u64, S>, count: u64) {
+        let named = (0..count).chain((0..count).rev()).chain([0; 3]);
+        let answers = Task::new(group.run_many(named, |keys: Vec<u64>| {
+            let all: Vec<_> = (0..count).collect();
+            assert_eq!(keys, all);
+            let (even, odd): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key % 2 == 0);
+            let not_asked_for = [count, u64::MAX];
+            let returned = odd.into_iter().rev().chain(not_asked_for).chain(even);
+            ready(returned.map(|key| (key, key)))
+        }));
+        let values: Vec<_> = answers.ends().into_values().collect();
+        let expected: Vec<_> = (0..count).map(|key| (key, key)).collect();
+        assert_eq!(values, expected);
+        assert_eq!(group.in_flight(), 0);
+    }
+    for count in [1, 2, 15, 16, 17, 18, 200] {
+        tells_apart(&Numbers::new(), count);
+        tells_apart(&Group::with_hasher(Colliding), count);
     }
 }
 

@@ -153,6 +153,44 @@ impl Drop for Acts {
     }
 }
 
+/// A batch is inside of each of its keys, however many there are and however deep it nests.
+#[test]
+fn a_batch_is_inside_of_all_its_keys_at_any_depth() {
+    fn nest(group: &Group<u64, u64>, depth: u64, batch: u64) {
+        if depth > 0 {
+            let Ok(Joined::Leader(leader)) = group.join(10_000 + depth) else {
+                panic!("nobody has come here before");
+            };
+            let outcome = leader.lead_blocking(|| {
+                nest(group, depth - 1, batch);
+                let again = group.join(10_000 + depth);
+                assert_eq!(again.err(), Some(CallError::Reentrant), "on the way up");
+                depth
+            });
+            assert_eq!(outcome.value, depth);
+            return;
+        }
+        let answers = Task::new(group.run_many(0..batch, |keys: Vec<u64>| {
+            for key in keys.iter().rev() {
+                let again = group.join(*key);
+                assert_eq!(again.err(), Some(CallError::Reentrant), "{key} of {batch}");
+            }
+            assert!(group.join(batch).is_ok(), "it is none of them");
+            ready(keys.into_iter().map(|key| (key, key)))
+        }));
+        assert_eq!(answers.ends().len() as u64, batch);
+        assert!(group.join(0).is_ok(), "it has left");
+    }
+
+    let group = Group::new();
+    for depth in [0, 1, 47, 48, 62, 63, 64, 70] {
+        for batch in [1, 2, 16, 17, 100] {
+            nest(&group, depth, batch);
+            assert_eq!(group.in_flight(), 0);
+        }
+    }
+}
+
 /// While the batch lands one key, it leads those that come after.
 #[test]
 fn a_clone_of_a_value_that_calls_for_a_key_of_its_batch_is_refused() {
@@ -251,6 +289,27 @@ fn a_clone_of_a_key_that_calls_for_a_key_of_its_batch_is_refused() {
     assert_eq!(batch.ends().len(), 2);
     assert_eq!(*seen.borrow(), [Call::Refused]);
     assert_eq!(group.in_flight(), 0);
+}
+
+/// A key that was cloned in vain, because its flight was started meanwhile, is dropped when the
+/// batch holds its place in that flight. If that panics, the place is given up.
+#[test]
+fn a_batchs_key_whose_drop_panics_leaves_no_ghost() {
+    let group = Shared::default();
+    let started = Rc::new(RefCell::new(None));
+    ON_CLONE.set(Some({
+        let (group, started) = (Rc::clone(&group), Rc::clone(&started));
+        Rc::new(move || {
+            started.replace(Some(lead(&group, 1)));
+            EXPLODES.set(1);
+        })
+    }));
+    let mut batch = Task::new(group.run_many(keys([1]), |_| ready(Vec::new())));
+    assert!(catch_unwind(AssertUnwindSafe(|| batch.poll())).is_err());
+    drop(batch);
+    assert_eq!(group.followers(Key(1)), Some(0));
+    let leader = started.take().expect("it was started");
+    assert_eq!(leader.complete(Value(1)).followers, 0);
 }
 
 /// The work is dropped while the batch leads: after it has returned, after it has panicked, or
