@@ -144,7 +144,7 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Sto
 
 /// Returns the machines that are named, or all.
 pub(crate) fn chosen(names: &[String]) -> Result<Vec<&'static Machine>, Stop> {
-    named("machine", &MACHINES, |machine| machine.name, names).map(Iterator::collect)
+    named("machine", &MACHINES, |machine| machine.name, names)
 }
 
 /// Checks every machine, also after one that failed or is not at hand.
@@ -168,7 +168,7 @@ mod tests {
         };
         assert_eq!(names("wasm32 cortex-m0"), Ok(vec!["cortex-m0", "wasm32"]));
         assert_eq!(names("").map(|all| all.len()), Ok(MACHINES.len()));
-        let why = "there is no machine `z80`, only cortex-m3, cortex-m0, riscv32, wasm32";
+        let why = "unknown machine `z80`; there are cortex-m3, cortex-m0, riscv32, wasm32";
         assert_eq!(names("cortex-m3 z80"), Err(why.to_owned()));
     }
 }

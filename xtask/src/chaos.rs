@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use clap::Args;
+
 use crate::command::Command;
 use crate::project::{Project, cargo};
 use crate::stop::Stop;
@@ -22,34 +24,53 @@ const SECONDS_IN_CI: [(&str, u64); 4] = [("std", 4), ("tokio", 4), ("smol", 4), 
 /// which are waited for three times.
 const GRACE: Duration = Duration::from_secs(120);
 
-/// A run as it is asked for. What the program takes is read by the program; only how long it
-/// may last has to be known here.
-#[derive(Debug, Eq, PartialEq)]
-struct Request {
-    arguments: Vec<String>,
-    seconds: u64,
+/// A run as it is asked for. What is asked is for the program to judge; only how long it may last
+/// has to be known here.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Request {
+    /// Try the peers beside ours: five minutes
+    #[arg(long)]
+    peers: bool,
+
+    /// The callers: std, tokio, smol, or mixed, which is all three in one group
+    #[arg(long, value_name = "F")]
+    front: Option<String>,
+
+    /// How long
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+
+    /// The number from which the callers' choices follow
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+
+    /// Other arguments, for the program alone
+    #[arg(last = true)]
+    more: Vec<String>,
 }
 
 pub(crate) fn step(_: &Project) -> Result<(), Stop> {
     build().run()?;
     for (front, seconds) in SECONDS_IN_CI {
-        let arguments = format!("--front {front} --seconds {seconds}");
-        let arguments = arguments.split_whitespace().map(str::to_owned).collect();
-        program(&Request { arguments, seconds }).run()?;
+        let request = Request {
+            front: Some(front.to_owned()),
+            seconds: Some(seconds),
+            ..Request::default()
+        };
+        program(&request).run()?;
     }
     Ok(())
 }
 
-pub(crate) fn command(_: &Project, arguments: &[String]) -> Result<(), Stop> {
-    if let Some(arguments) = for_peers(arguments) {
+pub(crate) fn command(request: &Request) -> Result<(), Stop> {
+    if request.peers {
         cargo(&format!("build --release {PEERS}")).run()?;
         // It bounds each of its runs itself.
         let run = cargo(&format!("run --quiet --release {PEERS} --"));
-        return run.args(arguments).run();
+        return run.args(request.arguments()).run();
     }
-    let request = parse(arguments).map_err(Stop::Unable)?;
     build().run()?;
-    program(&request).run()
+    program(request).run()
 }
 
 fn build() -> Command {
@@ -57,71 +78,50 @@ fn build() -> Command {
 }
 
 fn program(request: &Request) -> Command {
+    // The program takes this time if nobody says how long.
+    let seconds = request.seconds.unwrap_or(20);
     cargo(&format!("run --quiet --release {PROGRAM} --"))
-        .args(&request.arguments)
-        .within(Duration::from_secs(request.seconds) + GRACE)
+        .args(request.arguments())
+        .within(Duration::from_secs(seconds) + GRACE)
 }
 
-/// Returns what is left beside `--peers`, if that is there.
-fn for_peers(arguments: &[String]) -> Option<Vec<&String>> {
-    let rest = arguments.iter().filter(|word| *word != "--peers");
-    let rest: Vec<_> = rest.collect();
-    (rest.len() < arguments.len()).then_some(rest)
-}
-
-fn parse(arguments: &[String]) -> Result<Request, String> {
-    let mut request = Request {
-        arguments: arguments.to_vec(),
-        // What the program does if it is not told.
-        seconds: 20,
-    };
-    let mut words = arguments.iter();
-    while let Some(word) = words.next() {
-        let value = match word.split_once('=') {
-            Some(("--seconds", value)) => value,
-            None if word == "--seconds" => words.next().map_or("", String::as_str),
-            _ => continue,
-        };
-        request.seconds = value
-            .parse()
-            .map_err(|_| format!("`--seconds` needs a number, not `{value}`"))?;
+impl Request {
+    /// Returns the words that the program is told.
+    fn arguments(&self) -> Vec<String> {
+        let options = [
+            ("--front", self.front.clone()),
+            ("--seconds", self.seconds.map(|seconds| seconds.to_string())),
+            ("--seed", self.seed.map(|seed| seed.to_string())),
+        ];
+        let told = options
+            .into_iter()
+            .filter_map(|(name, value)| Some([name.to_owned(), value?]));
+        told.flatten().chain(self.more.clone()).collect()
     }
-    Ok(request)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn seconds(line: &str) -> Result<u64, String> {
-        let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
-        parse(&words).map(|request| request.seconds)
-    }
+    use crate::{Task, typed};
 
     #[test]
-    fn how_long_it_lasts_is_read_and_the_rest_is_passed_on() {
-        assert_eq!(seconds(""), Ok(20));
-        assert_eq!(seconds("--front std --seconds 5 --seed 7"), Ok(5));
-        assert_eq!(seconds("--seconds=600"), Ok(600));
-        let words = ["--front".to_owned(), "std".to_owned()];
-        assert_eq!(parse(&words).expect("nothing is wrong").arguments, words);
-    }
-
-    #[test]
-    fn peers_are_asked_for_by_a_word_that_is_not_passed_on() {
-        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect();
-        let asked: Vec<_> = words("--seconds 5 --peers --seed 7");
-        let rest = for_peers(&asked).expect("the word is there");
-        assert_eq!(rest, ["--seconds", "5", "--seed", "7"]);
-        let not_asked: Vec<_> = words("--seconds 5");
-        assert_eq!(for_peers(&not_asked), None);
-    }
-
-    #[test]
-    fn what_is_no_number_is_named() {
-        let why = |value| Err(format!("`--seconds` needs a number, not `{value}`"));
-        assert_eq!(seconds("--seconds soon"), why("soon"));
-        assert_eq!(seconds("--seconds"), why(""));
+    fn what_the_program_is_asked_is_passed_on() {
+        for (line, told) in [
+            ("", ""),
+            (
+                "--seed=7 --front std --seconds 5",
+                "--front std --seconds 5 --seed 7",
+            ),
+            ("--seconds 5 --peers --seed 7", "--seconds 5 --seed 7"),
+            ("--front std -- --patience 60", "--front std --patience 60"),
+        ] {
+            let Ok(Task::Chaos(request)) = typed(&format!("chaos {line}")) else {
+                panic!("{line}");
+            };
+            assert_eq!(request.peers, line.contains("--peers"));
+            assert_eq!(request.arguments().join(" "), told);
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::instructions;
 use crate::models;
 use crate::project::Project;
 use crate::section::{Section, seconds};
-use crate::stop::Stop;
+use crate::stop::{Stop, named};
 use crate::tidy;
 
 /// One check. `about` is what stands in the help and above its output.
@@ -187,16 +187,7 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Sto
 
 /// Returns the steps that are named, in their own order, or all.
 fn chosen(names: &[String]) -> Result<Vec<&'static Step>, Stop> {
-    let known = |name: &String| STEPS.iter().any(|step| step.name == name);
-    if let Some(unknown) = names.iter().find(|name| !known(name)) {
-        let known: Vec<_> = STEPS.iter().map(|step| step.name).collect();
-        return Err(Stop::Unable(format!(
-            "unknown step `{unknown}`; there are {}",
-            known.join(", ")
-        )));
-    }
-    let is_chosen = |step: &&Step| names.is_empty() || names.iter().any(|name| name == step.name);
-    Ok(STEPS.iter().filter(is_chosen).collect())
+    named("step", STEPS, |step| step.name, names)
 }
 
 fn perform(step: &Step, project: &Project) -> Row {

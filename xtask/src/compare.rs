@@ -4,6 +4,8 @@ mod go;
 
 use std::time::Duration;
 
+use clap::Args;
+
 use crate::project::{Project, cargo};
 use crate::stop::Stop;
 
@@ -11,17 +13,21 @@ use crate::stop::Stop;
 const QUICK: Duration = Duration::from_secs(240);
 
 /// What a person asks for.
-#[derive(Debug, Default, Eq, PartialEq)]
-struct Request {
+#[derive(Args, Debug)]
+pub(crate) struct Request {
+    /// Measure for three minutes only
+    #[arg(long)]
     quick: bool,
-    /// Gets Go, if it is not there.
+
+    /// Get Go, if it is not there
+    #[arg(long)]
     with_go: bool,
-    /// Only groups of figures whose names contain one of these; all if there are none.
+
+    /// Only groups of figures whose names contain one of these
     figures: Vec<String>,
 }
 
-pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
-    let request = parse(arguments).map_err(Stop::Unable)?;
+pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> {
     cargo("build --release -p singleflight-benches --bin compare").run()?;
     let out = project.target_for("compare")?;
     let go = match go::program(project, &out, request.with_go) {
@@ -40,37 +46,19 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Sto
     if request.quick {
         run = run.args(["--quick"]).within(QUICK);
     }
-    run.args(request.figures).run()
-}
-
-fn parse(arguments: &[String]) -> Result<Request, String> {
-    let mut request = Request::default();
-    for word in arguments {
-        match word.as_str() {
-            "--quick" => request.quick = true,
-            "--with-go" => request.with_go = true,
-            _ if word.starts_with('-') => return Err(format!("unknown option `{word}`")),
-            _ => request.figures.push(word.clone()),
-        }
-    }
-    Ok(request)
+    run.args(&request.figures).run()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn read(line: &str) -> Result<Request, String> {
-        let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
-        parse(&words)
-    }
+    use crate::{Task, typed};
 
     #[test]
     fn what_is_asked_for_is_read() {
-        assert_eq!(read(""), Ok(Request::default()));
-        let request = read("--quick lone --with-go").expect("it is all known");
+        let Ok(Task::Compare(request)) = typed("compare --quick lone --with-go") else {
+            panic!("it is all known");
+        };
         assert!(request.quick && request.with_go);
         assert_eq!(request.figures, ["lone"]);
-        assert_eq!(read("--slow"), Err("unknown option `--slow`".to_owned()));
     }
 }

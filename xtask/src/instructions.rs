@@ -40,15 +40,7 @@ pub(crate) fn step(project: &Project) -> Result<(), Stop> {
     }
 }
 
-pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
-    match arguments {
-        [] => step(project),
-        [word] if word == "--bless" => bless(project),
-        [word, ..] => Err(Stop::Unable(format!("unknown option `{word}`"))),
-    }
-}
-
-fn bless(project: &Project) -> Result<(), Stop> {
+pub(crate) fn bless(project: &Project) -> Result<(), Stop> {
     let (compiler, counts) = (compiler()?, count(project)?);
     print!("{}", table(&counts, &counts));
     let text = format!("{:#}\n", json!({ "compiler": compiler, "counts": counts }));

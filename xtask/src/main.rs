@@ -23,209 +23,216 @@ mod tsan;
 mod versions;
 mod word_sizes;
 
-use std::env;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser};
+
+use crate::models::{LOOM, Models, SHUTTLE};
 use crate::project::Project;
 use crate::stop::Stop;
 
-/// One command. `help` is what stands in the list: what it takes, and what it does.
-struct Command {
-    name: &'static str,
-    takes: &'static str,
-    about: &'static str,
-    run: fn(&Project, &[String]) -> Result<(), Stop>,
+/// The checks and chores of this workspace
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Run every check, or only the steps that are named
+    Ci { steps: Vec<String> },
+    /// Run the core on a Cortex-M3, a Cortex-M0, RISC-V and WebAssembly
+    BareMetal { machines: Vec<String> },
+    /// Call at random on every front end, or the peers', and check what was seen
+    Chaos(chaos::Request),
+    /// Measure ours beside every peer, and write a report under target/
+    Compare(compare::Request),
+    /// Count what calls cost in instructions, and hold it against the baseline
+    Instructions {
+        /// Make what is counted the baseline
+        #[arg(long)]
+        bless: bool,
+    },
+    /// Run the core's races through more interleavings, or plant each known bug
+    Loom {
+        /// How often a thread may be interrupted
+        #[arg(long, value_name = "N", default_value_t = LOOM.by_hand)]
+        preemptions: u32,
+        #[command(flatten)]
+        models: Models,
+    },
+    /// Run crowds of callers through more schedules, or plant each known bug
+    Shuttle {
+        /// How many schedules there are of each model
+        #[arg(long, value_name = "N", default_value_t = SHUTTLE.by_hand)]
+        schedules: u32,
+        #[command(flatten)]
+        models: Models,
+    },
+    /// Break the crates in a thousand ways and see the tests notice (an hour)
+    Mutants {
+        /// Try only what survived the last time
+        #[arg(long)]
+        again: bool,
+    },
+    /// Print what a group costs a microcontroller: flash, RAM, masked interrupts
+    Sizes { machines: Vec<String> },
+    /// Check the core for bare targets, feature set by feature set
+    Targets { targets: Vec<String> },
+    /// Check what no compiler checks: ladder, heads, names, licences, pages
+    Tidy,
+    /// Unpack the Rust 1.85 or 1.96 that Debian packages, for the MSRV check
+    Toolchain { version: String },
+    /// Chaos and scenarios under a sanitizer of races, with Debian's Rust 1.96
+    Tsan {
+        /// How long each front end has
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        seconds: u64,
+    },
+    /// Run the tests on i686, and on aarch64 in an emulator
+    WordSizes { systems: Vec<String> },
 }
 
-const COMMANDS: &[Command] = &[
-    Command {
-        name: "ci",
-        takes: "[STEP...]",
-        about: "run every check, or only the steps that are named",
-        run: ci::command,
-    },
-    Command {
-        name: "bare-metal",
-        takes: "[MACHINE...]",
-        about: "run the core on a Cortex-M3, a Cortex-M0, RISC-V and WebAssembly",
-        run: bare_metal::command,
-    },
-    Command {
-        name: "chaos",
-        takes: "[--front F] [--seconds N] [--seed S]",
-        about: "call at random on std, tokio, smol or mixed, and check what was seen",
-        run: chaos::command,
-    },
-    Command {
-        name: "chaos",
-        takes: "--peers [--seconds N] [--seed S]",
-        about: "the same with the peers, their violations beside ours (five minutes)",
-        run: chaos::command,
-    },
-    Command {
-        name: "compare",
-        takes: "[--quick] [--with-go] [FIGURE...]",
-        about: "measure ours beside every peer, and write a report under target/",
-        run: compare::command,
-    },
-    Command {
-        name: "instructions",
-        takes: "[--bless]",
-        about: "count what calls cost in instructions, and hold it against the baseline",
-        run: instructions::command,
-    },
-    Command {
-        name: "loom",
-        takes: "[--preemptions N] [MODEL...]",
-        about: "run the core's races through more interleavings (default 3)",
-        run: models::loom,
-    },
-    Command {
-        name: "loom",
-        takes: "--mutants",
-        about: "plant each known bug and see that the model that names it fails",
-        run: models::loom,
-    },
-    Command {
-        name: "shuttle",
-        takes: "[--schedules N] [MODEL...]",
-        about: "run crowds of callers through more schedules (default 100,000)",
-        run: models::shuttle,
-    },
-    Command {
-        name: "shuttle",
-        takes: "--mutants",
-        about: "the same for the models of crowds",
-        run: models::shuttle,
-    },
-    Command {
-        name: "mutants",
-        takes: "--again",
-        about: "break the crates in a thousand ways and see the tests notice (an hour)",
-        run: mutants::command,
-    },
-    Command {
-        name: "sizes",
-        takes: "[MACHINE...]",
-        about: "print what a group costs a microcontroller: flash, RAM, masked interrupts",
-        run: sizes::command,
-    },
-    Command {
-        name: "targets",
-        takes: "[TARGET...]",
-        about: "check the core for bare targets, feature set by feature set",
-        run: targets::command,
-    },
-    Command {
-        name: "tidy",
-        takes: "",
-        about: "check what no compiler checks: ladder, heads, names, licences, pages",
-        run: tidy::command,
-    },
-    Command {
-        name: "toolchain",
-        takes: "VERSION",
-        about: "unpack the Rust 1.85 or 1.96 that Debian packages, for the MSRV check",
-        run: toolchain::command,
-    },
-    Command {
-        name: "tsan",
-        takes: "[--seconds N]",
-        about: "chaos and scenarios under ThreadSanitizer, with Debian's Rust 1.96",
-        run: tsan::command,
-    },
-    Command {
-        name: "word-sizes",
-        takes: "[SYSTEM...]",
-        about: "run the tests on i686, and on aarch64 in an emulator",
-        run: word_sizes::command,
-    },
-];
-
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    match dispatch(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(stop) => {
-            eprintln!("xtask: {stop}");
-            stop.exit_code()
+    let stop = match parse(std::env::args_os()) {
+        Ok(task) => match Project::enter().and_then(|project| task.run(&project)) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(stop) => stop,
+        },
+        Err(error) => match unknown(&error) {
+            Some(stop) => stop,
+            None => error.exit(),
+        },
+    };
+    eprintln!("xtask: {stop}");
+    stop.exit_code()
+}
+
+impl Task {
+    fn run(self, project: &Project) -> Result<(), Stop> {
+        match self {
+            Self::Ci { steps } => ci::command(project, &steps),
+            Self::BareMetal { machines } => bare_metal::command(project, &machines),
+            Self::Chaos(request) => chaos::command(&request),
+            Self::Compare(request) => compare::command(project, &request),
+            Self::Instructions { bless: false } => instructions::step(project),
+            Self::Instructions { bless: true } => instructions::bless(project),
+            Self::Loom {
+                preemptions,
+                models,
+            } => LOOM.command(project, preemptions, &models),
+            Self::Shuttle { schedules, models } => SHUTTLE.command(project, schedules, &models),
+            Self::Mutants { again } => mutants::command(project, again),
+            Self::Sizes { machines } => sizes::command(project, &machines),
+            Self::Targets { targets } => targets::command(project, &targets),
+            Self::Tidy => tidy::run(project),
+            Self::Toolchain { version } => toolchain::command(project, &version),
+            Self::Tsan { seconds } => tsan::command(project, seconds),
+            Self::WordSizes { systems } => word_sizes::command(project, &systems),
         }
     }
 }
 
-fn dispatch(arguments: &[String]) -> Result<(), Stop> {
-    let Some((name, rest)) = arguments.split_first() else {
-        print!("{}", help());
-        return Ok(());
-    };
-    if ["--help", "-h", "help"].contains(&name.as_str()) || asks_for_help(rest) {
-        print!("{}", help());
-        return Ok(());
-    }
-    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
-        let mut known: Vec<_> = COMMANDS.iter().map(|command| command.name).collect();
-        known.dedup();
-        return Err(Stop::Unable(format!(
-            "unknown command `{name}`; there are {}",
-            known.join(", ")
-        )));
-    };
-    (command.run)(&Project::enter()?, rest)
+fn parse<W: Into<std::ffi::OsString> + Clone>(
+    words: impl IntoIterator<Item = W>,
+) -> Result<Task, clap::Error> {
+    Task::from_arg_matches(&command().try_get_matches_from(words)?)
 }
 
-fn asks_for_help(arguments: &[String]) -> bool {
-    arguments
-        .iter()
-        .any(|word| word == "--help" || word == "-h")
+/// The commands, with the steps of `ci` in the help.
+fn command() -> Command {
+    let steps = ci::STEPS.iter();
+    let steps = steps.map(|step| format!("  {:<12}  {}\n", step.name, step.about));
+    Task::command().after_help(format!(
+        "Steps of ci:\n{}\n\
+         Exit code: 0 if all is well, 1 if a check failed, 2 if the command could not run.",
+        steps.collect::<String>()
+    ))
 }
 
-fn help() -> String {
-    let line = |typed: &str, about: &str| format!("  {typed:<34}  {about}\n");
-    let commands: String = COMMANDS
-        .iter()
-        .map(|command| {
-            let typed = format!("{} {}", command.name, command.takes);
-            line(&typed, command.about)
-        })
-        .collect();
-    let steps: String = ci::STEPS
-        .iter()
-        .map(|step| line(step.name, step.about))
-        .collect();
-    format!(
-        "usage: cargo xtask COMMAND\n\ncommands:\n{commands}\nsteps of ci:\n{steps}\n\
-         Exit code: 0 if all is well, 1 if a check failed, 2 if the command could not run.\n"
-    )
+/// Names the known commands beside an unknown one, which clap does not.
+fn unknown(error: &clap::Error) -> Option<Stop> {
+    let is_unknown = error.kind() == ErrorKind::InvalidSubcommand;
+    let name = error
+        .get(ContextKind::InvalidSubcommand)
+        .filter(|_| is_unknown)?;
+    let command = command();
+    let known: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
+    let known = known.join(", ");
+    Some(Stop::Unable(format!(
+        "unknown command `{name}`; there are {known}"
+    )))
+}
+
+/// Reads a line as it is typed after `cargo xtask`.
+#[cfg(test)]
+fn typed(line: &str) -> Result<Task, String> {
+    let words = ["xtask"].into_iter().chain(line.split_whitespace());
+    parse(words).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(line: &str) -> Vec<String> {
-        line.split_whitespace().map(str::to_owned).collect()
-    }
-
     #[test]
     fn an_unknown_command_is_named_beside_the_known_ones() {
-        let stop = dispatch(&words("cii")).expect_err("there is no such command");
-        let text = stop.to_string();
+        let error = parse(["xtask", "cii"]).expect_err("there is no such command");
+        let text = unknown(&error).expect("it is unknown").to_string();
         assert!(
             text.starts_with("unknown command `cii`; there are ci, "),
             "{text}"
         );
-        assert!(text.ends_with(COMMANDS[COMMANDS.len() - 1].name), "{text}");
+        assert!(
+            text.ends_with("word-sizes") && !text.contains('\n'),
+            "{text}"
+        );
     }
 
     #[test]
     fn help_names_every_command_and_step() {
-        let help = help();
-        for command in COMMANDS {
-            assert!(help.contains(command.about), "{}", command.name);
+        let help = command().render_help().to_string();
+        for task in command().get_subcommands() {
+            let about = task.get_about().expect("each has one").to_string();
+            assert!(help.contains(&about), "{}", task.get_name());
         }
         for step in ci::STEPS {
             assert!(help.contains(step.about), "{}", step.name);
         }
-        assert!(dispatch(&words("ci --help")).is_ok());
+        let asked = parse(["xtask", "ci", "--help"]).expect_err("help is no task");
+        assert_eq!(asked.kind(), ErrorKind::DisplayHelp);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_read() {
+        command().debug_assert();
+        let lines = "ci, ci tidy fmt, bare-metal wasm32, instructions --bless, mutants --again, \
+                     sizes cortex-m0, targets, tidy, toolchain 1.85, tsan --seconds=5, word-sizes";
+        for line in lines.split(", ") {
+            assert!(typed(line).is_ok(), "{line}");
+        }
+        let seconds = |line| match typed(line) {
+            Ok(Task::Tsan { seconds }) => seconds,
+            other => panic!("{line}: {other:?}"),
+        };
+        assert_eq!((seconds("tsan"), seconds("tsan --seconds 5")), (20, 5));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        for (line, what) in [
+            ("tidy all", "all"),
+            ("toolchain", "<VERSION>"),
+            ("toolchain 1.85 1.96", "1.96"),
+            ("tsan --seconds", "--seconds <N>"),
+            ("tsan --seconds soon", "soon"),
+            ("tsan --front std", "--front"),
+            ("compare --slow", "--slow"),
+            ("chaos --seconds soon", "soon"),
+            ("loom --preemptions many", "many"),
+            ("loom --preemptions", "--preemptions <N>"),
+            ("loom --preemption 3", "--preemption"),
+            ("loom --mutants claim", "--mutants"),
+        ] {
+            let why = typed(line).expect_err(line);
+            assert!(why.contains(what), "{line}: {why}");
+        }
     }
 }

@@ -88,12 +88,7 @@ struct Outcome {
     survived: Vec<String>,
 }
 
-pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
-    let again = match arguments {
-        [] => false,
-        [word] if word == "--again" => true,
-        [word, ..] => return Err(Stop::Unable(format!("unknown option `{word}`"))),
-    };
+pub(crate) fn command(project: &Project, again: bool) -> Result<(), Stop> {
     if !Command::typed("cargo", "mutants --version").succeeds() {
         let why = "cargo-mutants is not installed: cargo install --locked cargo-mutants";
         return Err(Stop::Unable(why.to_owned()));

@@ -36,18 +36,15 @@ pub(crate) fn named<'a, T>(
     list: &'a [T],
     name: fn(&T) -> &'static str,
     wanted: &[String],
-) -> Result<impl Iterator<Item = &'a T>, Stop> {
-    let is_known = |wanted: &&String| list.iter().any(|item| name(item) == *wanted);
-    if let Some(unknown) = wanted.iter().find(|wanted| !is_known(wanted)) {
-        let known: Vec<_> = list.iter().map(name).collect();
-        return Err(Stop::Unable(format!(
-            "there is no {what} `{unknown}`, only {}",
-            known.join(", ")
-        )));
+) -> Result<Vec<&'a T>, Stop> {
+    let known: Vec<_> = list.iter().map(name).collect();
+    if let Some(unknown) = wanted.iter().find(|word| !known.contains(&word.as_str())) {
+        let known = known.join(", ");
+        let why = format!("unknown {what} `{unknown}`; there are {known}");
+        return Err(Stop::Unable(why));
     }
-    let is_wanted =
-        move |item: &&T| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name(item));
-    Ok(list.iter().filter(is_wanted))
+    let is_wanted = |item: &&T| wanted.is_empty() || wanted.iter().any(|word| word == name(item));
+    Ok(list.iter().filter(is_wanted).collect())
 }
 
 /// Sums up what was done for several things, by name. A failure counts more than what could not

@@ -53,7 +53,11 @@ const fn without_swap(name: &'static str) -> Target {
 
 pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
     let targets = named("target", &TARGETS, |target| target.name, arguments)?;
-    each(targets.map(|target| (target.name, check(project, target))))
+    each(
+        targets
+            .into_iter()
+            .map(|target| (target.name, check(project, target))),
+    )
 }
 
 fn check(project: &Project, target: &Target) -> Result<(), Stop> {

@@ -84,7 +84,7 @@ const CHECKS: &[Check] = &[
     ("pages link to what is there", links::check),
 ];
 
-/// Runs every check: the command, and the step of `ci`.
+/// Runs every check.
 pub(crate) fn run(project: &Project) -> Result<(), Stop> {
     let tree = Tree::load(project.root())
         .map_err(|error| Stop::Failed(format!("cannot read the checkout: {error}")))?;
@@ -104,13 +104,6 @@ pub(crate) fn run(project: &Project) -> Result<(), Stop> {
         0 => Ok(()),
         1 => Err(Stop::Failed("1 finding".to_owned())),
         _ => Err(Stop::Failed(format!("{count} findings"))),
-    }
-}
-
-pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
-    match arguments.first() {
-        None => run(project),
-        Some(word) => Err(Stop::Unable(format!("`tidy` takes nothing, not `{word}`"))),
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command::{Command, prepended};
 use crate::project::{Project, cargo};
-use crate::stop::Stop;
+use crate::stop::{Stop, named};
 
 /// A version that Debian packages.
 struct Version {
@@ -19,7 +19,7 @@ struct Version {
     has_source: bool,
 }
 
-const VERSIONS: [Version; 2] = [
+static VERSIONS: [Version; 2] = [
     Version {
         name: "1.85",
         has_source: false,
@@ -103,8 +103,8 @@ impl Unpacked {
     }
 }
 
-pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
-    let version = parse(arguments).map_err(Stop::Unable)?;
+pub(crate) fn command(project: &Project, wanted: &str) -> Result<(), Stop> {
+    let version = known(wanted)?;
     let unpacked = Unpacked::at(project, version.name);
     // It is asked, not only looked for: its libraries may have gone from the system.
     if unpacked.told().is_none() {
@@ -120,13 +120,14 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Sto
     Ok(())
 }
 
-fn parse(arguments: &[String]) -> Result<&'static Version, String> {
-    let names = VERSIONS.map(|version| version.name).join(" or ");
-    let [wanted] = arguments else {
-        return Err(format!("`toolchain` takes a version: {names}"));
-    };
-    let version = VERSIONS.iter().find(|version| version.name == wanted);
-    version.ok_or_else(|| format!("there is no toolchain `{wanted}`, only {names}"))
+fn known(wanted: &str) -> Result<&'static Version, Stop> {
+    named(
+        "toolchain",
+        &VERSIONS,
+        |version| version.name,
+        &[wanted.to_owned()],
+    )
+    .map(|known| known[0])
 }
 
 fn require_debian() -> Result<(), Stop> {
@@ -248,18 +249,12 @@ mod tests {
 
     #[test]
     fn only_the_versions_that_debian_packages_are_taken() {
-        let parse = |line: &str| {
-            let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
-            parse(&words).map(|version| version.name)
-        };
-        assert_eq!(parse("1.96"), Ok("1.96"));
-        assert_eq!(
-            parse("1.84"),
-            Err("there is no toolchain `1.84`, only 1.85 or 1.96".to_owned())
-        );
-        let needs = "`toolchain` takes a version: 1.85 or 1.96".to_owned();
-        assert_eq!(parse(""), Err(needs.clone()));
-        assert_eq!(parse("1.85 1.96"), Err(needs));
+        let known = |wanted| known(wanted).map(|version| version.name);
+        assert!(matches!(known("1.96"), Ok("1.96")));
+        let why = known("1.84")
+            .expect_err("Debian has no such package")
+            .to_string();
+        assert_eq!(why, "unknown toolchain `1.84`; there are 1.85, 1.96");
     }
 
     #[test]

@@ -21,14 +21,10 @@ const RUST: &str = "1.96";
 /// Where Debian's LLVM of that Rust keeps its linker, and the sanitizer.
 const LLVM: &str = "/usr/lib/llvm-22";
 
-/// How many seconds each front end has, unless a person says otherwise.
-const SECONDS: u64 = 20;
-
 /// How much longer a run may take. Everything is many times slower under a sanitizer.
 const GRACE: Duration = Duration::from_secs(300);
 
-pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
-    let seconds = parse(arguments).map_err(Stop::Unable)?;
+pub(crate) fn command(project: &Project, seconds: u64) -> Result<(), Stop> {
     let sanitizer = Sanitizer::find(project)?;
     let chaos = format!("{PROGRAM} --features relaxed");
     sanitizer
@@ -105,42 +101,9 @@ fn flags(runtime: &str) -> String {
     format!("-Zsanitizer=thread -Zexternal-clangrt{}", link.concat())
 }
 
-fn parse(arguments: &[String]) -> Result<u64, String> {
-    let seconds = match arguments {
-        [] => return Ok(SECONDS),
-        [name] if name == "--seconds" => "",
-        [name, value] if name == "--seconds" => value,
-        [word, ..] => match word.strip_prefix("--seconds=") {
-            Some(value) => value,
-            None => return Err(format!("`tsan` takes `--seconds N`, not `{word}`")),
-        },
-    };
-    seconds
-        .parse()
-        .map_err(|_| format!("`--seconds` needs a number, not `{seconds}`"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn seconds_are_read_and_what_is_not_is_named() {
-        let read = |line: &str| {
-            let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
-            parse(&words)
-        };
-        assert_eq!(read(""), Ok(SECONDS));
-        assert_eq!(read("--seconds 5"), Ok(5));
-        assert_eq!(read("--seconds=7"), Ok(7));
-        let needs = |value| Err(format!("`--seconds` needs a number, not `{value}`"));
-        assert_eq!(read("--seconds"), needs(""));
-        assert_eq!(read("--seconds soon"), needs("soon"));
-        assert_eq!(
-            read("--front std"),
-            Err("`tsan` takes `--seconds N`, not `--front`".to_owned())
-        );
-    }
 
     #[test]
     fn the_runtime_is_linked_in_whole() {

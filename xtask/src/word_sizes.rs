@@ -50,7 +50,11 @@ static SYSTEMS: [System; 2] = [
 
 pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
     let systems = named("system", &SYSTEMS, |system| system.name, arguments)?;
-    each(systems.map(|system| (system.name, system.test(project))))
+    each(
+        systems
+            .into_iter()
+            .map(|system| (system.name, system.test(project))),
+    )
 }
 
 impl System {
