@@ -6,9 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use syn::{Attribute, Expr, ExprLit, Item, ItemFn, Lit};
+
 use crate::command::Command;
 use crate::stop::Stop;
-use crate::tidy::{Finding, Tree, quoted};
+use crate::tidy::{Finding, Tree, places, quoted};
 
 const SOURCES: &str = "crates/singleflight-core/src/";
 const TESTS: &str = "crates/singleflight-core/tests/";
@@ -120,13 +122,11 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn planted(tree: &Tree) -> BTreeSet<String> {
-    let mut bugs = BTreeSet::new();
-    for (_, text) in tree.rust_under(SOURCES) {
-        let mut parts = text.split("seeded(\"");
-        parts.next();
-        bugs.extend(parts.filter_map(|part| Some(part.split_once('"')?.0.to_owned())));
-    }
-    bugs
+    let sources = tree.rust_under(SOURCES);
+    let bugs = sources.flat_map(|(_, text)| places(text, &["seeded", "("]));
+    let is_text = |bug: &String| bug.starts_with('"');
+    let bugs = bugs.map(|(_, bug)| bug).filter(is_text);
+    bugs.map(|bug| bug.trim_matches('"').to_owned()).collect()
 }
 
 fn models(tree: &Tree) -> Vec<Model<'_>> {
@@ -135,32 +135,41 @@ fn models(tree: &Tree) -> Vec<Model<'_>> {
         for (path, text) in tree.rust_under(&format!("{TESTS}{checker}/")) {
             let file = path.rsplit('/').next().unwrap_or(path);
             let module = file.trim_end_matches(".rs");
-            let mut comment = String::new();
-            let mut is_test = false;
-            for (index, line) in text.lines().enumerate() {
-                let line = line.trim();
-                if let Some(words) = line.strip_prefix("///") {
-                    comment += words;
-                } else if line == "#[test]" {
-                    is_test = true;
-                } else if !line.starts_with('#') {
-                    if let Some(function) = line.strip_prefix("fn ").filter(|_| is_test) {
-                        let name = function.split('(').next().unwrap_or(function);
-                        models.push(Model {
-                            path,
-                            line: index + 1,
-                            checker,
-                            name: format!("{module}::{name}"),
-                            bugs: named(&comment),
-                        });
-                    }
-                    comment.clear();
-                    is_test = false;
-                }
+            // Of one that cannot be read, the bugs are named by no model.
+            let items = syn::parse_file(text).map_or_else(|_| Vec::new(), |file| file.items);
+            for test in items.iter().filter_map(test) {
+                models.push(Model {
+                    path,
+                    line: test.sig.ident.span().start().line,
+                    checker,
+                    name: format!("{module}::{}", test.sig.ident),
+                    bugs: named(&test.attrs.iter().filter_map(comment).collect::<String>()),
+                });
             }
         }
     }
     models
+}
+
+fn test(item: &Item) -> Option<&ItemFn> {
+    let Item::Fn(function) = item else {
+        return None;
+    };
+    let mut attributes = function.attrs.iter();
+    attributes
+        .any(|attribute| attribute.path().is_ident("test"))
+        .then_some(function)
+}
+
+/// Returns what a line of a comment says.
+fn comment(attribute: &Attribute) -> Option<String> {
+    match &attribute.meta.require_name_value().ok()?.value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Some(text.value()),
+        _ => None,
+    }
 }
 
 /// Returns the bugs that a comment names.

@@ -22,6 +22,7 @@ use crate::seeds;
 use crate::stop::Stop;
 pub(crate) use crate::tidy::manifests::is_published;
 pub(crate) use crate::tidy::pages::quoted;
+pub(crate) use crate::tidy::tokens::places;
 pub(crate) use crate::tidy::tree::Tree;
 
 /// Something that is not as it should be.

@@ -61,17 +61,19 @@ fn climb(path: &str, text: &str, ladder: &Ladder<'_>, modules: &[&str]) -> Vec<F
     };
     let mut findings = Vec::new();
     for named in paths(text) {
-        let (first, second) = (named.segments[0], named.segments.get(1));
-        let Some(used) = second else { continue };
+        let mut segments = named.path.split("::");
+        let (Some(first), Some(used)) = (segments.next(), segments.next()) else {
+            continue;
+        };
         let is_rooted = first == "crate" || (first == "super" && rung(used).is_some());
-        if !is_rooted || *used == module {
+        if !is_rooted || used == module {
             continue;
         }
         let what = match rung(used) {
             Some(other) if other < own => continue,
             Some(_) => format!("`{module}` uses `{used}`, which does not stand below it"),
             // A module without a rung is a finding of its own.
-            None if modules.contains(used) => continue,
+            None if modules.contains(&used) => continue,
             None => format!("`{module}` uses `crate::{used}`; say which module it is in"),
         };
         findings.push(Finding::new(path, named.line, what));

@@ -13,51 +13,18 @@ const FRONT_ENDS: [&str; 3] = [
     "crates/singleflight-smol/src/",
 ];
 
-/// Something that only one file of the core may name.
-struct Mechanism {
-    name: &'static str,
-    /// The file of the core that may.
-    home: &'static str,
-    is_named: fn(&Named<'_>) -> bool,
-}
+/// A mechanism, the only file of the core that may name it, and how to see that a path does.
+type Mechanism = (&'static str, &'static str, fn(&Named, &str) -> bool);
 
 const MECHANISMS: [Mechanism; 7] = [
-    Mechanism {
-        name: "spin",
-        home: "sync.rs",
-        is_named: |path| path.reaches_into("spin"),
-    },
-    Mechanism {
-        name: "loom",
-        home: "sync.rs",
-        is_named: |path| path.reaches_into("loom"),
-    },
-    Mechanism {
-        name: "critical_section",
-        home: "sync.rs",
-        is_named: |path| path.reaches_into("critical_section"),
-    },
-    Mechanism {
-        name: "std::sync",
-        home: "sync.rs",
-        is_named: |path| path.starts_with(&["std", "sync"]),
-    },
+    ("spin", "sync.rs", Named::reaches_into),
+    ("loom", "sync.rs", Named::reaches_into),
+    ("critical_section", "sync.rs", Named::reaches_into),
+    ("std::sync", "sync.rs", Named::reaches_into),
     // Clippy cannot hold this one: it sees through `crate::sync::Arc`.
-    Mechanism {
-        name: "alloc::sync",
-        home: "sync.rs",
-        is_named: |path| path.starts_with(&["alloc", "sync"]),
-    },
-    Mechanism {
-        name: "event_listener",
-        home: "wait/events.rs",
-        is_named: |path| path.reaches_into("event_listener"),
-    },
-    Mechanism {
-        name: "catch_unwind",
-        home: "policy.rs",
-        is_named: |path| path.ends_with(&["catch_unwind"]),
-    },
+    ("alloc::sync", "sync.rs", Named::reaches_into),
+    ("event_listener", "wait/events.rs", Named::reaches_into),
+    ("catch_unwind", "policy.rs", Named::ends_with),
 ];
 
 /// What no front end names.
@@ -67,28 +34,22 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in tree.rust_under(CORE) {
         for named in paths(text) {
-            for Mechanism {
-                name,
-                home,
-                is_named,
-            } in &MECHANISMS
-            {
-                if is_named(&named) && path.strip_prefix(CORE) != Some(home) {
+            for (name, home, is_named) in MECHANISMS {
+                if is_named(&named, name) && path.strip_prefix(CORE) != Some(home) {
                     let what = format!("names `{name}`, which is the business of {home} alone");
                     findings.push(Finding::new(path, named.line, what));
                 }
             }
         }
     }
-    for front_end in FRONT_ENDS {
-        for (path, text) in tree.rust_under(front_end) {
-            for named in paths(text) {
-                for name in MACHINERY {
-                    if named.reaches_into(name) {
-                        let what = format!("names `{name}`, which is the core's own machinery");
-                        findings.push(Finding::new(path, named.line, what));
-                    }
-                }
+    for (path, text) in FRONT_ENDS.into_iter().flat_map(|end| tree.rust_under(end)) {
+        for named in paths(text) {
+            for name in MACHINERY
+                .into_iter()
+                .filter(|name| named.reaches_into(name))
+            {
+                let what = format!("names `{name}`, which is the core's own machinery");
+                findings.push(Finding::new(path, named.line, what));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::tidy::Finding;
 use crate::tidy::manifests::is_published;
-use crate::tidy::tokens::tokens;
+use crate::tidy::tokens::places;
 use crate::tidy::tree::Tree;
 
 /// What a published crate is packed with.
@@ -56,12 +56,8 @@ fn crate_table(tree: &Tree) -> Vec<Finding> {
 fn uncompiled(tree: &Tree) -> Vec<Finding> {
     let mut compiled = Vec::new();
     for (path, text) in tree.ending(&[".rs"]) {
-        let tokens = tokens(text);
-        for window in tokens.windows(4) {
-            if [window[0].text, window[1].text, window[2].text] == ["include_str", "!", "("] {
-                let included = window[3].text.trim_matches('"');
-                compiled.extend(resolved(path, included));
-            }
+        for (_, included) in places(text, &["include_str", "!", "("]) {
+            compiled.extend(resolved(path, included.trim_matches('"')));
         }
     }
     tree.ending(&["README.md"])

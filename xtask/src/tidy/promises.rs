@@ -1,9 +1,11 @@
 //! Pages that name scenarios, models and tests name such as are there: ARCHITECTURE.md's table of
 //! promises, and the table of what others test.
 
+use std::collections::BTreeSet;
+
 use crate::tidy::Finding;
 use crate::tidy::pages::quoted;
-use crate::tidy::tokens::{Token, tokens};
+use crate::tidy::tokens::places;
 use crate::tidy::tree::Tree;
 
 const PAGE: &str = "ARCHITECTURE.md";
@@ -32,10 +34,10 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Checks a page, given the functions that it may name.
-type PageCheck = fn(&str, &[&str]) -> Vec<Finding>;
+type PageCheck = fn(&str, &BTreeSet<String>) -> Vec<Finding>;
 
 /// Every row names something of ours that is there, or says why there is nothing.
-fn peers(page: &str, functions: &[&str]) -> Vec<Finding> {
+fn peers(page: &str, functions: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut rows = 0;
     let mut was_table = false;
@@ -50,7 +52,7 @@ fn peers(page: &str, functions: &[&str]) -> Vec<Finding> {
         rows += 1;
         let ours = line.trim_end_matches('|').rsplit('|').next().unwrap_or("");
         let names: Vec<_> = quoted(ours).filter_map(function).collect();
-        for name in names.iter().filter(|name| !functions.contains(name)) {
+        for name in names.iter().filter(|name| !functions.contains(**name)) {
             let what = format!("names `{name}`, which is no scenario and no test");
             findings.push(Finding::new(PEERS, number + 1, what));
         }
@@ -66,7 +68,7 @@ fn peers(page: &str, functions: &[&str]) -> Vec<Finding> {
 }
 
 /// Every promise has a row, which names what holds it.
-fn promises(page: &str, functions: &[&str]) -> Vec<Finding> {
+fn promises(page: &str, functions: &BTreeSet<String>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for promise in PROMISES {
         let begin = format!("| {promise} |");
@@ -84,7 +86,7 @@ fn promises(page: &str, functions: &[&str]) -> Vec<Finding> {
         };
         let names: Vec<_> = quoted(row).filter_map(function).collect();
         for name in &names {
-            if !functions.contains(name) {
+            if !functions.contains(*name) {
                 let what = format!("{promise} names `{name}`, which is no scenario and no test");
                 findings.push(Finding::new(PAGE, number + 1, what));
             }
@@ -98,13 +100,12 @@ fn promises(page: &str, functions: &[&str]) -> Vec<Finding> {
 }
 
 /// Returns the functions of the conformance crate and of every package's tests.
-fn functions(tree: &Tree) -> Vec<&str> {
-    let mut functions = Vec::new();
+fn functions(tree: &Tree) -> BTreeSet<String> {
+    let mut functions = BTreeSet::new();
     for (path, text) in tree.ending(&[".rs"]) {
         if path.starts_with("crates/singleflight-conformance/src/") || path.contains("/tests/") {
-            let tokens = tokens(text);
-            let pairs = tokens.windows(2).filter(|pair| pair[0].text == "fn");
-            functions.extend(pairs.map(|pair: &[Token<'_>]| pair[1].text));
+            let names = places(text, &["fn"]).into_iter();
+            functions.extend(names.map(|(_, name)| name));
         }
     }
     functions

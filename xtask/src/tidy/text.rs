@@ -3,8 +3,8 @@
 use std::env;
 
 use crate::tidy::Finding;
-use crate::tidy::paths::paths_of;
-use crate::tidy::tokens::{Token, tokens};
+use crate::tidy::paths::all_paths;
+use crate::tidy::tokens::places;
 use crate::tidy::tree::Tree;
 
 /// Directories at the root of some machine in which people keep their checkouts. Written
@@ -14,10 +14,9 @@ const PEOPLES: [&str; 4] = ["home", "root", "tmp", "Users"];
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in tree.ending(&[".rs"]) {
-        let tokens = tokens(text);
-        findings.extend(unfinished(path, &tokens));
+        findings.extend(unfinished(path, text));
         if path.starts_with("crates/") {
-            findings.extend(sleeps(path, &tokens));
+            findings.extend(sleeps(path, text));
         }
     }
     let here = env::current_dir().unwrap_or_default();
@@ -29,33 +28,24 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 /// A test that is never run proves nothing, and unfinished code does not land.
-fn unfinished(path: &str, tokens: &[Token<'_>]) -> Vec<Finding> {
-    let begins = |at: usize, with: &[&str]| {
-        tokens.len() >= at + with.len()
-            && tokens[at..]
-                .iter()
-                .zip(with)
-                .all(|(token, text)| token.text == *text)
-    };
+fn unfinished(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (at, token) in tokens.iter().enumerate() {
-        if begins(at, &["#", "[", "ignore"]) {
-            findings.push(Finding::new(path, token.line, "ignores a test"));
-        }
-        for name in ["todo", "unimplemented"] {
-            if begins(at, &[name, "!"]) {
-                findings.push(Finding::new(path, token.line, format!("says `{name}!`")));
-            }
-        }
+    for (texts, what) in [
+        (["#", "[", "ignore"].as_slice(), "ignores a test"),
+        (&["todo", "!"], "says `todo!`"),
+        (&["unimplemented", "!"], "says `unimplemented!`"),
+    ] {
+        let places = places(text, texts).into_iter();
+        findings.extend(places.map(|(line, _)| Finding::new(path, line, what)));
     }
     findings
 }
 
 /// Nothing in the crates sleeps: tests order events with gates, and the rest waits for one.
-fn sleeps(path: &str, tokens: &[Token<'_>]) -> Vec<Finding> {
-    paths_of(tokens)
-        .iter()
-        .filter(|named| named.ends_with(&["thread", "sleep"]))
+fn sleeps(path: &str, text: &str) -> Vec<Finding> {
+    let paths = all_paths(text).into_iter();
+    let sleeps = paths.filter(|named| named.ends_with("thread::sleep"));
+    sleeps
         .map(|named| Finding::new(path, named.line, "sleeps; order events with a gate"))
         .collect()
 }

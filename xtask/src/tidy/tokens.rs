@@ -1,146 +1,83 @@
 //! Rust's text as tokens: what is left of a file when comments are taken out.
-//!
-//! Just enough of the grammar to tell code from comments, strings and lifetimes. A file that
-//! the compiler accepts is cut up right; for others anything may come out, but it ends.
+
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
 
 /// One token, with the lines it stands on, counted from 1.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Token<'a> {
-    pub(crate) text: &'a str,
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) text: String,
     pub(crate) line: usize,
     pub(crate) last_line: usize,
 }
 
-impl Token<'_> {
-    /// Whether it is a name or a keyword.
-    pub(crate) fn is_name(&self) -> bool {
-        self.text.starts_with(begins_name) && !self.text.ends_with(['"', '\'', '#'])
-    }
-}
-
-/// Cuts a file into tokens. `::` is one token; comments, doc comments included, are none.
-pub(crate) fn tokens(text: &str) -> Vec<Token<'_>> {
+/// Cuts a file into tokens, brackets included. Of what the compiler cannot read, there are none.
+pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
-    let (mut rest, mut line) = (text, 1);
-    while let Some(first) = rest.chars().next() {
-        let length = length(rest, first).max(first.len_utf8()).min(rest.len());
-        let (token, after) = rest.split_at(length);
-        let last_line = line + token.matches('\n').count();
-        let is_comment = token.starts_with("//") || token.starts_with("/*");
-        if !first.is_whitespace() && !is_comment {
-            tokens.push(Token {
-                text: token,
-                line,
-                last_line,
-            });
-        }
-        (rest, line) = (after, last_line);
-    }
+    flatten(text.parse().unwrap_or_default(), &mut tokens);
     tokens
 }
 
-/// Returns how long the token is, or the comment or blank, with which `rest` begins.
-fn length(rest: &str, first: char) -> usize {
-    if let Some(length) = string(rest) {
-        return length;
+/// Finds where these tokens stand: on which line, and before what.
+pub(crate) fn places(text: &str, texts: &[&str]) -> Vec<(usize, String)> {
+    // Most files can be told by a glance.
+    if !texts.iter().all(|one| text.contains(one)) {
+        return Vec::new();
     }
-    if rest.starts_with("//") {
-        rest.find('\n').unwrap_or(rest.len())
-    } else if rest.starts_with("/*") {
-        block_comment(rest)
-    } else if rest.starts_with("::") {
-        2
-    } else if first == '\'' {
-        quote(rest)
-    } else if begins_name(first) || first.is_ascii_digit() {
-        let raw = if rest.starts_with("r#") { 2 } else { 0 };
-        raw + while_part_of_name(&rest[raw..])
-    } else {
-        first.len_utf8()
-    }
+    let tokens = tokens(text);
+    let windows = tokens.windows(texts.len() + 1);
+    let begins = |window: &&[Token]| {
+        let mut pairs = window.iter().zip(texts);
+        pairs.all(|(token, text)| token.text == *text)
+    };
+    windows
+        .filter(begins)
+        .map(|window| (window[0].line, window[texts.len()].text.clone()))
+        .collect()
 }
 
-fn begins_name(character: char) -> bool {
-    character == '_' || character.is_alphabetic()
-}
-
-fn while_part_of_name(rest: &str) -> usize {
-    rest.find(|c: char| c != '_' && !c.is_alphanumeric())
-        .unwrap_or(rest.len())
-}
-
-/// The length of a string of any kind, if `rest` begins with one.
-fn string(rest: &str) -> Option<usize> {
-    let prefix = rest.find(|c: char| !c.is_ascii_lowercase())?;
-    if !["", "b", "c", "r", "br", "cr"].contains(&&rest[..prefix]) {
-        return None;
-    }
-    let body = &rest[prefix..];
-    if rest[..prefix].ends_with('r') {
-        let hashes = body.len() - body.trim_start_matches('#').len();
-        let inside = body[hashes..].strip_prefix('"')?;
-        let end = format!("\"{}", "#".repeat(hashes));
-        let length = inside.find(&end).map_or(inside.len(), |at| at + end.len());
-        return Some(prefix + hashes + 1 + length);
-    }
-    let inside = body.strip_prefix('"')?;
-    Some(prefix + 1 + until_closed(inside, '"'))
-}
-
-/// The length of what stands before the closing quote, and the quote.
-fn until_closed(inside: &str, quote: char) -> usize {
-    let mut escaped = false;
-    for (at, character) in inside.char_indices() {
-        match character {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            _ if character == quote => return at + 1,
-            _ => {}
+fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
+    let token = |text: &str, span: Span| Token {
+        text: text.to_owned(),
+        line: span.start().line,
+        last_line: span.end().line,
+    };
+    let mut comment = None;
+    for tree in stream {
+        let (start, end) = (tree.span().start(), tree.span().end());
+        // A comment that documents is read as an attribute whose parts have all of its place.
+        let is_wide = end.line > start.line || end.column > start.column + 1;
+        if is_wide && matches!(tree, TokenTree::Punct(_)) {
+            comment = Some(start);
         }
-    }
-    inside.len()
-}
-
-/// The length of a character, or of a lifetime.
-fn quote(rest: &str) -> usize {
-    let inside = &rest[1..];
-    let mut chars = inside.chars();
-    match (chars.next(), chars.next()) {
-        (Some('\\'), _) | (Some(_), Some('\'')) => 1 + until_closed(inside, '\''),
-        _ => 1 + while_part_of_name(inside),
-    }
-}
-
-/// The length of a block comment; they nest.
-fn block_comment(rest: &str) -> usize {
-    let (mut depth, mut at) = (0_usize, 0);
-    while at < rest.len() {
-        let here = &rest[at..];
-        if here.starts_with("/*") {
-            (depth, at) = (depth + 1, at + 2);
-        } else if here.starts_with("*/") {
-            (depth, at) = (depth - 1, at + 2);
-            if depth == 0 {
-                return at;
+        match tree {
+            _ if comment == Some(start) => {}
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    _ => ("[", "]"),
+                };
+                tokens.push(token(open, group.span_open()));
+                flatten(group.stream(), tokens);
+                tokens.push(token(close, group.span_close()));
             }
-        } else {
-            at += here.chars().next().map_or(1, char::len_utf8);
+            other => tokens.push(token(&other.to_string(), other.span())),
         }
     }
-    rest.len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn texts(text: &str) -> Vec<&str> {
-        tokens(text).iter().map(|token| token.text).collect()
+    fn texts(text: &str) -> Vec<String> {
+        tokens(text).into_iter().map(|token| token.text).collect()
     }
 
     #[test]
     fn comments_of_every_kind_are_left_out() {
-        let text = "//! spin::Mutex\nfn /* a /* nested */ one */ f() {} // loom\n/// doc\n";
+        let text =
+            "//! spin::Mutex\nfn /* a /* nested */ one */ f() {} // loom\n/// doc\n/** x */\n";
         assert_eq!(texts(text), ["fn", "f", "(", ")", "{", "}"]);
     }
 
@@ -159,28 +96,17 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_is_not_the_beginning_of_a_character() {
-        assert_eq!(texts("&'a str, 'b'"), ["&", "'a", "str", ",", "'b'"]);
-    }
-
-    #[test]
-    fn a_raw_name_is_a_name() {
-        assert_eq!(texts("r#use::x"), ["r#use", "::", "x"]);
-        assert!(tokens("r#use")[0].is_name());
-        assert!(!tokens("r\"use\"")[0].is_name() && !tokens("'a'")[0].is_name());
-    }
-
-    #[test]
     fn lines_are_counted_through_strings_and_comments() {
-        let tokens = tokens("/*\n*/ a \"\n\n\" b");
+        let tokens = tokens("/*\n*/ é \"\n\n\" b");
         let lines: Vec<_> = tokens.iter().map(|t| (t.line, t.last_line)).collect();
         assert_eq!(lines, [(2, 2), (2, 4), (4, 4)]);
+        assert_eq!(tokens[1].text, "\"\n\n\"");
     }
 
     #[test]
-    fn what_is_cut_off_still_ends() {
-        for text in ["\"", "r#\"", "'", "/*", "'\\", "b'", "r#", "é'"] {
-            let _ended = tokens(text);
+    fn what_is_cut_off_has_no_tokens() {
+        for text in ["\"", "r#\"", "'", "/*", "'\\", "b'", "r#", "f("] {
+            assert!(texts(text).is_empty(), "{text}");
         }
     }
 }
