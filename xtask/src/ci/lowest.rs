@@ -15,7 +15,7 @@ use crate::manifest::Manifest;
 use crate::project::{Project, cargo};
 use crate::stop::Stop;
 use crate::tidy::{Tree, is_published};
-use crate::versions::Range;
+use crate::versions::{lowest as lowest_version, requirement};
 
 /// The core's features that bring a dependency.
 const WITH_DEPENDENCIES: &str = "critical-section,portable-atomic,tracing";
@@ -101,7 +101,8 @@ fn pinned(tree: &Tree) -> Result<String, String> {
             continue;
         };
         if names.contains(dependency.name) {
-            let lowest = Range::parse(version)?.lowest();
+            let lowest = lowest_version(&[&requirement(version)?])
+                .ok_or_else(|| format!("`{version}` admits nothing"))?;
             told.push(format!("{} {lowest}", dependency.package));
             edits.push((dependency.version_at, format!("\"={lowest}\"")));
         }

@@ -5,10 +5,12 @@
 //! 2026 of the crates in our lock files, as far as a compatible version is bad, and what only the
 //! authors of a crate said. It has no crate for being unmaintained.
 
+use semver::VersionReq;
+
 use crate::manifest::Manifest;
 use crate::tidy::Finding;
 use crate::tidy::tree::Tree;
-use crate::versions::{Range, Version};
+use crate::versions::{lowest, requirement, version};
 
 /// Versions of a package that nobody should build.
 struct Bad {
@@ -138,9 +140,9 @@ fn admitted(path: &str, text: &str) -> Result<Vec<Finding>, String> {
         let Some(version) = dependency.version else {
             continue;
         };
-        let (name, range) = (dependency.package, Range::parse(version)?);
+        let (name, asked) = (dependency.package, requirement(version)?);
         let mut bad = bad(name)?.into_iter();
-        let first = bad.find_map(|(bad, versions)| Some((bad, range.common(versions)?)));
+        let first = bad.find_map(|(bad, versions)| Some((bad, lowest(&[&asked, &versions])?)));
         findings.extend(first.map(|(bad, common)| {
             let what = format!(
                 "`{name} = \"{version}\"` admits {common} ({}); ask for {}",
@@ -156,9 +158,9 @@ fn locked(path: &str, text: &str) -> Result<Vec<Finding>, String> {
     let lock = Manifest::parse(text)?;
     let mut findings = Vec::new();
     for locked in lock.locked() {
-        let (name, version) = (locked.name, Version::parse(locked.version)?);
+        let (name, version) = (locked.name, version(locked.version)?);
         for (bad, versions) in bad(name)? {
-            if versions.holds(version) {
+            if versions.matches(&version) {
                 let what = format!(
                     "holds {name} {version} ({}); `cargo update -p {name}@{version}`",
                     bad.why
@@ -171,11 +173,11 @@ fn locked(path: &str, text: &str) -> Result<Vec<Finding>, String> {
 }
 
 /// Returns each range of bad versions of a package.
-fn bad(package: &str) -> Result<Vec<(&'static Bad, Range)>, String> {
+fn bad(package: &str) -> Result<Vec<(&'static Bad, VersionReq)>, String> {
     let bad = BAD.iter().filter(|bad| bad.package == package);
     let ranges = bad.flat_map(|bad| bad.versions.iter().map(move |versions| (bad, versions)));
     ranges
-        .map(|(bad, versions)| Ok((bad, Range::parse(versions)?)))
+        .map(|(bad, versions)| Ok((bad, requirement(versions)?)))
         .collect()
 }
 
@@ -284,11 +286,11 @@ mod tests {
     fn the_table_is_in_order_and_tells_the_good_from_the_bad() {
         assert!(BAD.is_sorted_by_key(|bad| bad.package));
         for entry in BAD {
-            let good = Version::parse(entry.good).expect("it is a version");
+            let good = version(entry.good).expect("it is a version");
             let ranges = bad(entry.package).expect("they are requirements");
             assert_eq!(ranges.len(), entry.versions.len(), "{}", entry.package);
             for (_, versions) in ranges {
-                assert!(!versions.holds(good), "{}", entry.package);
+                assert!(!versions.matches(&good), "{}", entry.package);
             }
         }
     }
