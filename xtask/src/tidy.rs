@@ -3,7 +3,6 @@
 mod advisories;
 mod dependencies;
 mod ladder;
-mod licences;
 mod links;
 mod manifests;
 mod names;
