@@ -121,10 +121,10 @@ impl Machine {
         if Command::typed(self.emulator, "--version").succeeds() {
             return Ok(());
         }
-        Err(Stop::Unable(format!(
+        Stop::unable(format!(
             "there is no {} (Debian: {})",
             self.emulator, self.package
-        )))
+        ))
     }
 
     fn check(&self, project: &Project) -> Result<(), Stop> {

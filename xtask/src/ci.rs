@@ -152,12 +152,10 @@ fn run_all(commands: impl IntoIterator<Item = Command>) -> Result<(), Stop> {
     }
     match failures.as_slice() {
         [] => Ok(()),
-        [why] => Err(Stop::Failed(why.clone())),
+        [why] => Stop::failed(why.clone()),
         [first, ..] => {
             let count = failures.len();
-            Err(Stop::Failed(format!(
-                "{count} commands failed, first {first}"
-            )))
+            Stop::failed(format!("{count} commands failed, first {first}"))
         }
     }
 }
@@ -181,7 +179,7 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Sto
     if failed.is_empty() {
         Ok(())
     } else {
-        Err(Stop::Failed(format!("failed: {}", failed.join(", "))))
+        Stop::failed(format!("failed: {}", failed.join(", ")))
     }
 }
 

@@ -1,13 +1,12 @@
 //! Child processes: shown as a person could type them, and shielded from this process.
 
-use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::Path;
-use std::process::{Child, ExitStatus, Output, Stdio};
-use std::thread;
+use std::process::{self, ExitStatus, Output, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use std::{env, io};
 
 use crate::stop::Stop;
 
@@ -42,7 +41,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A child process to be.
 #[must_use = "a command does nothing until it is run"]
 pub(crate) struct Command {
-    inner: std::process::Command,
+    inner: process::Command,
     /// The command as a person types it.
     shown: String,
     directory: Option<String>,
@@ -58,7 +57,7 @@ impl Command {
 
     /// Makes a command for a program that is shown by another name.
     pub(crate) fn new(program: impl AsRef<OsStr>, shown: &str) -> Self {
-        let mut inner = std::process::Command::new(program);
+        let mut inner = process::Command::new(program);
         for (key, _) in env::vars_os() {
             if is_shed(&key) {
                 inner.env_remove(key);
@@ -125,39 +124,26 @@ impl Command {
 
     /// Runs it, and takes these codes beside 0 for an end that its caller looks into.
     pub(crate) fn run_or(mut self, codes: &[i32]) -> Result<(), Stop> {
-        self.echo();
-        let child = self.inner.spawn();
-        let mut child = child.map_err(|error| self.missing(&error))?;
-        let status = self.wait(&mut child)?;
-        match status.code() {
-            Some(code) if codes.contains(&code) => Ok(()),
-            _ => self.judge(status),
-        }
+        let status = self.end()?.status;
+        let is_known = status.code().is_some_and(|code| codes.contains(&code));
+        if is_known { Ok(()) } else { self.judge(status) }
     }
 
     /// Runs it and returns what it printed to stdout; the rest is seen as it comes.
     pub(crate) fn stdout(mut self) -> Result<String, Stop> {
-        self.echo();
         self.inner.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = self.inner.spawn().map_err(|error| self.missing(&error))?;
-        let mut pipe = child.stdout.take().expect("it was asked for a line ago");
-        // Beside the wait, since a pipe that nobody empties fills up.
-        let reader = thread::spawn(move || {
-            let mut bytes = Vec::new();
-            pipe.read_to_end(&mut bytes).map(|_| bytes)
-        });
-        let status = self.wait(&mut child)?;
-        let bytes = reader.join().expect("reading does not panic");
-        let bytes = bytes.map_err(|error| self.missing(&error))?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        self.judge(status).map(|()| text)
+        let output = self.end()?;
+        self.judge(output.status)?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Runs it and returns whether it succeeded, and all that it printed.
     pub(crate) fn try_output(mut self) -> Result<(bool, String), Stop> {
-        let output = self.output()?;
-        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text += &String::from_utf8_lossy(&output.stderr);
+        self.inner.stdin(Stdio::null());
+        self.inner.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut output = self.end()?;
+        output.stdout.append(&mut output.stderr);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok((output.status.success(), text))
     }
 
@@ -166,56 +152,27 @@ impl Command {
         matches!(self.quietly().try_output(), Ok((true, _)))
     }
 
-    fn output(&mut self) -> Result<Output, Stop> {
-        self.echo();
-        let output = self.inner.stdin(Stdio::null()).output();
-        output.map_err(|error| self.missing(&error))
-    }
-
-    fn wait(&self, child: &mut Child) -> Result<ExitStatus, Stop> {
-        match self.deadline {
-            None => child.wait().map_err(|error| self.missing(&error)),
-            Some(deadline) => self.wait_until(child, deadline),
+    /// Runs it to its end, whatever that is.
+    fn end(&mut self) -> Result<Output, Stop> {
+        if !self.quiet {
+            println!("$ {}", self.line());
         }
-    }
-
-    fn wait_until(&self, child: &mut Child, deadline: Duration) -> Result<ExitStatus, Stop> {
-        let start = Instant::now();
-        loop {
-            let ended = child.try_wait().map_err(|error| self.missing(&error))?;
-            if let Some(status) = ended {
-                return Ok(status);
+        let shown = &self.shown;
+        match end_within(&mut self.inner, self.deadline) {
+            Ok(output) => Ok(output),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                let seconds = self.deadline.unwrap_or_default().as_secs();
+                Stop::failed(format!("`{shown}` did not end within {seconds} s"))
             }
-            if start.elapsed() > deadline {
-                // It may end by itself in this very moment; either way it is gone.
-                let _already_gone = child.kill();
-                let _reaped = child.wait();
-                return Err(Stop::Failed(format!(
-                    "`{}` did not end within {} s",
-                    self.shown,
-                    deadline.as_secs()
-                )));
-            }
-            thread::sleep(LOOK);
+            Err(error) => Stop::failed(format!("`{shown}`: {error}")),
         }
     }
 
     fn judge(&self, status: ExitStatus) -> Result<(), Stop> {
         if status.success() {
-            Ok(())
-        } else {
-            Err(Stop::Failed(format!("`{}`: {status}", self.shown)))
+            return Ok(());
         }
-    }
-
-    fn missing(&self, error: &std::io::Error) -> Stop {
-        Stop::Failed(format!("`{}`: {error}", self.shown))
-    }
-
-    fn echo(&self) {
-        if !self.quiet {
-            println!("$ {}", self.line());
-        }
+        Stop::failed(format!("`{}`: {status}", self.shown))
     }
 
     fn line(&self) -> String {
@@ -224,6 +181,45 @@ impl Command {
             Some(directory) => format!("(cd {} && {})", quoted(directory), self.shown),
         }
     }
+}
+
+/// Runs it to its end. One that has to be killed is the error `TimedOut`.
+fn end_within(command: &mut process::Command, deadline: Option<Duration>) -> io::Result<Output> {
+    let start = Instant::now();
+    let mut child = command.spawn()?;
+    let (stdout, stderr) = (child.stdout.take().map(read), child.stderr.take().map(read));
+    let status = loop {
+        let Some(deadline) = deadline else {
+            break child.wait()?;
+        };
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if start.elapsed() > deadline {
+            // It may end by itself in this very moment; either way it is gone.
+            let _already_gone = child.kill();
+            let _reaped = child.wait();
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        thread::sleep(LOOK);
+    };
+    let all = |reader: Option<JoinHandle<_>>| match reader {
+        Some(reader) => reader.join().expect("reading does not panic"),
+        None => Ok(Vec::new()),
+    };
+    Ok(Output {
+        status,
+        stdout: all(stdout)?,
+        stderr: all(stderr)?,
+    })
+}
+
+/// Reads beside the wait, since a pipe that nobody empties fills up.
+fn read(mut pipe: impl Read + Send + 'static) -> JoinHandle<io::Result<Vec<u8>>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).map(|_| bytes)
+    })
 }
 
 fn is_shed(key: &OsString) -> bool {
@@ -248,9 +244,7 @@ fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
-    let mut quoted = String::new();
-    let _infallible = write!(quoted, "'{}'", word.replace('\'', r"'\''"));
-    quoted
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -26,9 +26,9 @@ pub(crate) fn step(project: &Project) -> Result<(), Stop> {
     let compiler = compiler()?;
     let (blessed_by, baseline) = read(&file()?).map_err(Stop::Failed)?;
     if blessed_by != compiler {
-        return Err(Stop::Unable(format!(
+        return Stop::unable(format!(
             "the baseline is of {blessed_by}, this is {compiler}: counts depend on the compiler"
-        )));
+        ));
     }
     let counts = count(project)?;
     let findings = findings(&baseline, &counts);
@@ -36,7 +36,7 @@ pub(crate) fn step(project: &Project) -> Result<(), Stop> {
     if findings.is_empty() {
         Ok(())
     } else {
-        Err(Stop::Failed(findings.join("; ")))
+        Stop::failed(findings.join("; "))
     }
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn bless(project: &Project) -> Result<(), Stop> {
 /// Counts everything that the program can count.
 fn count(project: &Project) -> Result<Counts, Stop> {
     if !Command::typed("valgrind", "--version").succeeds() {
-        return Err(Stop::Unable("valgrind is not installed".to_owned()));
+        return Stop::unable("valgrind is not installed");
     }
     cargo("build --release -p singleflight-benches --bin instructions").run()?;
     let program = project.target_for("release/instructions")?;
@@ -88,7 +88,7 @@ fn compiler() -> Result<String, Stop> {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
     match (text.lines().next(), field("host: ")) {
         (Some(version), Some(host)) => Ok(format!("{version} for {host}")),
-        _ => Err(Stop::Failed("rustc does not say what it is".to_owned())),
+        _ => Stop::failed("rustc does not say what it is"),
     }
 }
 

@@ -27,45 +27,42 @@ impl Metadata {
     }
 
     pub(crate) fn target(&self) -> PathBuf {
-        text(&self.0, "target_directory").into()
+        text(&self.0["target_directory"]).into()
     }
 
     pub(crate) fn packages(&self) -> impl Iterator<Item = Package<'_>> {
-        list(&self.0, "packages").iter().map(Package)
+        list(&self.0["packages"]).map(Package)
     }
 
     /// Whether a package of the workspace has a target of this kind: `bench`, `example`.
     pub(crate) fn has_target(&self, package: &str, kind: &str) -> bool {
         self.packages()
             .filter(|candidate| candidate.name() == package)
-            .flat_map(|candidate| list(candidate.0, "targets"))
-            .flat_map(|target| list(target, "kind"))
+            .flat_map(|candidate| list(&candidate.0["targets"]))
+            .flat_map(|target| list(&target["kind"]))
             .any(|found| found == kind)
     }
 }
 
 impl<'a> Package<'a> {
     pub(crate) fn name(&self) -> &'a str {
-        text(self.0, "name")
+        text(&self.0["name"])
     }
 
     pub(crate) fn version(&self) -> &'a str {
-        text(self.0, "version")
+        text(&self.0["version"])
     }
 
     /// Returns the licence expression, empty if the package states none.
     pub(crate) fn licence(&self) -> &'a str {
-        text(self.0, "license")
+        text(&self.0["license"])
     }
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value.get(field).and_then(Value::as_str).unwrap_or_default()
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
-fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
-    value
-        .get(field)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }

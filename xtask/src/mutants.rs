@@ -91,7 +91,7 @@ struct Outcome {
 pub(crate) fn command(project: &Project, again: bool) -> Result<(), Stop> {
     if !Command::typed("cargo", "mutants --version").succeeds() {
         let why = "cargo-mutants is not installed: cargo install --locked cargo-mutants";
-        return Err(Stop::Unable(why.to_owned()));
+        return Stop::unable(why);
     }
     let target = project.target_for("mutants")?;
     let core = format!("{target}/core");
@@ -213,7 +213,7 @@ impl Verdicts {
                 Some(Verdict::Caught) => outcome.caught += 1,
                 Some(Verdict::Survived) => outcome.survived.push(without_place(mutant)),
                 Some(Verdict::Unviable) => {}
-                None => return Err(Stop::Failed(format!("it was not tried: {mutant}"))),
+                None => return Stop::failed(format!("it was not tried: {mutant}")),
             }
         }
         Ok(outcome)
@@ -251,13 +251,11 @@ impl Outcome {
             count += 1;
         }
         if permille < LEAST * 10 {
-            return Err(Stop::Failed(format!("fewer than {LEAST} % are caught")));
+            return Stop::failed(format!("fewer than {LEAST} % are caught"));
         }
         match count {
             0 => Ok(()),
-            _ => Err(Stop::Failed(format!(
-                "{PAGE} is wrong about {count} mutants"
-            ))),
+            _ => Stop::failed(format!("{PAGE} is wrong about {count} mutants")),
         }
     }
 }

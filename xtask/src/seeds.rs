@@ -70,10 +70,10 @@ pub(crate) fn catch_all(pairs: &[Pair], test: impl Fn() -> Command) -> Result<()
     println!("{} of {} caught", pairs.len() - missed.len(), pairs.len());
     match missed.first() {
         None => Ok(()),
-        Some(first) => Err(Stop::Failed(format!(
+        Some(first) => Stop::failed(format!(
             "{} planted bugs were not caught, first {first}",
             missed.len()
-        ))),
+        )),
     }
 }
 

@@ -108,7 +108,7 @@ fn figures(
     let printed = machine.start(&program).stdout()?;
     let figures: Option<Vec<_>> = printed.lines().map(|line| line.split_once(": ")).collect();
     match figures.as_deref() {
-        None | Some([]) => Err(Stop::Failed(format!("it printed no figures: {printed}"))),
+        None | Some([]) => Stop::failed(format!("it printed no figures: {printed}")),
         Some(figures) => {
             measured.column(machine.target, figures);
             Ok(())

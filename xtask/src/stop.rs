@@ -13,6 +13,16 @@ pub(crate) enum Stop {
 }
 
 impl Stop {
+    /// Says that a check does not hold.
+    pub(crate) fn failed<T>(why: impl Into<String>) -> Result<T, Self> {
+        Err(Self::Failed(why.into()))
+    }
+
+    /// Says that it cannot be done.
+    pub(crate) fn unable<T>(why: impl Into<String>) -> Result<T, Self> {
+        Err(Self::Unable(why.into()))
+    }
+
     /// Returns the code with which a command ends.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
@@ -41,7 +51,7 @@ pub(crate) fn named<'a, T>(
     if let Some(unknown) = wanted.iter().find(|word| !known.contains(&word.as_str())) {
         let known = known.join(", ");
         let why = format!("unknown {what} `{unknown}`; there are {known}");
-        return Err(Stop::Unable(why));
+        return Stop::unable(why);
     }
     let is_wanted = |item: &&T| wanted.is_empty() || wanted.iter().any(|word| word == name(item));
     Ok(list.iter().filter(is_wanted).collect())
@@ -67,10 +77,10 @@ pub(crate) fn each(
         }
     }
     if !failed.is_empty() {
-        return Err(Stop::Failed(failed.join("; ")));
+        return Stop::failed(failed.join("; "));
     }
     if !unable.is_empty() {
-        return Err(Stop::Unable(unable.join("; ")));
+        return Stop::unable(unable.join("; "));
     }
     Ok(())
 }

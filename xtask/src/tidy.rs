@@ -102,8 +102,8 @@ pub(crate) fn run(project: &Project) -> Result<(), Stop> {
     );
     match count {
         0 => Ok(()),
-        1 => Err(Stop::Failed("1 finding".to_owned())),
-        _ => Err(Stop::Failed(format!("{count} findings"))),
+        1 => Stop::failed("1 finding"),
+        _ => Stop::failed(format!("{count} findings")),
     }
 }
 

