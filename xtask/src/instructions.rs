@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::Command;
 use crate::project::{Project, cargo};
-use crate::stop::Stop;
+use crate::stop::{Stop, at};
 
 /// What was counted when it was last blessed, and by which compiler.
 const BASELINE: &str = "benches/instructions.json";
@@ -44,7 +44,7 @@ pub(crate) fn bless(project: &Project) -> Result<(), Stop> {
     let (compiler, counts) = (compiler()?, count(project)?);
     print!("{}", table(&counts, &counts));
     let text = format!("{:#}\n", json!({ "compiler": compiler, "counts": counts }));
-    fs::write(BASELINE, text).map_err(|error| Stop::Failed(format!("{BASELINE}: {error}")))
+    fs::write(BASELINE, text).map_err(at(BASELINE))
 }
 
 /// Counts everything that the program can count.
@@ -101,16 +101,11 @@ fn file() -> Result<String, Stop> {
 
 fn read(text: &str) -> Result<(String, Counts), String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let compiler = value.get("compiler").and_then(Value::as_str);
-    let counts = value.get("counts").and_then(Value::as_object);
-    let (Some(compiler), Some(counts)) = (compiler, counts) else {
-        return Err(format!("{BASELINE} has no `compiler` or no `counts`"));
-    };
-    let counts = counts.iter().map(|(name, count)| {
-        let count = count.as_u64().ok_or(format!("`{name}` is no number"))?;
-        Ok((name.clone(), count))
-    });
-    Ok((compiler.to_owned(), counts.collect::<Result<_, String>>()?))
+    let compiler = value["compiler"].as_str();
+    let compiler = compiler.ok_or_else(|| format!("{BASELINE} has no `compiler`"))?;
+    let counts = serde_json::from_value(value["counts"].clone());
+    let counts = counts.map_err(|error| format!("{BASELINE}: `counts`: {error}"))?;
+    Ok((compiler.to_owned(), counts))
 }
 
 /// Says what is too far from its baseline, or on one side only.

@@ -6,7 +6,7 @@ use clap::Args;
 use crate::command::Command;
 use crate::project::{Project, cargo};
 use crate::seeds;
-use crate::stop::Stop;
+use crate::stop::{Stop, at};
 use crate::tidy::Tree;
 
 /// What runs models, named as its feature, its test and its directory are.
@@ -97,8 +97,7 @@ impl Checker {
 
     /// Plants the bugs that the models name, one after the other.
     fn mutants(&self, project: &Project) -> Result<(), Stop> {
-        let tree = Tree::load(project.root())
-            .map_err(|error| Stop::Failed(format!("cannot read the checkout: {error}")))?;
+        let tree = Tree::load(project.root()).map_err(at("the checkout"))?;
         let target = project.target_for(self.name)?;
         seeds::catch_all(&seeds::pairs(&tree, self.name), || {
             self.test_to(self.flags, &target, self.for_mutants)

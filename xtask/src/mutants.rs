@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::command::Command;
 use crate::project::Project;
-use crate::stop::Stop;
+use crate::stop::{Stop, at};
 use crate::tidy::quoted;
 
 const PAGE: &str = "docs/mutants.md";
@@ -71,15 +71,12 @@ const RUNS: [Run; 4] = [
 
 /// What is known of mutants, by name and place.
 #[derive(Debug, Default)]
-struct Verdicts(BTreeMap<String, Verdict>);
+struct Verdicts(BTreeMap<String, String>);
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Verdict {
-    Caught,
-    Survived,
-    /// It does not compile.
-    Unviable,
-}
+const CAUGHT: &str = "caught";
+const SURVIVED: &str = "survived";
+/// It does not compile.
+const UNVIABLE: &str = "unviable";
 
 /// How it ended. Survivors are named without their place, which moves.
 #[derive(Debug, Default)]
@@ -101,9 +98,9 @@ pub(crate) fn command(project: &Project, again: bool) -> Result<(), Stop> {
         if again {
             verdicts.load(output)?;
         } else if Path::new(output).is_dir() {
-            fs::remove_dir_all(output).map_err(failed(output))?;
+            fs::remove_dir_all(output).map_err(at(output))?;
         }
-        fs::create_dir_all(output).map_err(failed(output))?;
+        fs::create_dir_all(output).map_err(at(output))?;
     }
     let mut all = BTreeSet::new();
     for (run, output) in RUNS.iter().zip([&core, &core, &core, &fronts]) {
@@ -113,12 +110,8 @@ pub(crate) fn command(project: &Project, again: bool) -> Result<(), Stop> {
         verdicts.load(output)?;
         verdicts.save(output)?;
     }
-    let page = fs::read_to_string(project.root().join(PAGE)).map_err(failed(PAGE))?;
+    let page = fs::read_to_string(project.root().join(PAGE)).map_err(at(PAGE))?;
     verdicts.outcome(&all)?.judge(&page)
-}
-
-fn failed(path: &str) -> impl Fn(std::io::Error) -> Stop {
-    move |error| Stop::Failed(format!("{path}: {error}"))
 }
 
 impl Run {
@@ -158,36 +151,29 @@ fn kept(output: &str) -> String {
 }
 
 impl Verdicts {
-    const WORDS: [(Verdict, &str); 3] = [
-        (Verdict::Caught, "caught"),
-        (Verdict::Survived, "survived"),
-        (Verdict::Unviable, "unviable"),
-    ];
-
     /// Takes in what was kept, and what the last run says.
     fn load(&mut self, output: &str) -> Result<(), Stop> {
         let path = kept(output);
         if Path::new(&path).is_file() {
-            for line in fs::read_to_string(&path).map_err(failed(&path))?.lines() {
-                let known = Self::WORDS.iter().find_map(|(verdict, word)| {
-                    Some((line.strip_prefix(word)?.trim_start(), *verdict))
-                });
-                let (mutant, verdict) =
-                    known.ok_or_else(|| Stop::Failed(format!("{path}: `{line}`")))?;
-                self.0.entry(mutant.to_owned()).or_insert(verdict);
+            for line in fs::read_to_string(&path).map_err(at(&path))?.lines() {
+                let (verdict, mutant) = line.split_once(' ').unwrap_or_default();
+                let known = self.0.entry(mutant.trim_start().to_owned());
+                known.or_insert_with(|| verdict.to_owned());
             }
         }
         for (file, verdict) in [
-            ("caught", Verdict::Caught),
+            ("caught", CAUGHT),
             // It ran for too long, which its tests do not.
-            ("timeout", Verdict::Caught),
-            ("unviable", Verdict::Unviable),
-            ("missed", Verdict::Survived),
+            ("timeout", CAUGHT),
+            ("unviable", UNVIABLE),
+            ("missed", SURVIVED),
         ] {
             let path = format!("{output}/mutants.out/{file}.txt");
             if Path::new(&path).is_file() {
-                let text = fs::read_to_string(&path).map_err(failed(&path))?;
-                let mutants = text.lines().map(|mutant| (mutant.to_owned(), verdict));
+                let text = fs::read_to_string(&path).map_err(at(&path))?;
+                let mutants = text
+                    .lines()
+                    .map(|mutant| (mutant.to_owned(), verdict.to_owned()));
                 self.0.extend(mutants);
             }
         }
@@ -195,25 +181,22 @@ impl Verdicts {
     }
 
     fn save(&self, output: &str) -> Result<(), Stop> {
-        let line = |(mutant, verdict): (&String, &Verdict)| {
-            let is = |(known, _): &&(Verdict, &str)| known == verdict;
-            let word = Self::WORDS.iter().find(is).map_or("", |(_, word)| word);
-            format!("{word} {mutant}\n")
-        };
-        let text: String = self.0.iter().map(line).collect();
+        let lines = self.0.iter();
+        let lines = lines.map(|(mutant, verdict)| format!("{verdict} {mutant}\n"));
+        let text: String = lines.collect();
         let path = kept(output);
-        fs::write(&path, text).map_err(failed(&path))
+        fs::write(&path, text).map_err(at(&path))
     }
 
     /// Of all mutants that there are now. Each must have been tried.
     fn outcome(&self, all: &BTreeSet<String>) -> Result<Outcome, Stop> {
         let mut outcome = Outcome::default();
         for mutant in all {
-            match self.0.get(mutant) {
-                Some(Verdict::Caught) => outcome.caught += 1,
-                Some(Verdict::Survived) => outcome.survived.push(without_place(mutant)),
-                Some(Verdict::Unviable) => {}
-                None => return Stop::failed(format!("it was not tried: {mutant}")),
+            match self.0.get(mutant).map(String::as_str) {
+                Some(CAUGHT) => outcome.caught += 1,
+                Some(SURVIVED) => outcome.survived.push(without_place(mutant)),
+                Some(UNVIABLE) => {}
+                _ => return Stop::failed(format!("it was not tried: {mutant}")),
             }
         }
         Ok(outcome)
@@ -299,12 +282,12 @@ mod tests {
     #[test]
     fn what_there_is_must_have_been_tried() {
         let known = [
-            ("a.rs:1:2: one", Verdict::Caught),
-            ("a.rs:2:2: two", Verdict::Survived),
-            ("a.rs:3:2: three", Verdict::Unviable),
-            ("a.rs:9:2: gone", Verdict::Survived),
+            ("a.rs:1:2: one", CAUGHT),
+            ("a.rs:2:2: two", SURVIVED),
+            ("a.rs:3:2: three", UNVIABLE),
+            ("a.rs:9:2: gone", SURVIVED),
         ];
-        let known = known.map(|(mutant, verdict)| (mutant.to_owned(), verdict));
+        let known = known.map(|(mutant, verdict)| (mutant.to_owned(), verdict.to_owned()));
         let verdicts = Verdicts(BTreeMap::from(known));
         let mut all: BTreeSet<_> = verdicts.0.keys().cloned().collect();
         all.remove("a.rs:9:2: gone");

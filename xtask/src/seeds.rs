@@ -16,15 +16,8 @@ const SOURCES: &str = "crates/singleflight-core/src/";
 const TESTS: &str = "crates/singleflight-core/tests/";
 const MARK: &str = "seen to fail here:";
 
-/// A model and one of the bugs that it names.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Pair {
-    /// The checker whose model it is: the directory of its test.
-    pub(crate) checker: String,
-    /// The model as a test is named: `file::function`.
-    pub(crate) model: String,
-    pub(crate) bug: String,
-}
+/// A model as a test is named, `file::function`, and one of the bugs that it names.
+pub(crate) type Pair = (String, String);
 
 /// One model, with the bugs that it names.
 struct Model<'a> {
@@ -39,14 +32,9 @@ struct Model<'a> {
 pub(crate) fn pairs(tree: &Tree, checker: &str) -> Vec<Pair> {
     let models = models(tree);
     let models = models.iter().filter(|model| model.checker == checker);
+    let pair = |model: &Model<'_>, bug: &String| (model.name.clone(), bug.clone());
     models
-        .flat_map(|model| {
-            model.bugs.iter().map(|bug| Pair {
-                checker: checker.to_owned(),
-                model: model.name.clone(),
-                bug: bug.clone(),
-            })
-        })
+        .flat_map(|model| model.bugs.iter().map(|bug| pair(model, bug)))
         .collect()
 }
 
@@ -54,7 +42,7 @@ pub(crate) fn pairs(tree: &Tree, checker: &str) -> Vec<Pair> {
 /// command that runs the models, which takes a model's name.
 pub(crate) fn catch_all(pairs: &[Pair], test: impl Fn() -> Command) -> Result<(), Stop> {
     let mut missed = Vec::new();
-    for Pair { model, bug, .. } in pairs {
+    for (model, bug) in pairs {
         let (passed, told) = test()
             .env("SINGLEFLIGHT_SEED", bug)
             .env("RUST_BACKTRACE", "0")
@@ -211,11 +199,7 @@ mod tests {
     #[test]
     fn a_models_comment_names_its_bugs() {
         let pairs = pairs(&tree("", MODEL), "loom");
-        let pair = |bug: &str| Pair {
-            checker: "loom".to_owned(),
-            model: "b::it_holds".to_owned(),
-            bug: bug.to_owned(),
-        };
+        let pair = |bug: &str| ("b::it_holds".to_owned(), bug.to_owned());
         assert_eq!(pairs, [pair("one-look"), pair("wake-one")]);
     }
 

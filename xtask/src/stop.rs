@@ -1,7 +1,8 @@
 //! Why a command, or a step of `ci`, ended early.
 
-use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
+use std::{fmt, io};
 
 /// Why a command, or a step of `ci`, ended early.
 #[derive(Debug)]
@@ -38,6 +39,11 @@ impl fmt::Display for Stop {
             Self::Failed(why) | Self::Unable(why) => f.write_str(why),
         }
     }
+}
+
+/// Names the file of which the system says something.
+pub(crate) fn at(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Stop {
+    move |error| Stop::Failed(format!("{}: {error}", path.as_ref().display()))
 }
 
 /// Chooses from a list by name: those that are named, in the list's order, or all.

@@ -18,7 +18,7 @@ use std::fmt;
 
 use crate::project::Project;
 use crate::seeds;
-use crate::stop::Stop;
+use crate::stop::{Stop, at};
 pub(crate) use crate::tidy::manifests::is_published;
 pub(crate) use crate::tidy::pages::quoted;
 pub(crate) use crate::tidy::tokens::places;
@@ -86,8 +86,7 @@ const CHECKS: &[Check] = &[
 
 /// Runs every check.
 pub(crate) fn run(project: &Project) -> Result<(), Stop> {
-    let tree = Tree::load(project.root())
-        .map_err(|error| Stop::Failed(format!("cannot read the checkout: {error}")))?;
+    let tree = Tree::load(project.root()).map_err(at("the checkout"))?;
     let mut count = 0;
     for (what, check) in CHECKS {
         count += report(what, &check(&tree));

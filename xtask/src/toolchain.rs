@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command::{Command, prepended};
 use crate::project::{Project, cargo};
-use crate::stop::{Stop, named};
+use crate::stop::{Stop, at, named};
 
 /// A version that Debian packages.
 struct Version {
@@ -151,7 +151,7 @@ fn unpack(version: &Version, directory: &Path) -> Result<(), Stop> {
     let partial = directory.with_file_name(format!("{}.partial", version.name));
     let packages = partial.join("packages");
     remove(&partial)?;
-    fs::create_dir_all(&packages).map_err(|error| unable(&packages, &error))?;
+    fs::create_dir_all(&packages).map_err(at(&packages))?;
 
     Command::typed("apt-get", "update -qq").run()?;
     let exact = exact(version)?;
@@ -171,8 +171,8 @@ fn unpack(version: &Version, directory: &Path) -> Result<(), Stop> {
         .run()?;
 
     let mut libraries = Vec::new();
-    for package in fs::read_dir(&packages).map_err(|error| unable(&packages, &error))? {
-        let package = package.map_err(|error| unable(&packages, &error))?.path();
+    for package in fs::read_dir(&packages).map_err(at(&packages))? {
+        let package = package.map_err(at(&packages))?.path();
         let package = package.display().to_string();
         Command::typed("dpkg", "-x")
             .args([&package, &partial.display().to_string()])
@@ -194,7 +194,7 @@ fn unpack(version: &Version, directory: &Path) -> Result<(), Stop> {
     .run()?;
     remove(&packages)?;
     remove(directory)?;
-    fs::rename(&partial, directory).map_err(|error| unable(directory, &error))
+    fs::rename(&partial, directory).map_err(at(directory))
 }
 
 /// Asks apt for the newest package of this version of Rust.
@@ -234,13 +234,9 @@ fn system_libraries(depends: &str) -> Vec<String> {
 
 fn remove(directory: &Path) -> Result<(), Stop> {
     if directory.is_dir() {
-        fs::remove_dir_all(directory).map_err(|error| unable(directory, &error))?;
+        fs::remove_dir_all(directory).map_err(at(directory))?;
     }
     Ok(())
-}
-
-fn unable(path: &Path, error: &std::io::Error) -> Stop {
-    Stop::Unable(format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::metadata::Metadata;
 use crate::project::{Project, cargo};
-use crate::stop::Stop;
+use crate::stop::{Stop, at};
 
 /// A program of its own workspace, without `std`.
 const NO_STD: &str = "examples/no-std";
@@ -79,7 +79,7 @@ pub(crate) fn examples(project: &Project) -> Result<(), Stop> {
     }
     cargo("build --release --workspace --examples").run()?;
     let target = project.target_for(STAMPEDE)?;
-    fs::create_dir_all(&target).map_err(|error| Stop::Failed(format!("{target}: {error}")))?;
+    fs::create_dir_all(&target).map_err(at(&target))?;
     for runtime in ["threads", "tokio", "smol"] {
         let json = format!("{target}/{runtime}.json");
         cargo(&format!(
@@ -88,8 +88,7 @@ pub(crate) fn examples(project: &Project) -> Result<(), Stop> {
         ))
         .within(DEADLINE)
         .run()?;
-        let text = fs::read_to_string(&json);
-        let text = text.map_err(|error| Stop::Failed(format!("{json}: {error}")))?;
+        let text = fs::read_to_string(&json).map_err(at(&json))?;
         let verdict = fewer_queries(&text).map_err(|why| Stop::Failed(format!("{json}: {why}")))?;
         println!("{runtime}: {verdict}");
     }
@@ -100,8 +99,7 @@ pub(crate) fn examples(project: &Project) -> Result<(), Stop> {
 fn fewer_queries(report: &str) -> Result<String, String> {
     let report: Value = serde_json::from_str(report).map_err(|error| error.to_string())?;
     let figure = |run: &str, name: &str| {
-        let value = report.get(run).and_then(|run| run.get(name));
-        let value = value.and_then(Value::as_u64);
+        let value = report[run][name].as_u64();
         value.ok_or_else(|| format!("there is no number `{run}.{name}`"))
     };
     for run in ["without", "with"] {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command::Command;
 use crate::project::Project;
-use crate::stop::Stop;
+use crate::stop::{Stop, at};
 
 /// What is measured, as committed.
 const SOURCE: &str = "benches/go/main.go";
@@ -22,14 +22,14 @@ const MODULE: &str = "module compare\n\ngo 1.21\n\nrequire golang.org/x/sync v0.
 /// Builds the program under `out` and returns its path; gets what is missing if it may.
 pub(crate) fn program(project: &Project, out: &str, fetches: bool) -> Result<String, Stop> {
     let place = project.root().join(out).join("go");
-    fs::create_dir_all(&place).map_err(|error| failed(&place, &error))?;
+    fs::create_dir_all(&place).map_err(at(&place))?;
     let (go, source) = (compiler(&place, fetches)?, x_sync(&place, fetches)?);
-    put(&place.join("go.mod"), MODULE)?;
-    put(&place.join("main.go"), &read(Path::new(SOURCE))?)?;
-    let copy = place.join("x-sync");
-    fs::create_dir_all(copy.join("singleflight")).map_err(|error| failed(&copy, &error))?;
+    fs::write(place.join("go.mod"), MODULE).map_err(at(&place))?;
+    copy(Path::new(SOURCE), &place.join("main.go"))?;
+    let beside = place.join("x-sync");
+    fs::create_dir_all(beside.join("singleflight")).map_err(at(&beside))?;
     for file in ["go.mod", "singleflight/singleflight.go"] {
-        put(&copy.join(file), &read(&source.join(file))?)?;
+        copy(&source.join(file), &beside.join(file))?;
     }
     let program = place.join("compare-go");
     Command::new(&go, "go")
@@ -92,7 +92,7 @@ fn x_sync(place: &Path, fetches: bool) -> Result<PathBuf, Stop> {
 
 /// Finds what was downloaded: its name has a version in it.
 fn package(place: &Path) -> Result<PathBuf, Stop> {
-    let entries = fs::read_dir(place).map_err(|error| failed(place, &error))?;
+    let entries = fs::read_dir(place).map_err(at(place))?;
     let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let is_package = |path: &PathBuf| path.extension().is_some_and(|end| end == "deb");
     paths
@@ -100,14 +100,6 @@ fn package(place: &Path) -> Result<PathBuf, Stop> {
         .ok_or_else(|| Stop::Failed(format!("{PACKAGE} was not downloaded")))
 }
 
-fn read(path: &Path) -> Result<String, Stop> {
-    fs::read_to_string(path).map_err(|error| failed(path, &error))
-}
-
-fn put(path: &Path, text: &str) -> Result<(), Stop> {
-    fs::write(path, text).map_err(|error| failed(path, &error))
-}
-
-fn failed(path: &Path, error: &std::io::Error) -> Stop {
-    Stop::Failed(format!("{}: {error}", path.display()))
+fn copy(from: &Path, to: &Path) -> Result<(), Stop> {
+    fs::copy(from, to).map_err(at(from)).map(drop)
 }
