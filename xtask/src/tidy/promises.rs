@@ -16,7 +16,9 @@ const PEERS: &str = "docs/peers-tests.md";
 /// How a row begins to say why nothing of ours does.
 const WITHOUT: [&str; 2] = ["Deviates", "Not ours"];
 
-const PROMISES: [&str; 10] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10"];
+const PROMISES: [&str; 11] = [
+    "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11",
+];
 
 /// The promise that the compiler holds, and so no scenario: safe Rust only.
 const HELD_BY_COMPILER: &str = "P10";
