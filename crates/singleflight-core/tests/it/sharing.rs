@@ -1,11 +1,12 @@
 //! What sharing a flight costs: clones, wakes, rounds.
 
 use std::cell::Cell;
+use std::future::pending;
 use std::rc::Rc;
 
-use singleflight_core::{Group, Joined, Role, Turn};
+use singleflight_core::{Group, Joined, Role, Turn, Until};
 
-use crate::task::Task;
+use crate::task::{Task, pause};
 
 struct Counted(Rc<Cell<usize>>);
 
@@ -147,4 +148,31 @@ fn handles_carry_a_flight_from_hand_to_hand() {
     assert_eq!(second.complete("value").followers, 1);
     let outcome = third.ends().expect("the flight landed");
     assert_eq!((outcome.value, outcome.role), ("value", Role::Follower));
+}
+
+/// A call that is cancelled when nobody wants it has a handle and listens; neither costs a clone.
+#[test]
+fn an_unwanted_call_with_ten_followers_costs_ten_clones() {
+    let clones = Rc::new(Cell::new(0));
+    let group: Rc<Group<u64, Counted>> = Rc::default();
+    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
+    let (task, handle) = arrival.into_task({
+        let clones = Rc::clone(&clones);
+        async move || {
+            pause().await;
+            Counted(clones)
+        }
+    });
+    let mut task = Task::new(task);
+    task.waits();
+    let mut followers: Vec<_> = (0..10)
+        .map(|_| Task::new(group.run_outcome(1, pending)))
+        .collect();
+    followers.iter_mut().for_each(Task::waits);
+    task.ends();
+    for follower in followers {
+        assert!(follower.ends().is_ok());
+    }
+    assert!(Task::new(handle.outcome()).ends().is_ok());
+    assert_eq!(clones.get(), 10);
 }
