@@ -109,15 +109,9 @@ impl<G: Handle> Waiter<G, Arc<Tether>> {
         };
         until(self, Self::signal, look, |waiter, seen| match seen {
             Seen::Landed => {
-                let kind = &waiter.place().kind.kind;
-                // P7: nobody wants the value of an heir.
-                let is_heir = kind.get() == WaiterKind::Heir;
                 // The flight has left the table: only its handle looks, and learns that nothing is
                 // left to do.
-                kind.set(WaiterKind::Gone);
-                if is_heir {
-                    return Err(CallError::TaskLost);
-                }
+                waiter.place().kind.kind.set(WaiterKind::Gone);
                 waiter.share().map(Waited::Landed)
             }
             Seen::Claimed => {

@@ -199,37 +199,6 @@ fn a_vacant_flight_that_its_last_follower_leaves_ends() {
     assert_eq!(group.in_flight(), 0);
 }
 
-/// Nor beside a follower, which is given the value itself or the one clone.
-#[test]
-fn an_heir_costs_no_clone_beside_a_follower() {
-    struct Counted(Rc<Cell<usize>>);
-
-    impl Clone for Counted {
-        fn clone(&self) -> Self {
-            self.0.set(self.0.get() + 1);
-            Self(Rc::clone(&self.0))
-        }
-    }
-
-    let clones = Rc::new(Cell::new(0));
-    let group: Rc<Group<u64, Counted>> = Rc::default();
-    let Ok(Joined::Leader(leader)) = group.join(1) else {
-        panic!("the first call leads");
-    };
-    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Done).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(pending);
-    let mut task = Task::new(task);
-    task.waits();
-    drop(handle);
-    let mut follower = Task::new(group.run_outcome(1, pending));
-    follower.waits();
-    let outcome = leader.complete(Counted(Rc::clone(&clones)));
-    assert_eq!(outcome.followers, 1);
-    task.ends();
-    assert!(follower.ends().is_ok());
-    assert_eq!(clones.get(), 1);
-}
-
 /// A task that is lost takes its handle's interest along, whether the handle is kept or not.
 #[test]
 fn the_handle_of_a_call_that_is_lost_is_no_interest() {
