@@ -32,7 +32,7 @@ use crate::wait::Signal;
 /// # Calls from inside the work
 ///
 /// A call that would wait for the work that it is made from ends at once with
-/// [`Reentrant`](CallError::Reentrant) instead of waiting for itself: for the same key, or
+/// [`Reentrant`](crate::CallError::Reentrant) instead of waiting for itself: for the same key, or
 /// through others (A calls B, B calls A), where one work is called or polled inside the other. So
 /// does a call that a work makes as it is dropped, at its end, after a panic or before its end.
 /// Works that wait for each other across tasks, or side by side in one, are not noticed, nor is
