@@ -14,10 +14,10 @@ use alloc::vec::Vec;
 use core::mem;
 use core::task::Waker;
 
-use crate::sync::{self, Arc, Mutex, seeded};
+use crate::sync::{self, Arc, Innermost, seeded};
 
 /// What the waits of one batch put their numbers into.
-pub(crate) struct Inbox(Arc<Mutex<Letters>>);
+pub(crate) struct Inbox(Arc<Innermost<Letters>>);
 
 struct Letters {
     woken: Vec<usize>,
@@ -27,7 +27,7 @@ struct Letters {
 
 impl Inbox {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Letters {
+        Self(Arc::new(Innermost::new(Letters {
             woken: Vec::new(),
             task: None,
         })))

@@ -124,6 +124,29 @@ impl<T> Mutex<T> {
     }
 }
 
+/// A lock that is taken under one of event-listener's. Shuttle knows nothing of those and runs all
+/// threads on one: a thread that it stopped here would keep that lock from the others.
+#[cfg(not(shuttle))]
+pub(crate) type Innermost<T> = Mutex<T>;
+#[cfg(shuttle)]
+pub(crate) use innermost::Innermost;
+
+#[cfg(shuttle)]
+mod innermost {
+    pub(crate) struct Innermost<T>(std::sync::Mutex<T>);
+
+    impl<T> Innermost<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(std::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn with<R>(&self, inside: impl FnOnce(&mut T) -> R) -> R {
+            let guard = self.0.lock();
+            inside(&mut guard.unwrap_or_else(std::sync::PoisonError::into_inner))
+        }
+    }
+}
+
 /// Makes a waker that calls this. Its count of holders is never modelled.
 pub(crate) fn waker(wake: impl Fn() + Send + Sync + 'static) -> Waker {
     #[cfg(any(loom, shuttle, not(feature = "portable-atomic")))]

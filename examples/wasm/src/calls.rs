@@ -3,9 +3,12 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::task::Wake;
 use core::cell::{LazyCell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 
 use futures_util::future::{AbortHandle, abortable};
@@ -52,12 +55,25 @@ pub(crate) fn give_up(number: u32) {
     }
 }
 
-/// Polls whoever was woken until nobody is.
+/// Says whether a call was woken since it was asked last.
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Polls the calls that were woken until none is: also those that have woken themselves, as one does
+/// that has taken a lost leader's place.
 pub(crate) fn run() {
     let mut calls = CALLS.borrow_mut();
-    // Nobody is to be told that somebody was woken: the next call from the page looks.
-    let mut context = Context::from_waker(Waker::noop());
-    while let Poll::Ready(Some(ended)) = Pin::new(&mut calls.waiting).poll_next(&mut context) {
-        calls.handles.remove(&ended);
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut context = Context::from_waker(&waker);
+    while woken.0.swap(false, Ordering::Relaxed) {
+        while let Poll::Ready(Some(ended)) = Pin::new(&mut calls.waiting).poll_next(&mut context) {
+            calls.handles.remove(&ended);
+        }
     }
 }
