@@ -125,8 +125,9 @@ struct Batch<'a, K, V, S, W> {
     claimed: Vec<usize>,
     /// Of those that lead.
     works: Works,
-    /// It has claimed, and waits to be polled once more before its work starts.
-    pauses: bool,
+    /// What it has claimed may be loaded now: it has waited to be polled once more, or is polled for
+    /// the first time and led nothing so far.
+    has_paused: bool,
     /// A key was not returned.
     lacks: bool,
     /// How many wait.
@@ -176,7 +177,7 @@ where
             leads: 0,
             claimed: Vec::new(),
             works: Works::default(),
-            pauses: false,
+            has_paused: false,
             lacks: false,
             waiting: 0,
             inbox: None,
@@ -184,6 +185,7 @@ where
             around: None,
         };
         batch.join(wait);
+        batch.has_paused = batch.leads == 0;
         batch
     }
 
@@ -312,21 +314,22 @@ where
     /// Ready when nothing is waited for any more (`true`), or when flights were handed over to
     /// the batch (`false`). Whatever can be had in one look is taken together.
     ///
-    /// What was claimed is loaded at the next poll. A timeout around the batch is polled after
+    /// What was claimed is loaded at the next poll, unless this is the first. A timeout around the batch is polled after
     /// it, and one that is over by now then drops it with no work started in vain.
     fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         if self.waiting > 0 {
             self.look(context.waker());
         }
         if self.leads == 0 {
+            self.has_paused = false;
             return if self.waiting == 0 {
                 Poll::Ready(true)
             } else {
                 Poll::Pending
             };
         }
-        if mem::replace(&mut self.pauses, true) {
-            self.pauses = false;
+        if mem::replace(&mut self.has_paused, true) {
+            self.has_paused = false;
             return Poll::Ready(false);
         }
         if !seeded("silent-pause") {

@@ -114,6 +114,69 @@ fn a_follower_that_takes_over_starts_its_work_at_its_next_poll() {
     assert_eq!(group.in_flight(), 0);
 }
 
+thread_local! {
+    /// What the next copy or drop of a key does.
+    static ACT: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
+
+/// A key whose drop acts.
+#[derive(Eq, Hash, PartialEq)]
+struct Falls(u64);
+
+impl Drop for Falls {
+    fn drop(&mut self) {
+        ACT.take().into_iter().for_each(|act| act());
+    }
+}
+
+/// A key whose copy acts.
+#[derive(Debug, Eq, Hash, PartialEq)]
+struct Grows(u64);
+
+impl Clone for Grows {
+    fn clone(&self) -> Self {
+        ACT.take().into_iter().for_each(|act| act());
+        Self(self.0)
+    }
+}
+
+/// A call that is polled once and sleeps then must not have taken over a flight whose work it has
+/// not begun: others would wait for it (P3).
+#[test]
+fn a_call_whose_leader_is_lost_as_it_joins_starts_its_work_at_once() {
+    let group: &'static Group<Falls, u64> = Box::leak(Box::default());
+    let leader = group.join(Falls(1)).expect("nothing is refused");
+    ACT.set(Some(Box::new(|| drop(leader))));
+    let mut call = Task::new(group.run(Falls(1), async || 8));
+    assert_eq!(call.poll_once(), Poll::Ready(8));
+    assert_eq!(group.stats().handed_over, 1);
+}
+
+#[test]
+fn a_batch_whose_leader_is_lost_as_it_joins_starts_its_work_at_once() {
+    let group: &'static Group<Grows, u64> = Box::leak(Box::default());
+    let leader = group.join(Grows(1)).expect("nothing is refused");
+    let other = group.join(Grows(2)).expect("nothing is refused");
+    let began = Cell::new(false);
+    let mut batch = Task::new(group.run_many([Grows(1), Grows(2)], async |keys| {
+        assert_eq!(keys, [Grows(1)]);
+        began.set(true);
+        [(Grows(1), 8)]
+    }));
+    // The first copy is of the first key, the second of the second.
+    ACT.set(Some(Box::new(move || {
+        ACT.set(Some(Box::new(|| drop(leader))));
+    })));
+    assert!(
+        batch.poll_once().is_pending(),
+        "the second key is loaded elsewhere"
+    );
+    assert!(began.get());
+    drop(other);
+    drop(batch);
+    assert_eq!(group.in_flight(), 0);
+}
+
 /// A follower in hand is asked for by a caller that is awake.
 #[test]
 fn a_follower_in_hand_leads_at_once() {
