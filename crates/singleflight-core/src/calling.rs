@@ -193,6 +193,9 @@ where
                             poll_waiting::<_, _, _, _, _, X, _>(state.as_mut(), false, context);
                         // Its time has just begun. If it paused here, and slept, others would
                         // wait for a call that was polled once and has not begun its work.
+                        if seeded("pause-as-it-joins") {
+                            return polled.map(&*this.answer);
+                        }
                         match claimed(state.as_mut()) {
                             Some(claimed) => claimed,
                             None => return polled.map(&*this.answer),

@@ -1,5 +1,6 @@
 //! The races of those who take over: callers in tasks, and tasks whose handles go.
 
+use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
@@ -43,6 +44,35 @@ fn a_follower_takes_over_while_another_is_dropped() {
         drop(leader);
         let (value, _gone) = (staying.join().unwrap(), going.join().unwrap());
         assert!(value == 2 || value == 3);
+        bench.assert_empty();
+    });
+}
+
+/// A call that is polled once and sleeps holds up another only by a work that it has begun, however
+/// its leader is lost meanwhile (P3).
+///
+/// Seeded bug seen to fail here: `pause-as-it-joins` (it leads, and sleeps).
+#[test]
+fn a_leader_is_lost_while_a_call_joins_that_sleeps_then() {
+    loom::model(|| {
+        let bench = Bench::new();
+        let leader = bench.leader();
+        let losing = thread::spawn(move || drop(leader));
+        let has_begun = Cell::new(false);
+        let mut sleeps = Box::pin(bench.group.run(KEY, async || {
+            has_begun.set(true);
+            bench.work(2)
+        }));
+        let polled = block_on(poll_fn(|context| {
+            Poll::Ready(sleeps.as_mut().poll(context))
+        }));
+        if polled.is_pending() {
+            assert!(!has_begun.get(), "its work does not wait");
+            let value = block_on(bench.group.run(KEY, async || bench.work(3)));
+            assert_eq!(value, 3);
+        }
+        losing.join().unwrap();
+        drop(sleeps);
         bench.assert_empty();
     });
 }
