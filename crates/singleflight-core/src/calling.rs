@@ -2,7 +2,7 @@
 //!
 //! | state | holds | goes on |
 //! |---|---|---|
-//! | `New` | how to join, and the work | first poll: to `Leading`, though it claims as it joins, or `Waiting` |
+//! | `New` | how to join, and the work | first poll: to `Leading` or `Waiting` |
 //! | `Waiting` | the follower's wait, and the work | landed: to `Ended`; its turn: to `Claimed` |
 //! | `Claimed` | the leader, and the work | the poll after: to `Leading` |
 //! | `Leading` | the work's execution | ready or panicked: the flight ends |
@@ -10,16 +10,17 @@
 //!
 //! P3: a follower that takes over starts its work one poll after it has claimed the flight. A
 //! timeout around the call polls the call first and looks at its clock afterwards: so a caller
-//! whose time is up is dropped before it starts a work that nobody waits for. At its first poll it
-//! starts at once: a call that was polled once and sleeps holds up others only by a work that it
-//! has begun. A limit of the call's own is looked at before the flight is claimed, and before a new call leads.
+//! whose time is up is dropped before it starts a work that nobody waits for. At its first poll,
+//! whose time has only begun, it starts at once if its leader is lost as it joins: a call that was
+//! polled once and sleeps holds up others only by a work that it has begun. A limit of the call's
+//! own is looked at before the flight is claimed, and before a new call leads.
 //!
 //! It is written by hand because an `async` block keeps what it has captured beside what it
 //! awaits: nested, they held the work three times over.
 
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
@@ -168,11 +169,8 @@ where
             }
             Stage::Waiting { .. } => {
                 let is_over = limit.as_mut().is_over(context);
-                let polled = poll_waiting::<_, _, _, _, _, X, _>(state.as_mut(), is_over, context);
-                if matches!(state.project(), Stage::Claimed { .. }) && !seeded("silent-claim") {
-                    context.waker().wake_by_ref();
-                }
-                return polled.map(&*this.answer);
+                return poll_waiting::<_, _, _, _, _, X, _>(state, is_over, context)
+                    .map(&*this.answer);
             }
             Stage::Ended => panic!("a call was polled after it had ended"),
             Stage::New { .. } | Stage::Claimed { .. } if limit.as_mut().is_over(context) => {
@@ -189,22 +187,38 @@ where
                         let place = X::place(&follower);
                         let wait = (this.wait)(follower);
                         state.set(State::Waiting { wait, work, place });
-                        let polled =
-                            poll_waiting::<_, _, _, _, _, X, _>(state.as_mut(), false, context);
-                        // Its time has just begun. If it paused here, and slept, others would
-                        // wait for a call that was polled once and has not begun its work.
-                        if seeded("pause-as-it-joins") {
-                            return polled.map(&*this.answer);
-                        }
-                        match claimed(state.as_mut()) {
-                            Some(claimed) => claimed,
-                            None => return polled.map(&*this.answer),
+                        let Stage::Waiting { wait, .. } = state.as_mut().project() else {
+                            unreachable!("it waits since a line ago");
+                        };
+                        let turn = ready!(wait.poll(context));
+                        let Taken::Waiting { work, .. } =
+                            state.as_mut().project_replace(State::Ended)
+                        else {
+                            unreachable!("it was waiting a line ago");
+                        };
+                        match turn {
+                            Ok(Turn::Lead(leader)) if seeded("pause-as-it-joins") => {
+                                state.set(State::Claimed { leader, work });
+                                return Poll::Pending;
+                            }
+                            // The leader was lost meanwhile. The time of this call has only begun.
+                            Ok(Turn::Lead(leader)) => (leader, work),
+                            Ok(Turn::Landed(outcome)) => {
+                                return Poll::Ready((this.answer)(Ok(outcome)));
+                            }
+                            Err(error) => return Poll::Ready((this.answer)(Err(error))),
                         }
                     }
                     Err(error) => return Poll::Ready((this.answer)(Err(error))),
                 }
             }
-            Stage::Claimed { .. } => claimed(state.as_mut()).expect("it had claimed a line ago"),
+            Stage::Claimed { .. } => {
+                let Taken::Claimed { leader, work } = state.as_mut().project_replace(State::Ended)
+                else {
+                    unreachable!("it had claimed a line ago");
+                };
+                (leader, work)
+            }
         };
         state.set(State::Leading {
             execution: Execution::new(leader),
@@ -222,22 +236,8 @@ where
     }
 }
 
-/// Takes what a call has claimed, if it has.
-fn claimed<G: Handle, J, F, T, W, L>(
-    mut state: Pin<&mut State<G, J, F, T, W, L>>,
-) -> Option<(Leader<G>, F)> {
-    if !matches!(state.as_mut().project(), Stage::Claimed { .. }) {
-        return None;
-    }
-    match state.project_replace(State::Ended) {
-        Taken::Claimed { leader, work } => Some((leader, work)),
-        _ => unreachable!("it had claimed a line ago"),
-    }
-}
-
 /// Polls a follower's wait.
-#[expect(clippy::inline_always, reason = "as it stands at both of its places")]
-#[inline(always)]
+#[inline]
 fn poll_waiting<G, J, F, T, W, X, L>(
     mut state: Pin<&mut State<G, J, F, T, W, L>>,
     is_over: bool,
@@ -267,6 +267,9 @@ where
             let Taken::Waiting { work, .. } = state.as_mut().project_replace(State::Ended) else {
                 unreachable!("it was waiting a line ago");
             };
+            if !seeded("silent-claim") {
+                context.waker().wake_by_ref();
+            }
             state.set(State::Claimed { leader, work });
             Poll::Pending
         }
