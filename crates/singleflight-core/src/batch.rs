@@ -314,8 +314,9 @@ where
     /// Ready when nothing is waited for any more (`true`), or when flights were handed over to
     /// the batch (`false`). Whatever can be had in one look is taken together.
     ///
-    /// What was claimed is loaded at the next poll, unless this is the first. A timeout around the batch is polled after
-    /// it, and one that is over by now then drops it with no work started in vain.
+    /// What was claimed is loaded at the next poll: a timeout around the batch is polled after it,
+    /// and one that is over by now then drops it with no work started in vain. A batch that is new
+    /// and led nothing yet loads at once, as a call does.
     fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         if self.waiting > 0 {
             self.look(context.waker());
