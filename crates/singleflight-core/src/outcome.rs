@@ -1,6 +1,6 @@
 //! What a caller gets back: the value, and how the caller came by it.
 
-use core::fmt;
+use crate::table::slot::FlightId;
 
 /// Whether a call ran the work or waited for another call's.
 ///
@@ -32,7 +32,7 @@ pub enum Role {
 /// let outcome = leader.complete(42);
 /// assert_eq!((outcome.value, outcome.role, outcome.followers), (42, Role::Leader, 0));
 /// ```
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "the outcome holds the value that the call was made for"]
 #[non_exhaustive]
 pub struct Outcome<V> {
@@ -43,18 +43,29 @@ pub struct Outcome<V> {
     /// How many followers were waiting when the flight landed. The same number for
     /// the leader and for each follower.
     pub followers: usize,
+    /// What tells the flight apart: the same for all who received its value.
+    pub flight: FlightId,
 }
 
 impl<V> Outcome<V> {
-    pub(crate) const fn new(value: V, role: Role, followers: usize) -> Self {
+    #[inline]
+    pub(crate) const fn new(value: V, role: Role, followers: usize, flight: FlightId) -> Self {
         Self {
             value,
             role,
             followers,
+            flight,
         }
     }
 
+    /// Of a leader whom nobody followed.
+    #[inline]
+    pub(crate) const fn alone(value: V, flight: FlightId) -> Self {
+        Self::new(value, Role::Leader, 0, flight)
+    }
+
     /// Returns the value alone.
+    #[inline]
     pub fn into_value(self) -> V {
         self.value
     }
@@ -67,14 +78,5 @@ impl<V> Outcome<V> {
     /// Whether anyone besides the leader received the value.
     pub fn is_shared(&self) -> bool {
         self.followers > 0
-    }
-}
-
-impl<V> fmt::Debug for Outcome<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outcome")
-            .field("role", &self.role)
-            .field("followers", &self.followers)
-            .finish_non_exhaustive()
     }
 }

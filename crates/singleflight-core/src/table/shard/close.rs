@@ -1,0 +1,73 @@
+//! How flights, and a whole shard, are closed to newcomers.
+
+use core::num::NonZeroU64;
+
+use super::{Table, find_spilled, is_open};
+use crate::platform::sync::seeded;
+use crate::table::flight::Flight;
+use crate::table::slot::{FlightId, Slot};
+
+impl<K, V> Table<K, V> {
+    /// Closes the flight of a key to newcomers, if there is one that they could join and `may`
+    /// allows it. Says whether there was one, and whether it was closed.
+    ///
+    /// Equality is asked before anything is changed: if it panics, nothing is.
+    pub(crate) fn forget(
+        &mut self,
+        hash: u64,
+        matches: impl Fn(&K) -> bool + Copy,
+        may: impl Fn(&Slot<K, V>) -> bool,
+        horizon: NonZeroU64,
+    ) -> (bool, bool) {
+        let open = is_open(hash, matches, horizon);
+        let inline = self.inline.iter_mut().flatten().find(|slot| open(slot));
+        let found = match inline {
+            Some(slot) => Some(slot),
+            None => find_spilled(&mut self.spilled, hash, open),
+        };
+        let Some(slot) = found else {
+            return (false, false);
+        };
+        let forgets = may(slot);
+        if forgets {
+            slot.forget();
+            self.stats.forgotten += 1;
+        }
+        (true, forgets)
+    }
+
+    /// Closes one flight to newcomers, for its leader: it is not counted as forgotten.
+    pub(crate) fn close_to_newcomers(&mut self, flight: FlightId) {
+        if let Some((slot, _)) = self.find_id(flight) {
+            slot.forget();
+        }
+    }
+
+    /// Ends one flight for its leader, unless somebody waits for it.
+    pub(crate) fn close_if_alone(&mut self, flight: FlightId) -> Option<Slot<K, V>> {
+        let (slot, _) = self.find_id(flight)?;
+        let is_awaited = slot.shared.flight().is_some_and(Flight::is_awaited);
+        if is_awaited && !seeded("close-in-company") {
+            return None;
+        }
+        self.remove(flight)
+    }
+
+    /// Refuses all calls from now on.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Closes every flight to newcomers that they could join; says how many.
+    pub(crate) fn forget_all(&mut self, horizon: NonZeroU64) -> usize {
+        let mut count = 0;
+        for slot in self.inline.iter_mut().flatten().chain(&mut self.spilled) {
+            if !slot.is_closed(horizon) {
+                slot.forget();
+                count += 1;
+            }
+        }
+        self.stats.forgotten += count as u64;
+        count
+    }
+}
