@@ -72,11 +72,6 @@ pub(crate) const STEPS: &[Step] = &[
         run: models::shuttle_step,
     },
     Step {
-        name: "wakers",
-        about: "scenarios and models hold over the other way to sleep, too",
-        run: suites::wakers,
-    },
-    Step {
         name: "chaos",
         about: "20 s of calls at random on every front end break no promise",
         run: chaos::step,

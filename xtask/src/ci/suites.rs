@@ -1,7 +1,6 @@
 //! Steps that run tests.
 
 use crate::ci::{FEATURE_SETS, core_with, run_all};
-use crate::models::LOOM;
 use crate::project::{Project, cargo};
 use crate::stop::Stop;
 
@@ -23,17 +22,6 @@ pub(crate) fn tests(_: &Project) -> Result<(), Stop> {
         "test -p singleflight-tokio --features tracing --test tracing",
     ));
     run_all(commands)
-}
-
-/// The same scenarios and models over the list of wakers that is measured against
-/// event-listener.
-pub(crate) fn wakers(project: &Project) -> Result<(), Stop> {
-    const FLAGS: &str = "--cfg singleflight_wakers";
-    let target = project.target_for("wakers")?;
-    let tests = "test -p singleflight-core -p singleflight-std --tests --no-fail-fast";
-    let scenarios = cargo(&format!("{tests} --target-dir {target}")).env("RUSTFLAGS", FLAGS);
-    let both = format!("{FLAGS} {}", LOOM.flags);
-    run_all([scenarios, LOOM.test(&both, &format!("{target}-loom"))])
 }
 
 pub(crate) fn doctests(_: &Project) -> Result<(), Stop> {
