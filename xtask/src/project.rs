@@ -52,6 +52,16 @@ impl Project {
     }
 }
 
+/// Starts a cargo command in the workspace of the peers, given as it is typed. What both workspaces
+/// depend on is built once.
+pub(crate) fn cargo_of_peers(project: &Project, line: &str) -> Result<Command, Stop> {
+    let target = project.target_for("")?;
+    let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let command =
+        format!("{command} --manifest-path peers/Cargo.toml --target-dir {target} {rest}");
+    Ok(cargo(&command))
+}
+
 /// Starts a cargo command, given as it is typed.
 pub(crate) fn cargo(line: &str) -> Command {
     Command::typed("cargo", line)

@@ -125,8 +125,7 @@ pub(crate) fn benches(_: &Project) -> Result<(), Stop> {
     if !metadata.has_target(BENCHES, "bench") {
         return Stop::unable("there are no benchmarks yet");
     }
-    // Run as tests, harnesses call each measurement once and measure nothing. Not optimized: a
-    // bench comes with every program of its package, and those take minutes to optimize.
+    // Run as tests, harnesses call each measurement once and measure nothing.
     cargo(&format!("test -p {BENCHES} --benches")).run()
 }
 

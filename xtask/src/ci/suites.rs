@@ -1,12 +1,15 @@
 //! Steps that run tests.
 
 use crate::ci::{FEATURE_SETS, core_with, run_all};
-use crate::project::{Project, cargo};
+use crate::project::{Project, cargo, cargo_of_peers};
 use crate::stop::Stop;
 
-pub(crate) fn tests(_: &Project) -> Result<(), Stop> {
+pub(crate) fn tests(project: &Project) -> Result<(), Stop> {
     // `--tests` leaves out the benches, which have a step of their own.
-    let mut commands = vec![cargo("test --workspace --tests --no-fail-fast")];
+    let mut commands = vec![
+        cargo("test --workspace --tests --no-fail-fast"),
+        cargo_of_peers(project, "test --locked --no-fail-fast")?,
+    ];
     commands.extend(FEATURE_SETS.map(|features| {
         let core = core_with(features);
         // The model takes its time; it says something else only where panics are not caught.
