@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use singleflight_chaos::{Ability, Ensemble, Options, Rules};
+use singleflight_chaos::{Ability, Options, Rules, Setup};
 use singleflight_peers::{
     About, BlockingPeer, Maker, OursOnTokio, Peer, ThreadVisitor, Visitor, each_blocking,
     each_other,
@@ -103,7 +103,7 @@ impl Trials {
         &mut self,
         about: About,
         front: &'static str,
-        cast: impl Fn(&Rules) -> Ensemble + Send + 'static,
+        make_setup: impl Fn(&Rules) -> Setup + Send + 'static,
     ) {
         let arguments = &self.arguments;
         let is_wanted = |word: &String| about.name.contains(word.as_str());
@@ -117,7 +117,7 @@ impl Trials {
             about,
             front,
             abilities: C::ABILITIES,
-            ended: trial::bounded(options, cast),
+            ended: trial::bounded(options, make_setup),
         };
         println!("{row}");
         if let (true, Ended::Whole(report)) = (arguments.examples, &row.ended) {
@@ -141,7 +141,7 @@ impl<C: Course> Visitor for Entrants<'_, C> {
         // As many as the front end for tokio has when it is tried alone.
         self.trials.try_one::<C>(P::ABOUT, "tokio", |rules| {
             let subject = Arc::new(Tasks::<P, C>::new(rules));
-            Ensemble::of(&subject).tokio(4, 32, &subject)
+            Setup::of(&subject).tokio(4, 32, &subject)
         });
     }
 }
@@ -150,7 +150,7 @@ impl<C: Course> ThreadVisitor for Entrants<'_, C> {
     fn visit<P: BlockingPeer>(&mut self) {
         self.trials.try_one::<C>(P::ABOUT, "threads", |rules| {
             let subject = Arc::new(Threads::<P, C>::new(rules));
-            Ensemble::of(&subject).threads(8, &subject)
+            Setup::of(&subject).threads(8, &subject)
         });
     }
 }

@@ -117,7 +117,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use singleflight_chaos::{Answer, Blocking, Ensemble, Options, Subject, Work, run};
+    use singleflight_chaos::{Answer, Blocking, Options, Setup, Subject, Work, run};
     use singleflight_peers::{BlockingPeer, OursBlocking, Peer, Uniflight};
 
     use super::*;
@@ -140,11 +140,11 @@ mod tests {
     fn wrong() -> Ended {
         let mut options = Options::new(Duration::from_mins(1), 1);
         options.rounds = 1;
-        let cast = |_: &_| {
+        let make_setup = |_: &_| {
             let subject = Arc::new(Alone);
-            Ensemble::of(&subject).threads(4, &subject)
+            Setup::of(&subject).threads(4, &subject)
         };
-        Ended::Whole(Box::new(run(&options, &cast)))
+        Ended::Whole(Box::new(run(&options, &make_setup)))
     }
 
     fn table(rows: impl IntoIterator<Item = (About, Ended)>) -> Table {

@@ -4,7 +4,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use singleflight_chaos::{Ensemble, Options, Report, Rules, run};
+use singleflight_chaos::{Options, Report, Rules, Setup, run};
 
 /// How many times the patience a run may take beyond its time: a last round, whose calls, works,
 /// flights and values are each waited for.
@@ -28,10 +28,10 @@ pub(crate) enum Ended {
 /// should that hang too, say in a `drop`, the run is left behind.
 pub(crate) fn bounded(
     options: Options,
-    cast: impl Fn(&Rules) -> Ensemble + Send + 'static,
+    make_setup: impl Fn(&Rules) -> Setup + Send + 'static,
 ) -> Ended {
     let limit = options.time + options.patience * WAITS + GRACE;
-    within(limit, move || run(&options, &cast))
+    within(limit, move || run(&options, &make_setup))
 }
 
 fn within(limit: Duration, run: impl FnOnce() -> Report + Send + 'static) -> Ended {

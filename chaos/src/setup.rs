@@ -1,4 +1,4 @@
-//! Who takes part in a round: callers, on threads and in runtimes, and what they call.
+//! The callers of a round, on threads and in runtimes, and the subject that they call.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use smol::{Executor, Timer};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::caller::{Caller, Stage};
-use crate::log::{Desk, Log};
+use crate::log::{Log, RunningRound};
 use crate::rules::{Rules, mixed};
 use crate::subject::{Ability, Async, Blocking, Subject};
 
-/// What the callers of a round, whose number is not known yet, are hired with.
-pub(crate) struct Hiring<'a> {
-    pub(crate) desk: &'a Arc<Desk>,
+/// All that callers need to start: a caller is given its log and its number by it.
+pub(crate) struct StartContext<'a> {
+    pub(crate) round: &'a Arc<RunningRound>,
     pub(crate) stage: &'a Arc<Stage>,
     pub(crate) seed: u64,
     pub(crate) done: &'a Sender<()>,
@@ -34,10 +34,10 @@ impl Drop for Done {
     }
 }
 
-impl Hiring<'_> {
-    /// Hires one caller: it has a log and a seed of its own.
-    fn hire<S: Subject>(&mut self, subject: &Arc<S>) -> (Caller<S>, u64, Done) {
-        let log = Arc::new(Log::new(self.desk));
+impl StartContext<'_> {
+    /// Makes one caller, with a log and a seed of its own.
+    fn add_caller<S: Subject>(&mut self, subject: &Arc<S>) -> (Caller<S>, u64, Done) {
+        let log = Arc::new(Log::new(self.round));
         let number = self.logs.len() as u64;
         self.logs.push(Arc::clone(&log));
         let closes = self.stage.rules.closes && number == 0;
@@ -51,8 +51,8 @@ impl Hiring<'_> {
     }
 }
 
-/// Callers at work.
-pub(crate) trait Crew {
+/// Callers that were started.
+pub(crate) trait RunningCallers {
     /// Waits until nothing of them is left. They are done.
     fn end(self: Box<Self>);
 
@@ -60,28 +60,28 @@ pub(crate) trait Crew {
     fn abandon(self: Box<Self>);
 }
 
-type Roster = Box<dyn FnOnce(&mut Hiring<'_>) -> Box<dyn Crew>>;
+type StartCallers = Box<dyn FnOnce(&mut StartContext<'_>) -> Box<dyn RunningCallers>>;
 
-/// Who takes part in a round: callers, on threads and in runtimes, and what they call.
+/// The callers of a round, on threads and in runtimes, and the subject that they call.
 ///
 /// Everything is made anew for each round, the runtimes too, so that a round leaves nothing
 /// behind or is seen to.
-pub struct Ensemble {
+pub struct Setup {
     /// How many callers there are.
     pub(crate) callers: usize,
     pub(crate) frees: bool,
-    pub(crate) rosters: Vec<Roster>,
+    pub(crate) starts: Vec<StartCallers>,
     pub(crate) in_flight: Box<dyn Fn() -> Option<usize>>,
 }
 
-impl Ensemble {
+impl Setup {
     /// Starts from the subject that is asked, at the end, what is left in flight.
     pub fn of<S: Subject>(subject: &Arc<S>) -> Self {
         let asked = Arc::clone(subject);
         Self {
             callers: 0,
             frees: S::ABILITIES.contains(&Ability::Free),
-            rosters: Vec::new(),
+            starts: Vec::new(),
             in_flight: Box::new(move || asked.in_flight()),
         }
     }
@@ -91,9 +91,9 @@ impl Ensemble {
     pub fn threads<S: Blocking>(mut self, callers: usize, subject: &Arc<S>) -> Self {
         let subject = Arc::clone(subject);
         self.callers += callers;
-        self.rosters.push(Box::new(move |hiring| {
+        self.starts.push(Box::new(move |context| {
             let threads = (0..callers).map(|_| {
-                let (caller, seed, done) = hiring.hire(&subject);
+                let (caller, seed, done) = context.add_caller(&subject);
                 thread::spawn(move || {
                     let _done = done;
                     caller.run(seed);
@@ -113,14 +113,14 @@ impl Ensemble {
     pub fn tokio<S: Async>(mut self, workers: usize, callers: usize, subject: &Arc<S>) -> Self {
         let subject = Arc::clone(subject);
         self.callers += callers;
-        self.rosters.push(Box::new(move |hiring| {
+        self.starts.push(Box::new(move |context| {
             let runtime = Builder::new_multi_thread()
                 .worker_threads(workers)
                 .enable_time()
                 .build()
                 .expect("threads can be started");
             for _ in 0..callers {
-                let (caller, seed, done) = hiring.hire(&subject);
+                let (caller, seed, done) = context.add_caller(&subject);
                 runtime.spawn(async move {
                     let _done = done;
                     caller.run_async(seed).await;
@@ -142,10 +142,10 @@ impl Ensemble {
     ) -> Self {
         let (executor, subject) = (Arc::clone(executor), Arc::clone(subject));
         self.callers += callers;
-        self.rosters.push(Box::new(move |hiring| {
+        self.starts.push(Box::new(move |context| {
             let (stop, stopped) = channel::bounded::<()>(1);
             for _ in 0..callers {
-                let (caller, seed, done) = hiring.hire(&subject);
+                let (caller, seed, done) = context.add_caller(&subject);
                 let task = executor.spawn(async move {
                     let _done = done;
                     caller.run_async(seed).await;
@@ -168,16 +168,16 @@ impl Ensemble {
     }
 }
 
-impl fmt::Debug for Ensemble {
+impl fmt::Debug for Setup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ensemble")
+        f.debug_struct("Setup")
             .field("callers", &self.callers)
             .finish_non_exhaustive()
     }
 }
 
-/// Makes an ensemble for a round. It is called once for each.
-pub(crate) type Cast<'a> = &'a dyn Fn(&Rules) -> Ensemble;
+/// Makes the setup of a round. It is called once for each.
+pub(crate) type MakeSetup<'a> = &'a dyn Fn(&Rules) -> Setup;
 
 fn join(threads: Vec<JoinHandle<()>>) {
     for thread in threads {
@@ -187,7 +187,7 @@ fn join(threads: Vec<JoinHandle<()>>) {
 
 struct Threads(Vec<JoinHandle<()>>);
 
-impl Crew for Threads {
+impl RunningCallers for Threads {
     fn end(self: Box<Self>) {
         join(self.0);
     }
@@ -197,7 +197,7 @@ impl Crew for Threads {
 
 struct Tokio(Runtime);
 
-impl Crew for Tokio {
+impl RunningCallers for Tokio {
     fn end(self: Box<Self>) {
         drop(self.0);
     }
@@ -213,7 +213,7 @@ struct Smol {
     stop: channel::Sender<()>,
 }
 
-impl Crew for Smol {
+impl RunningCallers for Smol {
     fn end(self: Box<Self>) {
         drop(self.stop);
         join(self.threads);
