@@ -1,271 +1,236 @@
 //! Charts, drawn as SVG: bars for a figure, lines for one that is taken at several sizes.
 
-use std::fmt::Write as _;
+use std::error::Error;
+use std::ops::Range;
 
+use plotters::coord::ranged1d::{AsRangedCoord, SegmentValue, ValueFormatter};
+use plotters::element::{Circle, PathElement, Rectangle, Text};
+use plotters::prelude::{
+    BindKeyPoints, ChartBuilder, IntoDrawingArea, IntoLogRange, IntoSegmentedCoord, LineSeries,
+    SVGBackend,
+};
+use plotters::style::{BLACK, Color, RGBColor, WHITE};
 use singleflight_peers::Maker;
 
 use crate::contest::Row;
 use crate::figure::{Drawn, Figure};
-use crate::report::short;
+use crate::number::short;
 
 /// Beyond this, bars are drawn on a logarithmic axis.
 const DECADES: f64 = 30.0;
 
-const WIDTH: f64 = 960.0;
-const LEFT: f64 = 290.0;
-const RIGHT: f64 = 840.0;
-const TOP: f64 = 56.0;
-const STEP: f64 = 26.0;
+const WIDTH: u32 = 960;
+/// The room for names: left of bars, right of lines.
+const NAMES: u32 = 290;
+const STEP: u32 = 26;
+const TEXT: (&str, u32) = ("sans-serif", 13);
+const HEADING: (&str, u32) = ("sans-serif", 15);
+const GRID: RGBColor = RGBColor(221, 221, 221);
+const DARK: RGBColor = RGBColor(34, 34, 34);
+const PEER: RGBColor = RGBColor(201, 165, 143);
 
 /// One for each line; ours comes first.
-const COLOURS: [&str; 11] = [
-    "#1464aa", "#c8501e", "#2e8b57", "#8a2be2", "#b8860b", "#d6336c", "#00808a", "#6b6b6b",
-    "#7a4a1e", "#4b5fd1", "#222222",
+const COLOURS: [RGBColor; 11] = [
+    RGBColor(20, 100, 170),
+    RGBColor(200, 80, 30),
+    RGBColor(46, 139, 87),
+    RGBColor(138, 43, 226),
+    RGBColor(184, 134, 11),
+    RGBColor(214, 51, 108),
+    RGBColor(0, 128, 138),
+    RGBColor(107, 107, 107),
+    RGBColor(122, 74, 30),
+    RGBColor(75, 95, 209),
+    DARK,
 ];
 
-/// An axis: from values to places in the picture.
-struct Axis {
-    logarithmic: bool,
-    values: (f64, f64),
-    places: (f64, f64),
-}
-
-impl Axis {
-    /// From 0, or from a power of ten if the values span decades.
-    fn fitting(values: impl Iterator<Item = f64> + Clone, places: (f64, f64)) -> Self {
-        let most = values.clone().fold(f64::MIN_POSITIVE, f64::max);
-        let least = values.filter(|value| *value > 0.0).fold(most, f64::min);
-        if most / least > DECADES {
-            Self::logarithmic(least, most, places)
-        } else {
-            Self {
-                logarithmic: false,
-                values: (0.0, most * 1.05),
-                places,
-            }
-        }
-    }
-
-    fn logarithmic(least: f64, most: f64, places: (f64, f64)) -> Self {
-        let power = |exponent: f64| 10_f64.powf(exponent);
-        Self {
-            logarithmic: true,
-            values: (
-                power((least * 0.95).log10().floor()),
-                power((most * 1.05).log10().ceil()),
-            ),
-            places,
-        }
-    }
-
-    fn place(&self, value: f64) -> f64 {
-        let (low, high) = self.values;
-        let share = if self.logarithmic {
-            (value.max(low) / low).log10() / (high / low).log10()
-        } else {
-            value.max(low) / high
-        };
-        self.places.0 + share * (self.places.1 - self.places.0)
-    }
-
-    /// Round values along the axis.
-    fn ticks(&self) -> Vec<f64> {
-        let (low, high) = self.values;
-        let (mut ticks, mut tick) = (Vec::new(), low);
-        if self.logarithmic {
-            while tick <= high * 1.001 {
-                ticks.push(tick);
-                tick *= 10.0;
-            }
-        } else {
-            let rough = high / 6.0;
-            let power = 10_f64.powf(rough.log10().floor());
-            let step = [1.0, 2.0, 5.0, 10.0].map(|digit| digit * power);
-            let step = step
-                .into_iter()
-                .find(|step| *step >= rough)
-                .unwrap_or(rough);
-            while tick <= high {
-                ticks.push(tick);
-                tick += step;
-            }
-        }
-        ticks
-    }
-
-    fn kind(&self) -> &'static str {
-        if self.logarithmic {
-            ", logarithmic"
-        } else {
-            ""
-        }
-    }
-}
+type Done = Result<(), Box<dyn Error>>;
 
 /// Draws a bar for each row, the least first.
 pub(crate) fn bars(figure: &Figure) -> String {
-    let measured = |row: &&Row| row.value.is_finite();
-    let mut rows: Vec<&Row> = figure.rows.iter().filter(measured).collect();
-    rows.sort_by(|a, b| a.value.total_cmp(&b.value));
-    let bottom = TOP + STEP * rows.len() as f64;
-    let values = rows.iter().map(|row| row.value);
-    let axis = Axis::fitting(values, (LEFT, RIGHT));
-    let mut svg = Svg::new(bottom + 64.0, &figure.title);
-    for tick in axis.ticks() {
-        let place = axis.place(tick);
-        svg.line((place, TOP), (place, bottom), "#dddddd", "");
-        svg.text((place, bottom + 18.0), "middle", "#222222", &short(tick));
-    }
-    let what = format!("{}{}: less is better", figure.unit, axis.kind());
-    svg.text(
-        (f64::midpoint(LEFT, RIGHT), bottom + 42.0),
-        "middle",
-        "#222222",
-        &what,
-    );
+    let mut rows: Vec<&Row> = figure.rows.iter().collect();
+    rows.retain(|row| row.value.is_finite());
+    // The last is on top.
+    rows.sort_by(|a, b| b.value.total_cmp(&a.value));
+    let (least, most) = ends(rows.iter().map(|row| row.value));
+    let mut svg = String::new();
+    let drawn = if most / least > DECADES {
+        let decades = decades(least, most);
+        let (low, unit) = (decades.start, format!("{}, logarithmic", figure.unit));
+        let axis = decades
+            .clone()
+            .log_scale()
+            .with_key_points(powers(&decades));
+        draw_bars(&mut svg, figure, &rows, &unit, low, axis)
+    } else {
+        draw_bars(&mut svg, figure, &rows, figure.unit, 0.0, 0.0..most * 1.05)
+    };
+    drawn.expect("a picture in memory can be drawn");
+    svg
+}
+
+fn draw_bars<X>(
+    svg: &mut String,
+    figure: &Figure,
+    rows: &[&Row],
+    unit: &str,
+    low: f64,
+    axis: X,
+) -> Done
+where
+    X: AsRangedCoord<Value = f64>,
+    X::CoordDescType: ValueFormatter<f64>,
+{
+    let height = 110 + STEP * u32::try_from(rows.len())?;
+    let picture = SVGBackend::with_string(svg, (WIDTH, height)).into_drawing_area();
+    picture.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&picture)
+        .caption(&figure.title, HEADING)
+        .margin(12)
+        .margin_right(80)
+        .x_label_area_size(46)
+        .y_label_area_size(NAMES)
+        .build_cartesian_2d(axis, (0..rows.len().saturating_sub(1)).into_segmented())?;
+    let name = |segment: &SegmentValue<usize>| match segment {
+        SegmentValue::CenterOf(number) => rows.get(*number).map_or("", |row| &row.name).to_owned(),
+        _ => String::new(),
+    };
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .x_desc(format!("{unit}: less is better"))
+        .x_label_formatter(&|value| short(*value))
+        .y_labels(rows.len())
+        .y_label_formatter(&name)
+        .bold_line_style(GRID)
+        .light_line_style(WHITE)
+        .label_style(TEXT)
+        .axis_desc_style(TEXT)
+        .draw()?;
     for (number, row) in rows.iter().enumerate() {
-        let y = TOP + STEP * number as f64;
-        let end = axis.place(row.value);
         let colour = match row.maker {
             Maker::Ours => COLOURS[0],
-            Maker::Floor => "#222222",
-            Maker::Crate | Maker::ByHand | Maker::Elsewhere => "#c9a58f",
+            Maker::Floor => DARK,
+            Maker::Crate | Maker::ByHand | Maker::Elsewhere => PEER,
         };
-        svg.text((LEFT - 8.0, y + 17.0), "end", "#222222", &row.name);
-        svg.bar((LEFT, y + 4.0), end - LEFT, STEP - 8.0, colour);
-        svg.text((end + 6.0, y + 17.0), "start", "#222222", &short(row.value));
+        let end = row.value.max(low);
+        let corners = [
+            (low, SegmentValue::Exact(number)),
+            (end, SegmentValue::Exact(number + 1)),
+        ];
+        let mut bar = Rectangle::new(corners, colour.filled());
+        bar.set_margin(4, 4, 0, 0);
+        chart.draw_series([bar])?;
+        let label = Text::new(
+            format!(" {}", short(row.value)),
+            (end, SegmentValue::CenterOf(number)),
+            TEXT,
+        );
+        chart.draw_series([label])?;
     }
-    svg.end()
+    picture.present()?;
+    Ok(())
 }
 
 /// Draws a line for each name over the sizes of the figures, both axes logarithmic.
 pub(crate) fn lines(name: &str, figures: &[&Figure]) -> String {
-    const BOTTOM: f64 = 420.0;
-    const LEFT: f64 = 90.0;
-    const RIGHT: f64 = 640.0;
+    let mut svg = String::new();
+    draw_lines(&mut svg, name, figures).expect("a picture in memory can be drawn");
+    svg
+}
+
+fn draw_lines(svg: &mut String, name: &str, figures: &[&Figure]) -> Done {
     let size = |figure: &Figure| match figure.drawn {
         Drawn::Point { axis, at, .. } => (axis, at),
         Drawn::Bars => ("", 1.0),
     };
-    let positive = |value: &f64| *value > 0.0 && value.is_finite();
-    let sizes = || figures.iter().map(|figure| size(figure).1);
-    let values = || {
-        let rows = figures.iter().flat_map(|figure| &figure.rows);
-        rows.map(|row| row.value).filter(positive)
-    };
-    let bounds = |values: &mut dyn Iterator<Item = f64>| {
-        values.fold((f64::MAX, f64::MIN_POSITIVE), |(least, most), value| {
-            (least.min(value), most.max(value))
-        })
-    };
-    let (least, most) = bounds(&mut sizes());
+    let rows = figures.iter().flat_map(|figure| &figure.rows);
+    let (least, most) = ends(rows.map(|row| row.value));
+    let up = decades(least, most);
     // Sizes are powers of ten themselves.
-    let across = Axis::logarithmic(least / 0.95, most / 1.05, (LEFT, RIGHT));
-    let (least, most) = bounds(&mut values());
-    let up = Axis::logarithmic(least, most, (BOTTOM, TOP));
-
-    let mut svg = Svg::new(BOTTOM + 64.0, name);
-    for tick in across.ticks() {
-        let place = across.place(tick);
-        svg.line((place, TOP), (place, BOTTOM), "#dddddd", "");
-        svg.text((place, BOTTOM + 18.0), "middle", "#222222", &short(tick));
-    }
-    for tick in up.ticks() {
-        let place = up.place(tick);
-        svg.line((LEFT, place), (RIGHT, place), "#dddddd", "");
-        svg.text((LEFT - 6.0, place + 4.0), "end", "#222222", &short(tick));
-    }
-    let (axis, _) = figures.first().map_or(("", 1.0), |figure| size(figure));
-    let axis = format!("{axis}, logarithmic");
-    svg.text(
-        (f64::midpoint(LEFT, RIGHT), BOTTOM + 42.0),
-        "middle",
-        "#222222",
-        &axis,
-    );
+    let (few, many) = ends(figures.iter().map(|figure| size(figure).1));
+    let across = decades(few / 0.95, many / 1.05);
+    let axis = figures.first().map_or("", |figure| size(figure).0);
     let unit = figures.first().map_or("", |figure| figure.unit);
-    let unit = format!("{unit}, logarithmic: less is better");
-    svg.text((LEFT, TOP - 10.0), "start", "#222222", &unit);
 
+    let picture = SVGBackend::with_string(svg, (WIDTH, 484)).into_drawing_area();
+    picture.fill(&WHITE)?;
+    let (up_at, across_at) = (powers(&up), powers(&across));
+    let mut chart = ChartBuilder::on(&picture)
+        .caption(name, HEADING)
+        .margin(12)
+        .margin_right(NAMES)
+        .x_label_area_size(46)
+        .y_label_area_size(76)
+        .build_cartesian_2d(
+            across.log_scale().with_key_points(across_at),
+            up.log_scale().with_key_points(up_at),
+        )?;
+    chart
+        .configure_mesh()
+        .x_desc(format!("{axis}, logarithmic"))
+        .y_desc(format!("{unit}, logarithmic: less is better"))
+        .x_label_formatter(&|value| short(*value))
+        .y_label_formatter(&|value| short(*value))
+        .bold_line_style(GRID)
+        .light_line_style(WHITE)
+        .label_style(TEXT)
+        .axis_desc_style(TEXT)
+        .draw()?;
     let largest = figures.last().map_or(&[][..], |figure| &figure.rows[..]);
     let mut order: Vec<_> = largest.iter().enumerate().collect();
     order.sort_by(|(_, a), (_, b)| b.value.total_cmp(&a.value));
-    for (place, (number, row)) in order.into_iter().enumerate() {
-        let (colour, dash) = match row.maker {
-            Maker::Floor => ("#222222", "5 4"),
-            _ => (COLOURS[number % COLOURS.len()], ""),
+    let mut y = 56;
+    for (number, row) in order {
+        let style = match row.maker {
+            Maker::Floor => BLACK.stroke_width(1),
+            // Ours is to be found at a glance.
+            Maker::Ours => COLOURS[number % COLOURS.len()].stroke_width(3),
+            _ => COLOURS[number % COLOURS.len()].stroke_width(1),
         };
-        let points: Vec<_> = figures
-            .iter()
-            .filter_map(|figure| {
-                let same = figure.rows.iter().find(|other| other.name == row.name)?;
-                let point = (across.place(size(figure).1), up.place(same.value));
-                positive(&same.value).then_some(point)
-            })
-            .collect();
-        for pair in points.windows(2) {
-            svg.line(pair[0], pair[1], colour, dash);
-        }
-        for (x, y) in points {
-            svg.bar((x - 3.0, y - 3.0), 6.0, 6.0, colour);
-        }
-        let y = TOP + 12.0 + 20.0 * place as f64;
-        svg.line(
-            (RIGHT + 16.0, y - 4.0),
-            (RIGHT + 40.0, y - 4.0),
-            colour,
-            dash,
-        );
-        svg.text((RIGHT + 46.0, y), "start", "#222222", &row.name);
+        let same = |figure: &&Figure| {
+            let row = figure.rows.iter().find(|other| other.name == row.name)?;
+            is_shown(row.value).then_some((size(figure).1, row.value))
+        };
+        let points: Vec<_> = figures.iter().filter_map(same).collect();
+        chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
+        let dot = |point: &(f64, f64)| Circle::new(*point, 3, style.filled());
+        chart.draw_series(points.iter().map(dot))?;
+        let left = i32::try_from(WIDTH - NAMES)? + 12;
+        picture.draw(&PathElement::new([(left, y), (left + 24, y)], style))?;
+        picture.draw(&Text::new(row.name.clone(), (left + 30, y - 6), TEXT))?;
+        y += 20;
     }
-    svg.end()
+    picture.present()?;
+    Ok(())
 }
 
-/// A picture in the making.
-struct Svg(String);
+/// Whether a logarithmic axis has a place for it.
+fn is_shown(value: f64) -> bool {
+    value > 0.0 && value.is_finite()
+}
 
-impl Svg {
-    fn new(height: f64, title: &str) -> Self {
-        let mut svg = Self(format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
-             width=\"{WIDTH}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-        ));
-        svg.text((WIDTH / 2.0, 26.0), "middle", "#000000", title);
-        svg
-    }
+/// The least and the most of the values that are shown.
+fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let shown = values.filter(|value| is_shown(*value));
+    let (least, most) = shown.fold((f64::MAX, f64::MIN_POSITIVE), |(least, most), value| {
+        (least.min(value), most.max(value))
+    });
+    (least.min(most), most)
+}
 
-    fn text(&mut self, (x, y): (f64, f64), anchor: &str, colour: &str, text: &str) {
-        let text = text.replace('&', "&amp;").replace('<', "&lt;");
-        let _infallible = writeln!(
-            self.0,
-            "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{colour}\">{text}</text>"
-        );
-    }
+/// The whole decades around two values.
+fn decades(least: f64, most: f64) -> Range<f64> {
+    let low = (least * 0.95).log10().floor();
+    let high = (most * 1.05).log10().ceil();
+    10_f64.powf(low)..10_f64.powf(high)
+}
 
-    fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, dash: &str) {
-        // Ours is to be found at a glance.
-        let width = if colour == COLOURS[0] { 3.5 } else { 1.5 };
-        let _infallible = writeln!(
-            self.0,
-            "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"{colour}\" \
-             stroke-width=\"{width}\" stroke-dasharray=\"{dash}\"/>",
-            from.0, from.1, to.0, to.1
-        );
-    }
-
-    fn bar(&mut self, (x, y): (f64, f64), width: f64, height: f64, colour: &str) {
-        let width = width.max(1.0);
-        let _infallible = writeln!(
-            self.0,
-            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
-             fill=\"{colour}\"/>"
-        );
-    }
-
-    fn end(self) -> String {
-        self.0 + "</svg>\n"
-    }
+fn powers(decades: &Range<f64>) -> Vec<f64> {
+    let powers = (-12..15).map(|power| 10_f64.powi(power));
+    // Powers of ten are not exact below one.
+    let within = |power: &f64| *power > decades.start * 0.99 && *power < decades.end * 1.01;
+    powers.filter(within).collect()
 }
 
 #[cfg(test)]
@@ -273,15 +238,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_that_span_decades_are_drawn_by_their_logarithm() {
-        let near = Axis::fitting([3.0, 50.0].into_iter(), (0.0, 100.0));
-        assert!(!near.logarithmic);
-        let far = Axis::fitting([0.0, 3.0, 500.0].into_iter(), (0.0, 100.0));
-        assert!(far.logarithmic);
-        assert_eq!(far.values, (1.0, 1_000.0));
-        assert!((far.place(10.0) - 100.0 / 3.0).abs() < 0.1);
-        assert!(far.place(0.0) >= 0.0);
-        assert_eq!(far.ticks().len(), 4);
+    fn decades_are_whole_and_their_powers_are_marked() {
+        let (least, most) = ends([0.0, 3.0, 500.0, f64::INFINITY].into_iter());
+        assert_eq!((least, most), (3.0, 500.0));
+        assert_eq!(powers(&decades(least, most)), [1.0, 10.0, 100.0, 1_000.0]);
+        assert_eq!(powers(&decades(0.02, 0.05)).len(), 2);
     }
 
     #[test]
@@ -289,17 +250,19 @@ mod tests {
         let rows = vec![
             Row::plain("ours", Maker::Ours, 1.0),
             Row::plain("Mutex<HashMap>", Maker::ByHand, 2.0),
+            Row::plain("table", Maker::Floor, 500.0),
         ];
         let point = |at| Drawn::Point {
             of: "many".to_owned(),
             axis: "followers",
             at,
         };
-        let figure = Figure::new("one", "One figure", "ns", rows);
-        let other = figure.clone().drawn(point(100.0));
-        let one = figure.clone().drawn(point(10.0));
-        for svg in [bars(&figure), lines("many", &[&one, &other])] {
-            for text in ["ours", "Mutex&lt;HashMap>", "ns", "less is better"] {
+        let near = Figure::new("one", "One figure", "ns", rows[..2].to_vec());
+        let far = Figure::new("one", "One figure", "ns", rows);
+        let other = near.clone().drawn(point(100.0));
+        let one = near.clone().drawn(point(10.0));
+        for svg in [bars(&near), bars(&far), lines("many", &[&one, &other])] {
+            for text in ["ours", "Mutex&lt;HashMap&gt;", "ns", "less is better"] {
                 assert!(svg.contains(text), "{text}: {svg}");
             }
         }

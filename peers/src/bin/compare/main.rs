@@ -2,12 +2,14 @@
 //!
 //! `cargo xtask compare` builds it, runs it and says where the report is.
 
+mod allocator;
 mod chart;
 mod contest;
 mod figure;
 mod figures;
 mod go;
 mod host;
+mod number;
 mod options;
 mod pace;
 mod report;
@@ -35,22 +37,13 @@ mod zipf;
 
 use std::process::ExitCode;
 
-use singleflight_benches::counting::Counting;
+use clap::Parser;
 
 use crate::options::Options;
 use crate::report::Report;
 
-#[global_allocator]
-static ALLOCATOR: Counting = Counting::when_told();
-
 fn main() -> ExitCode {
-    let options = match Options::read(std::env::args().skip(1)) {
-        Ok(options) => options,
-        Err(why) => {
-            eprintln!("compare: {why}");
-            return ExitCode::from(2);
-        }
-    };
+    let options = Options::parse();
     let mut report = Report::new(&options);
     for (name, measure) in figures::ALL {
         if options.wants(name) {

@@ -2,41 +2,30 @@
 
 use std::path::PathBuf;
 
-/// What is asked for.
-#[derive(Debug, Eq, PartialEq)]
+use clap::Parser;
+
+/// Ours beside every peer, measured in turns in one process.
+#[derive(Debug, Parser)]
+#[command(name = "compare")]
 pub(crate) struct Options {
-    /// Fewer rounds, and none of the sizes that take long.
+    /// Fewer rounds, and none of the sizes that take long
+    #[arg(long)]
     pub(crate) quick: bool,
-    /// Where the report is written.
+
+    /// Where the report is written
+    #[arg(long, value_name = "DIRECTORY", default_value = "target/compare")]
     pub(crate) out: PathBuf,
-    /// The program that measures Go's, if Go is on the machine.
+
+    /// The program that measures Go's, if Go is on the machine
+    #[arg(long, value_name = "PROGRAM")]
     pub(crate) go: Option<PathBuf>,
-    /// Only groups of figures whose names contain one of these; all if there are none.
+
+    /// Only groups of figures whose names contain one of these
+    #[arg(value_name = "FIGURE")]
     only: Vec<String>,
 }
 
 impl Options {
-    pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self {
-            quick: false,
-            out: PathBuf::from("target/compare"),
-            go: None,
-            only: Vec::new(),
-        };
-        let mut words = arguments;
-        while let Some(word) = words.next() {
-            let mut path = || words.next().ok_or(format!("`{word}` needs a path"));
-            match word.as_str() {
-                "--quick" => options.quick = true,
-                "--out" => options.out = path()?.into(),
-                "--go" => options.go = Some(path()?.into()),
-                _ if word.starts_with('-') => return Err(format!("unknown option `{word}`")),
-                _ => options.only.push(word),
-            }
-        }
-        Ok(options)
-    }
-
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()))
     }
@@ -51,24 +40,15 @@ impl Options {
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Result<Options, String> {
-        Options::read(line.split_whitespace().map(str::to_owned))
-    }
-
     #[test]
     fn what_is_asked_for_is_read() {
-        let options = read("--quick --out there lone --go program fan").expect("it is all known");
+        let read = |line: &str| Options::parse_from(["compare"].into_iter().chain(line.split(' ')));
+        let options = read("--quick --out there lone --go program fan");
         assert!(options.quick);
         assert_eq!(options.out, PathBuf::from("there"));
         assert_eq!(options.go, Some("program".into()));
         assert!(options.wants("lone-async") && options.wants("fan-out"));
         assert!(!options.wants("burst"));
-        assert!(read("").expect("nothing is needed").wants("burst"));
-    }
-
-    #[test]
-    fn what_is_not_known_is_named() {
-        assert_eq!(read("--fast"), Err("unknown option `--fast`".to_owned()));
-        assert_eq!(read("--out"), Err("`--out` needs a path".to_owned()));
+        assert!(read("--quick").wants("burst"));
     }
 }

@@ -10,7 +10,7 @@ use singleflight_benches::hand::settle;
 use singleflight_core::{Builder, Group};
 use singleflight_peers::{Maker, Ours, Peer, Visitor, each_other};
 
-use crate::ALLOCATOR;
+use crate::allocator::ALLOCATOR;
 use crate::contest::Row;
 use crate::figure::Figure;
 use crate::options::Options;

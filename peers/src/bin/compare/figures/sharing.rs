@@ -13,7 +13,7 @@ use singleflight_benches::hand::{poll, ready, settle};
 use singleflight_core::{Group, Joined, Turn};
 use singleflight_peers::{Ours, Peer, Visitor, each};
 
-use crate::ALLOCATOR;
+use crate::allocator::ALLOCATOR;
 use crate::contest::Row;
 use crate::figure::{Figure, is_peer};
 use crate::options::Options;

@@ -8,7 +8,7 @@ use singleflight_benches::counting;
 use singleflight_benches::hand::poll;
 use singleflight_peers::{Maker, Peer, Visitor, each};
 
-use crate::ALLOCATOR;
+use crate::allocator::ALLOCATOR;
 use crate::contest::Row;
 use crate::figure::Figure;
 use crate::options::Options;

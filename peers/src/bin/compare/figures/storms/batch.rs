@@ -10,9 +10,9 @@ use singleflight_core::{Group, Joined};
 use singleflight_peers::Maker;
 use singleflight_peers::clock::Clock;
 
-use super::{CALLERS, Crowd, at, bar, few_polls, note, still};
 use crate::contest::{Contestant, Round, contest};
 use crate::figure::Figure;
+use crate::figures::storms::crowd::{CALLERS, Crowd, at, bar, few_polls, note, still};
 use crate::options::Options;
 use crate::pace::Pace;
 
@@ -125,8 +125,8 @@ fn clocked(size: u64, call: impl Fn(std::ops::Range<u64>) -> u64) -> impl FnMut(
 
 #[cfg(test)]
 mod tests {
-    use super::super::polls;
     use super::*;
+    use crate::figures::storms::crowd::polls;
 
     #[test]
     fn a_task_is_polled_once_for_each_landing() {

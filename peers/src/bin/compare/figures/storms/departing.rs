@@ -14,9 +14,9 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::{CALLERS, at, few_polls, note, still};
 use crate::contest::{Contestant, Round};
 use crate::figure::Figure;
+use crate::figures::storms::crowd::{CALLERS, at, few_polls, note, still};
 use crate::options::Options;
 use crate::pace::Pace;
 
@@ -150,8 +150,8 @@ fn rest() -> impl Future<Output = ()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::polls;
     use super::*;
+    use crate::figures::storms::crowd::polls;
 
     #[test]
     fn ten_handles_are_dropped_and_leave_nobody() {

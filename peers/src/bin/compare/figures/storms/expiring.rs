@@ -12,9 +12,9 @@ use singleflight_peers::{KEY, Maker, Peer, Visitor, each};
 use singleflight_tokio::Group;
 use tokio::time::{sleep, timeout};
 
-use super::{CALLERS, Crowd, at, bar, end, few_polls, note, still, works};
 use crate::contest::{Contestant, Round, Row};
 use crate::figure::{Figure, is_peer};
+use crate::figures::storms::crowd::{CALLERS, Crowd, at, bar, end, few_polls, note, still, works};
 use crate::options::Options;
 use crate::pace::Pace;
 
@@ -168,8 +168,8 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::super::polls;
     use super::*;
+    use crate::figures::storms::crowd::polls;
 
     /// A round of ten callers whose work nobody shares.
     fn alone(how: How) -> (f64, f64) {

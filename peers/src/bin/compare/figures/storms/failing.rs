@@ -3,10 +3,10 @@
 use futures_lite::future::yield_now;
 use singleflight_peers::{Errors, Failure, FalliblePeer, FallibleVisitor, each_fallible};
 
-use super::super::fan_out::{keeps_p3, net_of, serve, spawning};
-use super::{CALLERS, Crowd, at, bar, few_polls, note};
 use crate::contest::{Contestant, Row};
 use crate::figure::Figure;
+use crate::figures::fan_out::{keeps_p3, net_of, serve, spawning};
+use crate::figures::storms::crowd::{CALLERS, Crowd, at, bar, few_polls, note};
 use crate::host::{Host, OnTokio};
 use crate::options::Options;
 use crate::pace::Pace;
@@ -89,8 +89,8 @@ fn contestant<P: FalliblePeer>(callers: usize) -> Contestant {
 
 #[cfg(test)]
 mod tests {
-    use super::super::polls;
     use super::*;
+    use crate::figures::storms::crowd::polls;
 
     #[test]
     fn a_caller_that_is_told_of_an_error_is_polled_twice() {

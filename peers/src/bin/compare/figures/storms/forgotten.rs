@@ -10,9 +10,9 @@ use singleflight_core::{Builder, Group, Joined, Leader};
 use singleflight_peers::clock::Clock;
 use singleflight_peers::{KEY, Maker};
 
-use super::at;
 use crate::contest::{Contestant, Round, Row};
 use crate::figure::Figure;
+use crate::figures::storms::crowd::at;
 use crate::options::Options;
 use crate::pace::Pace;
 

@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use singleflight_peers::clock::Clock;
 use singleflight_peers::{KEY, MapOfShared, Peer, Visitor, each};
 
-use super::super::fan_out::keeps_p3;
-use super::{CALLERS, Crowd, at, bar, end, note, polls, still};
 use crate::contest::{Contestant, Round, nanos};
 use crate::figure::Figure;
+use crate::figures::fan_out::keeps_p3;
+use crate::figures::storms::crowd::{CALLERS, Crowd, at, bar, end, note, polls, still};
 use crate::options::Options;
 use crate::pace::Pace;
 
