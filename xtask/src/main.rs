@@ -8,7 +8,6 @@ mod compare;
 mod cross;
 mod instructions;
 mod manifest;
-mod metadata;
 mod models;
 mod mutants;
 mod project;

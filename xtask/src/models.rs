@@ -7,7 +7,7 @@ use crate::command::Command;
 use crate::project::{Project, cargo};
 use crate::seeds;
 use crate::stop::{Stop, at};
-use crate::tidy::Tree;
+use crate::tidy::tree::Tree;
 
 /// What runs models, named as its feature, its test and its directory are.
 pub(crate) struct Checker {

@@ -1,6 +1,7 @@
 //! Steps that read the code: formatting, lints, documentation.
 
-use crate::ci::{FEATURE_SETS, core_with, run_all};
+use crate::ci::features::{FEATURE_SETS, core_with};
+use crate::command::run_all;
 use crate::models::{LOOM, SHUTTLE};
 use crate::project::{Project, cargo, cargo_of_peers};
 use crate::stop::Stop;
