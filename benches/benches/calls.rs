@@ -6,8 +6,8 @@
 use std::task::{Context, Waker};
 
 use divan::{Bencher, black_box};
+use singleflight_benches::floor::Floor;
 use singleflight_benches::hand::ready;
-use singleflight_benches::peers::Floor;
 use singleflight_core::{Group, Joined};
 
 fn main() {

@@ -6,6 +6,7 @@ use singleflight_core::{CallError, Outcome, Role};
 
 use crate::clock::Stamp;
 use crate::history::{Ending, Told};
+use crate::refusal::Refusal;
 use crate::value::Made;
 
 /// What a call came to, as an adapter tells it.
@@ -16,26 +17,6 @@ pub enum Answer {
     Made(Made, Option<Role>),
     /// Nothing.
     Refused(Refusal),
-}
-
-/// Why there is nothing to answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "adapters make all of them")]
-pub enum Refusal {
-    /// The leader panicked. The text, if there is one, names the execution.
-    Panicked(String),
-    /// The leader was lost.
-    Lost,
-    /// The call was made from inside its own work.
-    Reentrant,
-    /// The group is closed.
-    Closed,
-    /// The deadline came first.
-    TimedOut,
-    /// The flight has as many followers as it may.
-    Full,
-    /// Anything else, in its own words. It is never right.
-    Other(String),
 }
 
 impl From<Made> for Answer {
@@ -52,20 +33,6 @@ impl From<Result<Outcome<Made>, CallError>> for Answer {
                 Self::Made(outcome.into_value(), Some(role))
             }
             Err(error) => Self::Refused(error.into()),
-        }
-    }
-}
-
-impl From<CallError> for Refusal {
-    fn from(error: CallError) -> Self {
-        match error {
-            CallError::LeaderPanicked(panicked) => Self::Panicked(panicked.message().to_owned()),
-            CallError::LeaderLost => Self::Lost,
-            CallError::Reentrant => Self::Reentrant,
-            CallError::Closed => Self::Closed,
-            CallError::TimedOut => Self::TimedOut,
-            CallError::TooManyFollowers => Self::Full,
-            other => Self::Other(other.to_string()),
         }
     }
 }

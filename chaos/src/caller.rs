@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::answer::{Answer, thrown};
 use crate::history::{Closing, Ending, Retirement};
 use crate::log::Log;
+use crate::order::{Order, Way};
 use crate::rules::{Rules, outlive};
-use crate::script::{Dice, Step};
-use crate::subject::{Ability, Order, Subject, Way};
+use crate::script::{Step, StepGenerator};
+use crate::subject::{Ability, Subject};
 
 /// What all callers of a round know.
 #[derive(Debug)]
@@ -45,8 +46,8 @@ impl<S> Clone for Caller<S> {
 }
 
 impl<S: Subject> Caller<S> {
-    pub(crate) fn dice(stage: &Stage, seed: u64, threads: bool) -> Dice<'_> {
-        Dice::new(seed, &stage.rules, S::ABILITIES, threads)
+    pub(crate) fn generator(stage: &Stage, seed: u64, threads: bool) -> StepGenerator<'_> {
+        StepGenerator::new(seed, &stage.rules, S::ABILITIES, threads)
     }
 
     pub(crate) fn can(ability: Ability) -> bool {

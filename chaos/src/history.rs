@@ -2,9 +2,9 @@
 
 use singleflight_core::Role;
 
-use crate::answer::Refusal;
 use crate::clock::Stamp;
-use crate::subject::Order;
+use crate::order::Order;
+use crate::refusal::Refusal;
 
 /// A call for a key, from before it joined to after its answer was there. `begin` is its name.
 #[derive(Clone, Debug)]

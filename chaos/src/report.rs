@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::answer::Refusal;
 use crate::history::{Completion, Ending, History};
-use crate::subject::Way;
+use crate::order::Way;
+use crate::refusal::Refusal;
 use crate::violation::Violations;
 
 /// What a run came to.

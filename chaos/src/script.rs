@@ -5,8 +5,9 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::history::Completion;
+use crate::order::{Order, Way};
 use crate::rules::Rules;
-use crate::subject::{Ability, Order, Way};
+use crate::subject::Ability;
 use crate::work::{ENDLESS, Plan};
 
 /// Keys up to here are cold, if they are not hot.
@@ -68,7 +69,7 @@ pub(crate) struct BatchScript {
 
 /// Draws the steps of one caller.
 #[derive(Debug)]
-pub(crate) struct Dice<'a> {
+pub(crate) struct StepGenerator<'a> {
     rng: Rng,
     /// How many steps were drawn.
     steps: u64,
@@ -93,7 +94,7 @@ fn wishes(threads: bool) -> [(Way, u32); 8] {
     ]
 }
 
-impl<'a> Dice<'a> {
+impl<'a> StepGenerator<'a> {
     /// `threads` says that calls block a thread.
     pub(crate) fn new(
         seed: u64,
@@ -328,8 +329,10 @@ mod tests {
 
     fn steps(seed: u64, abilities: &'static [Ability]) -> Vec<String> {
         let rules = Rules::draw(7, 1);
-        let mut dice = Dice::new(seed, &rules, abilities, false);
-        (0..20_000).map(|_| format!("{:?}", dice.draw())).collect()
+        let mut generator = StepGenerator::new(seed, &rules, abilities, false);
+        (0..20_000)
+            .map(|_| format!("{:?}", generator.draw()))
+            .collect()
     }
 
     #[test]

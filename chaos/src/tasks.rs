@@ -10,10 +10,11 @@ use crate::answer::Answer;
 use crate::batch::BatchWork;
 use crate::caller::{Caller, Return, of_batch};
 use crate::log::Begun;
+use crate::order::Order;
 use crate::pause::pauses;
 use crate::quiet::caught;
 use crate::script::{BatchScript, Move, Script, Step};
-use crate::subject::{Ability, Async, Order};
+use crate::subject::{Ability, Async};
 use crate::work::{Nested, Work};
 
 /// After how many steps a caller lets others run: a call that waits for nobody does not.
@@ -23,7 +24,7 @@ impl<S: Async> Caller<S> {
     /// Makes all steps.
     pub(crate) async fn run_async(self, seed: u64) {
         let stage = Arc::clone(&self.stage);
-        let mut dice = Self::dice(&stage, seed, false);
+        let mut generator = Self::generator(&stage, seed, false);
         for step in 0..stage.steps {
             if !self.goes_on() {
                 break;
@@ -31,7 +32,7 @@ impl<S: Async> Caller<S> {
             if self.closes(step) && !self.subject.drain(stage.patience).await {
                 self.log.left_undrained();
             }
-            match self.retire(dice.draw()) {
+            match self.retire(generator.draw()) {
                 None => {}
                 Some(Step::Batch(script)) => self.batch_async(script).await,
                 Some(Step::Call(script)) => self.call_async(script).await,

@@ -12,13 +12,13 @@ pub type Made = Result<Value, Fault>;
 
 /// Counts the values of a round. The counters are read when no call is under way.
 #[derive(Debug, Default)]
-pub(crate) struct Census {
+pub(crate) struct ValueCount {
     made: AtomicI64,
     cloned: AtomicI64,
     dropped: AtomicI64,
 }
 
-impl Census {
+impl ValueCount {
     /// Returns how many values were made or cloned and not dropped; negative if more were
     /// dropped than there ever were.
     pub(crate) fn alive(&self) -> i64 {
@@ -34,7 +34,7 @@ impl Census {
 /// What a work makes. It owns memory, so that a value that leaks is missed, and one that is
 /// read before it is whole is seen by a sanitizer.
 pub struct Value {
-    census: Arc<Census>,
+    values: Arc<ValueCount>,
     content: Box<Content>,
 }
 
@@ -50,8 +50,8 @@ struct Content {
 pub(crate) const EVERY_KEY: u64 = u64::MAX;
 
 impl Value {
-    pub(crate) fn new(census: &Arc<Census>, key: u64, execution: Stamp) -> Self {
-        Census::count(&census.made);
+    pub(crate) fn new(values: &Arc<ValueCount>, key: u64, execution: Stamp) -> Self {
+        ValueCount::count(&values.made);
         let seal = seal(key, execution);
         let content = Content {
             key,
@@ -59,7 +59,7 @@ impl Value {
             seal,
         };
         Self {
-            census: Arc::clone(census),
+            values: Arc::clone(values),
             content: Box::new(content),
         }
     }
@@ -79,9 +79,9 @@ fn seal(key: u64, execution: Stamp) -> u64 {
 
 impl Clone for Value {
     fn clone(&self) -> Self {
-        Census::count(&self.census.cloned);
+        ValueCount::count(&self.values.cloned);
         Self {
-            census: Arc::clone(&self.census),
+            values: Arc::clone(&self.values),
             content: self.content.clone(),
         }
     }
@@ -89,7 +89,7 @@ impl Clone for Value {
 
 impl Drop for Value {
     fn drop(&mut self) {
-        Census::count(&self.census.dropped);
+        ValueCount::count(&self.values.dropped);
     }
 }
 

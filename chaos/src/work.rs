@@ -226,7 +226,7 @@ impl Running {
     }
 
     pub(crate) fn value(&self, key: u64) -> Value {
-        Value::new(&self.log.desk.census, key, self.begin)
+        Value::new(&self.log.round.values, key, self.begin)
     }
 
     /// Says how it is going to end, for every key.

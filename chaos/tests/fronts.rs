@@ -11,7 +11,7 @@ fn every_front_end_is_right_and_everything_happens_to_it() {
         // As many as it takes for this seed to draw every rule.
         options.rounds = 12;
         options.steps = 8_000;
-        let report = run(&options, &|rules| front.ensemble(rules));
+        let report = run(&options, &|rules| front.setup(rules));
         assert_eq!(report.violations.total(), 0, "{front}: {report}");
         let mut happened = vec![
             ("executions", report.executions),

@@ -2,6 +2,7 @@
 
 mod code;
 mod dependencies;
+mod features;
 mod lowest;
 mod programs;
 mod suites;
@@ -10,7 +11,6 @@ use std::time::Duration;
 
 use crate::bare_metal;
 use crate::chaos;
-use crate::command::Command;
 use crate::instructions;
 use crate::models;
 use crate::project::Project;
@@ -72,11 +72,6 @@ pub(crate) const STEPS: &[Step] = &[
         run: models::shuttle_step,
     },
     Step {
-        name: "wakers",
-        about: "scenarios and models hold over the other way to sleep, too",
-        run: suites::wakers,
-    },
-    Step {
         name: "chaos",
         about: "20 s of calls at random on every front end break no promise",
         run: chaos::step,
@@ -117,48 +112,6 @@ pub(crate) const STEPS: &[Step] = &[
         run: dependencies::msrv,
     },
 ];
-
-/// The feature sets of the core that are checked one by one. A build of the workspace
-/// unifies features, so it says nothing about the core without `std`.
-const FEATURE_SETS: [&str; 6] = [
-    "",
-    "std",
-    "critical-section",
-    "critical-section,std",
-    "portable-atomic",
-    "tracing",
-];
-
-/// Returns the options that build the core alone with these features.
-fn core_with(features: &str) -> String {
-    match features {
-        "" => "-p singleflight-core".to_owned(),
-        _ => format!("-p singleflight-core --features {features}"),
-    }
-}
-
-/// Runs every command, also after one that failed: whoever has to mend it sees all of it.
-fn run_all(commands: impl IntoIterator<Item = Command>) -> Result<(), Stop> {
-    let mut failures = Vec::new();
-    for command in commands {
-        match command.run() {
-            Ok(()) => {}
-            Err(Stop::Failed(why)) => {
-                println!("!!! {why}");
-                failures.push(why);
-            }
-            Err(stop) => return Err(stop),
-        }
-    }
-    match failures.as_slice() {
-        [] => Ok(()),
-        [why] => Stop::failed(why.clone()),
-        [first, ..] => {
-            let count = failures.len();
-            Stop::failed(format!("{count} commands failed, first {first}"))
-        }
-    }
-}
 
 /// How a step ended.
 struct Row {
@@ -260,20 +213,6 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains('\n'));
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn a_command_that_fails_does_not_keep_the_next_from_running() {
-        let silent = |program, line| Command::typed(program, line).quietly();
-        let stop = run_all([
-            silent("false", "1"),
-            silent("true", ""),
-            silent("false", "2"),
-        ]);
-        let text = stop.expect_err("two of them fail").to_string();
-        assert_eq!(text, "2 commands failed, first `false 1`: exit status: 1");
-        assert!(run_all([silent("true", "")]).is_ok());
     }
 
     #[test]

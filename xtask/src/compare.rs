@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::project::{Project, cargo};
+use crate::project::{Project, cargo_of_peers};
 use crate::stop::Stop;
 
 /// The longest that `--quick` may take, once it is built: three minutes, and one for the storms.
@@ -28,7 +28,7 @@ pub(crate) struct Request {
 }
 
 pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> {
-    cargo("build --release -p singleflight-benches --bin compare").run()?;
+    cargo_of_peers(project, "build --locked --release --bin compare")?.run()?;
     let out = project.target_for("compare")?;
     let go = match go::program(project, &out, request.with_go) {
         Ok(program) => Some(program),
@@ -38,8 +38,8 @@ pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> 
         }
         Err(stop) => return Err(stop),
     };
-    let mut run = cargo("run --release --quiet -p singleflight-benches --bin compare --")
-        .args(["--out", &out]);
+    let run = "run --locked --release --quiet --bin compare --";
+    let mut run = cargo_of_peers(project, run)?.args(["--out", &out]);
     if let Some(program) = &go {
         run = run.args(["--go", program]);
     }

@@ -8,7 +8,6 @@ mod compare;
 mod cross;
 mod instructions;
 mod manifest;
-mod metadata;
 mod models;
 mod mutants;
 mod project;
@@ -110,7 +109,7 @@ impl Task {
         match self {
             Self::Ci { steps } => ci::command(project, &steps),
             Self::BareMetal { machines } => bare_metal::command(project, &machines),
-            Self::Chaos(request) => chaos::command(&request),
+            Self::Chaos(request) => chaos::command(project, &request),
             Self::Compare(request) => compare::command(project, &request),
             Self::Instructions { bless: false } => instructions::step(project),
             Self::Instructions { bless: true } => instructions::bless(project),

@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::command::Command;
 use crate::project::Project;
 use crate::stop::{Stop, at};
-use crate::tidy::quoted;
+use crate::tidy::pages::quoted;
 
 const PAGE: &str = "docs/mutants.md";
 

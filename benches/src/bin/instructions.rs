@@ -22,8 +22,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::task::Poll;
 
+use singleflight_benches::floor::Floor;
 use singleflight_benches::hand::{poll, ready, scattered};
-use singleflight_benches::peers::Floor;
 use singleflight_core::{Answer, Group, Join, Joined, Leader, Until};
 
 const CALLS: u64 = 1000;

@@ -2,11 +2,11 @@
 
 use singleflight_core::Role;
 
-use crate::answer::Refusal;
 use crate::checker::index::Index;
 use crate::history::{Call, Completion, Ending, Execution};
+use crate::order::Way;
+use crate::refusal::Refusal;
 use crate::rules::Rules;
-use crate::subject::Way;
 use crate::violation::{Kind, Violations};
 
 pub(super) fn check(index: &Index, rules: &Rules, violations: &mut Violations) {

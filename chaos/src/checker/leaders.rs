@@ -1,9 +1,9 @@
 //! What each work made reached the call that it belongs to.
 
-use crate::answer::Refusal;
 use crate::checker::index::Index;
 use crate::history::{Call, Completion, Ending, Execution};
-use crate::subject::Way;
+use crate::order::Way;
+use crate::refusal::Refusal;
 use crate::violation::{Kind, Violations};
 
 pub(super) fn check(index: &Index, violations: &mut Violations) {

@@ -5,13 +5,13 @@ use std::time::Duration;
 use singleflight_core::Role;
 
 use super::check;
-use crate::answer::Refusal;
 use crate::clock::Stamp;
 use crate::history::{
     Call, Closing, Completion, Ending, Execution, History, Question, Retirement, Told,
 };
+use crate::order::{Order, Way};
+use crate::refusal::Refusal;
 use crate::rules::Rules;
-use crate::subject::{Order, Way};
 use crate::violation::{Kind, Violations};
 
 const KEY: u64 = 7;

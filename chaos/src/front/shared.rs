@@ -1,15 +1,21 @@
 //! What the subjects of our front ends have in common.
 
 use std::future::pending;
+use std::sync::Arc;
 
 use singleflight_core::{Group, Joined, Turn};
 
-use crate::answer::{Answer, Refusal};
+use crate::answer::Answer;
 use crate::batch::BatchWork;
+use crate::order::{Order, Way};
 use crate::pause::pauses;
-use crate::subject::{Ability, Order, Way};
+use crate::refusal::Refusal;
+use crate::subject::Ability;
 use crate::value::Made;
 use crate::work::Work;
+
+/// The group of a round.
+pub(super) type CoreGroup = Arc<Group<u64, Made>>;
 
 /// What every front end can do.
 pub(super) const ABILITIES: &[Ability] = &[

@@ -7,11 +7,11 @@ use singleflight_core::Until;
 use singleflight_smol::Group;
 use smol::Executor;
 
-use super::Shared;
-use super::shared::{self, refused, subject};
+use super::shared::{self, CoreGroup, refused, subject};
 use crate::answer::Answer;
 use crate::batch::BatchWork;
-use crate::subject::{Async, Order, Subject, Way};
+use crate::order::{Order, Way};
+use crate::subject::{Async, Subject};
 use crate::value::Made;
 use crate::work::Work;
 
@@ -24,7 +24,7 @@ pub(super) struct Tasks {
 
 impl Tasks {
     /// Also returns the executor, for the callers.
-    pub(super) fn new(group: &Shared) -> (Self, Arc<Executor<'static>>) {
+    pub(super) fn new(group: &CoreGroup) -> (Self, Arc<Executor<'static>>) {
         let executor = Arc::new(Executor::new());
         let tasks = Self {
             group: Arc::clone(group).into(),

@@ -7,7 +7,8 @@ use singleflight_std::{Group, Joined, Spawned};
 use super::shared::{refused, subject};
 use crate::answer::Answer;
 use crate::batch::BatchWork;
-use crate::subject::{Blocking, Order, Subject, Way};
+use crate::order::{Order, Way};
+use crate::subject::{Blocking, Subject};
 use crate::value::Made;
 use crate::work::Work;
 

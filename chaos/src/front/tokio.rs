@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use super::shared::{self, refused, subject};
 use crate::answer::Answer;
 use crate::batch::BatchWork;
-use crate::subject::{Async, Order, Subject, Way};
+use crate::order::{Order, Way};
+use crate::subject::{Async, Subject};
 use crate::value::Made;
 use crate::work::Work;
 

@@ -9,10 +9,11 @@ use futures_lite::future::{FutureExt as _, block_on, or};
 use singleflight_core::{Answers, Builder, CallError, Joined, PanicPolicy, Turn, Until};
 
 use crate::caller::{Caller, SpawnedCall, led, message};
-use crate::front_end::{Complete, Shared};
+use crate::front_end::Complete;
 use crate::gate::{DEADLINE, Gate, until};
 use crate::stage::{KEY, Stage};
-use crate::work::{BatchWork, Returns, Token, Value};
+use crate::value::{CoreGroup, Token, Value};
+use crate::work::{BatchWork, Returns};
 
 /// A batch under way.
 struct Running {
@@ -384,6 +385,6 @@ impl Party {
     }
 }
 
-fn join(group: &Shared, key: &str) -> Joined<Shared> {
+fn join(group: &CoreGroup, key: &str) -> Joined<CoreGroup> {
     singleflight_core::Group::join_owned(Arc::clone(group), key).expect("nothing is refused")
 }

@@ -10,10 +10,11 @@ use std::time::Duration;
 use futures_lite::future::{FutureExt as _, block_on, or};
 use singleflight_core::{CallError, Outcome, Role, Until};
 
-use crate::front_end::{Answer, Call, Complete, Entry, FrontEnd, Waiting};
+use crate::front_end::{Call, Complete, Entry, FrontEnd, Waiting};
 use crate::gate::{DEADLINE, Gate, until};
-use crate::stage::Stage;
-use crate::work::{Ending, Nested, NestedCall, Payload, Value, Work};
+use crate::stage::{KEY, Stage};
+use crate::value::{Answer, Value};
+use crate::work::{Ending, Nested, NestedCall, Payload, Work};
 
 /// A call to be started.
 pub(crate) struct Plan<'a, F> {
@@ -40,6 +41,37 @@ pub(crate) enum End {
     /// With what its panic carried.
     Panicked(Box<dyn Any + Send>),
     Cancelled,
+}
+
+impl<F: FrontEnd> Stage<F> {
+    /// Plans a call that returns `number` if it leads.
+    pub(crate) fn call(&self, number: u32) -> Plan<'_, F> {
+        Plan {
+            stage: self,
+            entry: Entry::RunOutcome,
+            key: KEY,
+            ending: Ending::Value(number),
+            may_overlap: false,
+            nested: None,
+        }
+    }
+
+    /// Starts a call and waits until it leads and its work has begun.
+    pub(crate) fn leader(&self, number: u32) -> Caller {
+        self.call(number).lead()
+    }
+
+    /// Starts a call and waits until it follows.
+    pub(crate) fn follower(&self, number: u32) -> Caller {
+        self.call(number).follow()
+    }
+
+    pub(crate) fn followers(&self, numbers: impl IntoIterator<Item = u32>) -> Vec<Caller> {
+        numbers
+            .into_iter()
+            .map(|number| self.follower(number))
+            .collect()
+    }
 }
 
 impl<F: FrontEnd> Plan<'_, F> {

@@ -8,7 +8,8 @@ use singleflight_core::CallError;
 use crate::caller::Plan;
 use crate::front_end::{Entry, FrontEnd};
 use crate::stage::{KEY, Stage};
-use crate::work::{NestedCall, Token};
+use crate::value::Token;
+use crate::work::NestedCall;
 
 /// While a work runs, everything that the group offers can be asked of it: no lock is held.
 /// (Each work lists the flights when it is dropped, besides.)

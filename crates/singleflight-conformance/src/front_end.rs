@@ -2,15 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use singleflight_core::{Answers, CallError, Outcome, Role, Until};
+use singleflight_core::{Answers, CallError, Until};
 
-use crate::work::{BatchWork, Value, Work};
-
-/// The group that scenarios share between front ends.
-pub type Shared = Arc<singleflight_core::Group<String, Value>>;
+use crate::value::{Answer, CoreGroup, Value};
+use crate::work::{BatchWork, Work};
 
 /// A call that runs by itself.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -33,7 +30,7 @@ pub type Waiting = Pin<Box<dyn Future<Output = singleflight_core::Answer<Value>>
 /// ```
 pub trait FrontEnd: Sized + 'static {
     /// The front end's group, over a shared one.
-    type Group: From<Shared> + Send + Sync + 'static;
+    type Group: From<CoreGroup> + Send + Sync + 'static;
 
     /// Whether a running call can be cancelled by dropping its future. Threads cannot; there,
     /// scenarios lose a leader by dropping a [`Leader`](singleflight_core::Leader).
@@ -112,45 +109,6 @@ pub struct Call {
     pub key: &'static str,
     /// What to run if it leads: [`Work::run`], or [`Work::run_blocking`].
     pub work: Work,
-}
-
-/// What a call gave back.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Answer {
-    /// The value, or why there is none.
-    pub value: Result<Value, CallError>,
-    /// How the value came about, where the entry point says so.
-    pub role: Option<Role>,
-    /// How many followers there were, where the entry point says so.
-    pub followers: Option<usize>,
-}
-
-impl Answer {
-    /// The answer of an entry point that returns the value alone.
-    pub fn bare(value: Value) -> Self {
-        Self {
-            value: Ok(value),
-            role: None,
-            followers: None,
-        }
-    }
-
-    /// The answer of an entry point that returns an outcome.
-    pub fn outcome(outcome: Result<Outcome<Value>, CallError>) -> Self {
-        match outcome {
-            Ok(outcome) => Self {
-                value: Ok(outcome.value),
-                role: Some(outcome.role),
-                followers: Some(outcome.followers),
-            },
-            Err(error) => Self {
-                value: Err(error),
-                role: None,
-                followers: None,
-            },
-        }
-    }
 }
 
 /// Makes a call on a group whose entry points are async.

@@ -41,18 +41,21 @@ mod front_end;
 mod gate;
 mod local;
 mod losable;
+mod play;
 mod stage;
+mod value;
 mod work;
 
-pub use front_end::{Answer, Call, Complete, Entry, FrontEnd, Shared, Task, Waiting};
+pub use front_end::{Call, Complete, Entry, FrontEnd, Task, Waiting};
 pub use gate::{DEADLINE, Gate, until};
 pub use local::{
     Local, LocalCall, LocalGroup, LocalKey, LocalTask, LocalTasks, LocalValue, LocalWaiting,
     LocalWork,
 };
+pub use play::play;
 pub use singleflight_core::{Answers, CallError, Interest, Until};
-pub use stage::play;
-pub use work::{BatchWork, Token, Value, Work};
+pub use value::{Answer, CoreGroup, Token, Value};
+pub use work::{BatchWork, Work};
 
 /// Makes a `#[test]` of every scenario, for one [`FrontEnd`].
 #[macro_export]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use singleflight_core::{Builder, CallError, Role, Until};
 
 use crate::caller::{failure, led, number};
-use crate::front_end::{Answer, Complete};
+use crate::front_end::Complete;
 use crate::gate::until;
 use crate::stage::{KEY, Stage};
+use crate::value::Answer;
 
 /// Nothing has to be polled for the key to be claimed.
 pub fn a_spawned_call_claims_its_key_at_once<F: Complete>() {

@@ -5,101 +5,14 @@ use std::fmt;
 use std::future::Future;
 use std::panic::panic_any;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use futures_lite::future::block_on;
 use singleflight_core::Interest;
 
-use crate::front_end::{Answer, Shared};
 use crate::gate::Gate;
-
-/// What works return: a value that counts its clones and drops, or an error.
-pub type Value = Result<Token, &'static str>;
-
-/// What all works of a scenario have in common.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    /// Executions running now, and started so far.
-    pub(crate) running: AtomicUsize,
-    pub(crate) runs: AtomicUsize,
-    /// The first broken promise that a work noticed.
-    broken: Mutex<Option<String>>,
-    /// What calls from inside works were answered.
-    nested: Mutex<Vec<Answer>>,
-    /// What batches' works were given, call by call.
-    batches: Mutex<Vec<Vec<String>>>,
-    /// Tokens alive now, and clones made so far.
-    pub(crate) alive: AtomicUsize,
-    pub(crate) clones: AtomicUsize,
-}
-
-impl Tally {
-    /// Notes a broken promise. A work cannot simply panic: that would be a result.
-    pub(crate) fn report(&self, broken: String) {
-        self.broken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(broken);
-    }
-
-    fn note(&self, answer: Answer) {
-        let mut nested = self.nested.lock().unwrap_or_else(PoisonError::into_inner);
-        nested.push(answer);
-    }
-
-    pub(crate) fn take_nested(&self) -> Vec<Answer> {
-        let mut nested = self.nested.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut nested)
-    }
-
-    pub(crate) fn batches(&self) -> Vec<Vec<String>> {
-        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        batches.clone()
-    }
-
-    pub(crate) fn broken(&self) -> Option<String> {
-        self.broken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
-
-/// A value that counts its clones and drops.
-#[derive(Debug)]
-pub struct Token {
-    number: u32,
-    tally: Arc<Tally>,
-}
-
-impl Token {
-    pub(crate) fn new(number: u32, tally: &Arc<Tally>) -> Self {
-        tally.alive.fetch_add(1, Ordering::SeqCst);
-        Self {
-            number,
-            tally: Arc::clone(tally),
-        }
-    }
-
-    /// Returns the number by which values are told apart.
-    pub fn number(&self) -> u32 {
-        self.number
-    }
-}
-
-impl Clone for Token {
-    fn clone(&self) -> Self {
-        self.tally.clones.fetch_add(1, Ordering::SeqCst);
-        Self::new(self.number, &self.tally)
-    }
-}
-
-impl Drop for Token {
-    fn drop(&mut self) {
-        self.tally.alive.fetch_sub(1, Ordering::SeqCst);
-    }
-}
+use crate::value::{Answer, CoreGroup, Tally, Token, Value};
 
 /// How a work ends.
 #[derive(Clone, Debug)]
@@ -121,7 +34,7 @@ pub(crate) struct Payload(pub(crate) u32);
 /// One work.
 #[derive(Debug)]
 pub struct Work {
-    pub(crate) group: Shared,
+    pub(crate) group: CoreGroup,
     pub(crate) key: &'static str,
     pub(crate) tally: Arc<Tally>,
     /// Opened when the work begins.

@@ -1,6 +1,7 @@
 //! Steps about what we depend on: what it may be, and which Rust it asks for.
 
-use crate::ci::{FEATURE_SETS, core_with, run_all};
+use crate::ci::features::{FEATURE_SETS, core_with};
+use crate::command::run_all;
 use crate::project::{Project, cargo};
 use crate::stop::Stop;
 use crate::toolchain::Toolchain;

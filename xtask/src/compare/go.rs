@@ -9,7 +9,7 @@ use crate::project::Project;
 use crate::stop::{Stop, at};
 
 /// What is measured, as committed.
-const SOURCE: &str = "benches/go/main.go";
+const SOURCE: &str = "peers/go/main.go";
 
 /// Where Debian's package puts x/sync.
 const X_SYNC: &str = "usr/share/gocode/src/golang.org/x/sync";

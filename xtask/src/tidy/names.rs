@@ -1,6 +1,6 @@
 //! Which file may name which mechanism, so that each can be exchanged in one place.
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::paths::{Named, paths};
 use crate::tidy::tree::Tree;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::pages::quoted;
 use crate::tidy::tokens::places;
 use crate::tidy::tree::Tree;

@@ -1,22 +1,19 @@
 //! Batches in an order that is written down: how they wait, take over and are woken.
 
 use std::cell::RefCell;
-use std::future::{Ready, ready};
+use std::future::{Future, Ready, ready};
 use std::hash::BuildHasher;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
 
-use singleflight_core::{Group, Joined, Leader};
+use singleflight_core::Group;
 
+use crate::hand::{lead, panics};
 use crate::hashers::Colliding;
 use crate::task::Task;
 
 type Numbers = Group<u64, u64>;
-
-fn lead(group: &Numbers, key: u64) -> Leader<&Numbers> {
-    match group.join(key) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
 
 /// A work that gives each key ten times its number.
 fn tenfold(keys: Vec<u64>) -> Ready<Vec<(u64, u64)>> {
@@ -179,4 +176,46 @@ fn a_batch_waits_on_for_flights_that_others_have_taken_over() {
     let values: Vec<_> = batch.ends().into_values().collect();
     assert_eq!(values, [(1, 1), (2, 2), (3, 3)]);
     assert_eq!(loads.borrow().len(), 0);
+}
+
+/// The keys are drawn before any is claimed: their iterator may take its time, or call.
+#[test]
+fn a_batch_draws_its_keys_before_it_claims_any() {
+    let group: Group<u64, u64> = Group::new();
+    let keys = [7, 8].into_iter().inspect(|_| {
+        assert_eq!(group.in_flight(), 0);
+        assert_eq!(lead(&group, 7).complete(1).value, 1);
+    });
+    let load = |keys: Vec<u64>| ready(keys.into_iter().map(|key| (key, key)));
+    assert_eq!(Task::new(group.run_many(keys, load)).ends().len(), 2);
+}
+
+/// What a work has returned is dropped if its future panics as that is dropped: an `async`
+/// block that awaits it would leak it.
+#[test]
+fn a_batch_leaks_nothing_when_its_works_future_panics_late() {
+    struct PanicsLate<T>(T);
+    impl<T: Clone> Future for PanicsLate<T> {
+        type Output = T;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+            Poll::Ready(self.0.clone())
+        }
+    }
+    impl<T> Drop for PanicsLate<T> {
+        fn drop(&mut self) {
+            panic!("late");
+        }
+    }
+
+    let value = Rc::new(());
+    let group: Group<u64, Rc<()>> = Group::new();
+    let load = |_: Vec<u64>| PanicsLate(vec![(1, Rc::clone(&value))]);
+    assert!(panics(|| Task::new(group.run_many([1], load)).poll()));
+    assert_eq!(Rc::strong_count(&value), 1);
+
+    let group: Group<u64, Result<Rc<()>, ()>> = Group::new();
+    let load = |_: Vec<u64>| PanicsLate(Ok(vec![(1, Rc::clone(&value))]));
+    assert!(panics(|| Task::new(group.try_run_many([1], load)).poll()));
+    assert_eq!(Rc::strong_count(&value), 1);
 }

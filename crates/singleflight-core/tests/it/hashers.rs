@@ -5,8 +5,9 @@ use std::future::ready;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use singleflight_core::{Builder, Group, Joined, Leader};
+use singleflight_core::{Builder, Group, Joined};
 
+use crate::hand::lead;
 use crate::task::Task;
 
 /// All keys hash alike.
@@ -52,17 +53,6 @@ impl BuildHasher for Reseeded {
 
     fn build_hasher(&self) -> Fixed {
         Fixed(self.0.load(Ordering::Relaxed))
-    }
-}
-
-fn lead<K, V, S>(group: &Group<K, V, S>, key: K) -> Leader<&Group<K, V, S>>
-where
-    K: Eq + Hash,
-    S: BuildHasher,
-{
-    match group.join(key) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
     }
 }
 

@@ -5,20 +5,12 @@ use std::future::pending;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use singleflight_core::{
-    Builder, CallError, Group, Joined, Leader, PanicPolicy, Role, Spawned, Until,
-};
+use singleflight_core::{Builder, CallError, Group, Joined, PanicPolicy, Role, Spawned, Until};
 
+use crate::hand::lead_owned;
 use crate::task::{Task, pause};
 
 type Shared = Arc<Group<u64, u64>>;
-
-fn lead(group: &Shared) -> Leader<Shared> {
-    match Group::join_owned(Arc::clone(group), 1) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
 
 /// A spawned call whose work makes this, and its handle.
 fn spawn(group: &Shared, until: Until, value: u64) -> (Task<'static, ()>, Spawned<Shared>) {
@@ -30,7 +22,7 @@ fn spawn(group: &Shared, until: Until, value: u64) -> (Task<'static, ()>, Spawne
 #[test]
 fn of_many_detached_calls_one_stays_and_is_no_follower() {
     let group: Shared = Arc::new(Builder::new().max_followers(1).build());
-    let leader = lead(&group);
+    let leader = lead_owned(&group, 1);
     let mut tasks = Vec::new();
     for _ in 0..100 {
         let (task, handle) = spawn(&group, Until::Done, 2);
@@ -56,7 +48,7 @@ fn of_many_detached_calls_one_stays_and_is_no_follower() {
 #[test]
 fn an_heir_leads_on_when_the_leader_is_lost() {
     let group = Shared::default();
-    let leader = lead(&group);
+    let leader = lead_owned(&group, 1);
     let done = Rc::new(Cell::new(0));
     let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
     let (task, handle) = arrival.into_task({
@@ -136,12 +128,12 @@ fn a_work_that_an_heir_wants_is_not_cancelled() {
 #[test]
 fn each_flight_has_its_own_heir() {
     let group = Shared::default();
-    let old = lead(&group);
+    let old = lead_owned(&group, 1);
     let (mut first, handle) = spawn(&group, Until::Done, 2);
     first.waits();
     drop(handle);
     assert!(group.forget(1));
-    let new = lead(&group);
+    let new = lead_owned(&group, 1);
     let (mut second, handle) = spawn(&group, Until::Done, 3);
     second.waits();
     drop(handle);
@@ -158,7 +150,7 @@ fn each_flight_has_its_own_heir() {
 fn a_handle_that_goes_while_its_task_leads_on_is_counted_out_once() {
     for until in [Until::Done, Until::Unwanted] {
         let group = Shared::default();
-        let leader = lead(&group);
+        let leader = lead_owned(&group, 1);
         let arrival = Group::arrive(Arc::clone(&group), 1, until).expect("nothing is refused");
         let (task, handle) = arrival.into_task(|| async {
             pause().await;
@@ -184,7 +176,7 @@ fn a_handle_that_goes_while_its_task_leads_on_is_counted_out_once() {
 #[test]
 fn a_vacant_flight_that_its_last_follower_leaves_ends() {
     let group = Shared::default();
-    let leader = lead(&group);
+    let leader = lead_owned(&group, 1);
     let (mut task, handle) = spawn(&group, Until::Unwanted, 2);
     task.waits();
     let Ok(Joined::Follower(follower)) = group.join(1) else {
@@ -249,7 +241,7 @@ fn the_handle_of_a_call_that_is_lost_is_no_interest() {
 #[test]
 fn tasks_whose_handles_are_gone_take_nobodys_wake() {
     let group = Shared::default();
-    let leader = lead(&group);
+    let leader = lead_owned(&group, 1);
     let mut spawned: Vec<_> = (0..5).map(|_| spawn(&group, Until::Unwanted, 2)).collect();
     for (task, _) in &mut spawned {
         task.waits();

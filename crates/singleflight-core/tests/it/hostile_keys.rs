@@ -3,11 +3,11 @@
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use singleflight_core::{Builder, Group, Joined, Leader};
+use singleflight_core::{Builder, Group, Joined};
 
+use crate::hand::{lead, panics};
 use crate::task::{Task, pause};
 
 /// The code of a key that can be told to panic.
@@ -80,22 +80,11 @@ impl Drop for Fuse {
 
 type Fused = Group<Fuse, u64>;
 
-fn panics<T>(run: impl FnOnce() -> T) -> bool {
-    catch_unwind(AssertUnwindSafe(run)).is_err()
-}
-
-fn lead(group: &Fused, number: u64) -> Leader<&Fused> {
-    match group.join(Fuse(number)) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
-
 /// A group with a flight of key 1 that has a follower: whatever somebody else's key does, it
 /// lands for both.
 fn around(step: impl FnOnce(&Fused)) {
     let group = Fused::new();
-    let leader = lead(&group, 1);
+    let leader = lead(&group, Fuse(1));
     let mut follower = Task::new(group.run(Fuse(1), async || unreachable!("it follows")));
     follower.waits();
     step(&group);
@@ -147,7 +136,7 @@ fn a_clone_of_a_key_that_panics_registers_nothing() {
 #[test]
 fn a_key_whose_drop_panics_at_the_end_of_its_flight_costs_its_leader_the_value() {
     let group = Fused::new();
-    let leader = lead(&group, 1);
+    let leader = lead(&group, Fuse(1));
     let mut follower = Task::new(group.run(Fuse(1), async || unreachable!("it follows")));
     follower.waits();
     arm(Code::Drop, 1, 0);
@@ -156,7 +145,7 @@ fn a_key_whose_drop_panics_at_the_end_of_its_flight_costs_its_leader_the_value()
     assert_eq!((group.in_flight(), follower.ends()), (0, 7));
 
     // A leader that is lost alone drops the key as well.
-    let lost = lead(&group, 2);
+    let lost = lead(&group, Fuse(2));
     arm(Code::Drop, 2, 0);
     assert!(panics(|| drop(lost)));
     assert!(!is_armed());
@@ -184,7 +173,7 @@ fn a_batch_gives_up_its_keys_when_one_of_them_panics() {
 fn a_batch_panics(code: Code, number: u64, after: usize) -> bool {
     let group = Fused::new();
     // The second key is in flight, so that it is compared.
-    let leader = lead(&group, 2);
+    let leader = lead(&group, Fuse(2));
     let mut batch = Task::new(group.run_many([Fuse(1), Fuse(2), Fuse(3)], async |keys| {
         pause().await;
         keys.into_iter().map(|key| (key, 1)).collect::<Vec<_>>()

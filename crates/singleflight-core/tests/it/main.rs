@@ -9,9 +9,9 @@ mod caller_code;
 mod capacity;
 #[cfg(feature = "std")]
 mod clean_up;
-mod edges;
 mod forgetting;
 mod futures;
+mod hand;
 mod hashers;
 mod heirs;
 mod hostile_keys;
@@ -26,6 +26,7 @@ mod policies;
 mod sharing;
 mod shown;
 mod sizes;
+mod spawned;
 mod storms;
 mod tables;
 mod task;

@@ -2,8 +2,9 @@
 
 use std::thread;
 
-use singleflight_core::{Group, Joined, Leader, Role};
+use singleflight_core::{Group, Role};
 
+use crate::hand::lead;
 use crate::task::Task;
 
 /// How many followers one flight is given.
@@ -11,13 +12,6 @@ const FOLLOWERS: usize = 100_000;
 
 /// How many keys are in flight at once.
 const KEYS: u64 = 1_000_000;
-
-fn lead<K: Eq + std::hash::Hash, V>(group: &Group<K, V>, key: K) -> Leader<&Group<K, V>> {
-    match group.join(key) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
 
 /// A crowd that waits for one flight. Its works return who led.
 fn crowd(group: &Group<u64, usize>) -> Vec<Task<'_, (usize, Role)>> {

@@ -1,6 +1,7 @@
 //! Panics where they are least expected: of a payload that is dropped, of a waker, of a key that
 //! goes. Each harms its own caller, and leaves the flight to the others.
 
+use std::cell::Cell;
 use std::future::Future;
 #[cfg(feature = "std")]
 use std::future::ready;
@@ -15,10 +16,11 @@ use std::task::{Context, Wake, Waker};
 
 #[cfg(feature = "std")]
 use futures_lite::future::block_on;
+use singleflight_core::Group;
 #[cfg(feature = "std")]
-use singleflight_core::{Builder, CallError, PanicPolicy, Until};
-use singleflight_core::{Group, Joined, Leader};
+use singleflight_core::{Builder, CallError, Joined, Leader, PanicPolicy, Until};
 
+use crate::hand::{lead, panics};
 use crate::task::Task;
 
 /// A panic's payload that panics again when it is dropped.
@@ -164,13 +166,6 @@ impl Drop for Fragile {
     }
 }
 
-fn lead(group: &Group<u64, u64>) -> Leader<&Group<u64, u64>> {
-    match group.join(1) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
-
 /// Between a claim and its leader stands event-listener, which may unwind. The claim is counted
 /// once, and the flight is free again.
 #[test]
@@ -178,7 +173,7 @@ fn a_claim_that_unwinds_is_counted_out_once() {
     for (when_called, when_dropped) in [(1, 0), (0, 1), (1, 1)] {
         for others in 0..3 {
             let group: Group<u64, u64> = Group::new();
-            let leader = lead(&group);
+            let leader = lead(&group, 1);
             let mut first = Box::pin(group.run(1, async || 2));
             let waker = Fragile::waker(when_called, when_dropped);
             let polled = first.as_mut().poll(&mut Context::from_waker(&waker));
@@ -227,7 +222,7 @@ fn a_follower_whose_waker_panics_keeps_no_drain_asleep() {
     ];
     for (at, end) in ends.into_iter().enumerate() {
         let group: Group<u64, u64> = Group::new();
-        let leader = lead(&group);
+        let leader = lead(&group, 1);
         let Ok(Joined::Follower(follower)) = group.join(1) else {
             panic!("the flight is led");
         };
@@ -251,7 +246,7 @@ fn a_follower_whose_waker_panics_keeps_no_drain_asleep() {
 fn a_panic_that_watchers_are_told_of_is_counted() {
     for policy in [PanicPolicy::Share, PanicPolicy::HandOver] {
         let group: Group<u64, u64> = Builder::new().panic_policy(policy).build();
-        let leader = lead(&group);
+        let leader = lead(&group, 1);
         let Ok(Joined::Follower(follower)) = group.join(1) else {
             panic!("the flight is led");
         };
@@ -263,4 +258,67 @@ fn a_panic_that_watchers_are_told_of_is_counted() {
         let stats = group.stats();
         assert_eq!((stats.panicked, stats.abandoned, stats.landed), (1, 0, 0));
     }
+}
+
+/// Followers have their value before anyone is told that the group is drained, and whoever is
+/// told may panic.
+#[test]
+fn followers_are_served_before_the_group_is_drained() {
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("told");
+        }
+    }
+
+    let group: Group<u64, u64> = Group::new();
+    let leader = lead(&group, 1);
+    let mut follower = Task::new(group.run(1, async || unreachable!("it follows")));
+    follower.waits();
+    let mut drained = Box::pin(group.drained());
+    let waker = Waker::from(Arc::new(Panics));
+    let polled = drained.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    assert!(panics(|| leader.complete(7)));
+    assert_eq!(follower.ends(), 7);
+    // event-listener cannot bear to drop a listener whose waker has panicked.
+    std::mem::forget(drained);
+    assert_eq!(group.in_flight(), 0);
+}
+
+thread_local!(static ARMED: Cell<bool> = const { Cell::new(false) });
+
+#[derive(Debug, Eq, Hash, PartialEq)]
+struct Explosive(u64);
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        assert!(!ARMED.replace(false), "the key's drop");
+    }
+}
+
+/// A key that was not needed is dropped when somebody holds what the call has become.
+#[test]
+fn a_key_whose_drop_panics_leaves_no_ghost() {
+    let group: Group<Explosive, u64> = Group::new();
+    let leader = lead(&group, Explosive(1));
+    ARMED.set(true);
+    assert!(panics(|| group.join(Explosive(1)).map(drop)));
+    assert_eq!(
+        group.followers(Explosive(1)),
+        Some(0),
+        "the follower is gone"
+    );
+
+    let mut follower = Task::new(group.run(Explosive(1), async || 5));
+    follower.waits();
+    drop(leader);
+    ARMED.set(true);
+    assert!(
+        panics(|| group.join(Explosive(1)).map(drop)),
+        "it claims the vacant flight"
+    );
+    assert_eq!(follower.ends(), 5, "and hands it over");
+    assert_eq!(group.in_flight(), 0);
 }

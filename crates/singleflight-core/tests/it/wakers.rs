@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use singleflight_core::{Group, Joined, Leader};
+use singleflight_core::{Group, Leader};
 
+use crate::hand::lead_owned;
 use crate::task::Task;
 
 type Shared = Arc<Group<u64, u64>>;
@@ -44,13 +45,6 @@ impl Wake for Does {
     }
 }
 
-fn lead(group: &Shared, key: u64) -> Leader<Shared> {
-    match Group::join_owned(Arc::clone(group), key) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
-
 /// A call that follows, polled once with this waker.
 fn follow(group: &Shared, key: u64, waker: &Waker) -> Call {
     let group = Arc::clone(group);
@@ -72,7 +66,7 @@ fn a_waker_may_poll_a_follower_of_another_flight() {
     for end in ENDINGS {
         for other_end in ENDINGS {
             let group = Shared::default();
-            let (leader, other) = (lead(&group, 1), lead(&group, 2));
+            let (leader, other) = (lead_owned(&group, 1), lead_owned(&group, 2));
             let mut inner = follow(&group, 2, Waker::noop());
             other_end(other);
             let served = Rc::new(Cell::new(false));
@@ -100,9 +94,9 @@ fn a_waker_may_poll_a_follower_of_another_flight() {
 fn a_waker_may_drop_a_follower_of_another_flight() {
     for end in ENDINGS {
         let group = Shared::default();
-        let (leader, other) = (lead(&group, 1), lead(&group, 2));
+        let (leader, other) = (lead_owned(&group, 1), lead_owned(&group, 2));
         let led = follow(&group, 2, Waker::noop());
-        let vacant = lead(&group, 3);
+        let vacant = lead_owned(&group, 3);
         let last = follow(&group, 3, Waker::noop());
         drop(vacant);
         let waker = Does::waker(move || drop((led, last)));
@@ -123,9 +117,9 @@ fn a_waker_may_end_other_flights() {
     for end in ENDINGS {
         let group = Shared::default();
         let mut followers = Vec::new();
-        let mut next = lead(&group, 0);
+        let mut next = lead_owned(&group, 0);
         for key in 1..FLIGHTS {
-            let leader = std::mem::replace(&mut next, lead(&group, key));
+            let leader = std::mem::replace(&mut next, lead_owned(&group, key));
             let waker = Does::waker(move || end(leader));
             followers.push(follow(&group, key, &waker));
         }
@@ -141,7 +135,7 @@ fn a_waker_may_end_other_flights() {
 #[test]
 fn a_waker_may_make_the_same_call_again() {
     let group = Shared::default();
-    let leader = lead(&group, 1);
+    let leader = lead_owned(&group, 1);
     let waker = Does::waker({
         let group = Arc::clone(&group);
         move || {
@@ -159,7 +153,7 @@ fn a_waker_may_make_the_same_call_again() {
 #[test]
 fn the_waker_of_the_last_poll_is_the_one_that_is_called() {
     let group = Shared::default();
-    let leader = lead(&group, 1);
+    let leader = lead_owned(&group, 1);
     let called = Rc::new(RefCell::new(Vec::new()));
     let waker = |number: usize| {
         let called = Rc::clone(&called);

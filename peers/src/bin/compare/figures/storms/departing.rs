@@ -1,0 +1,173 @@
+//! Handles of spawned calls are dropped one after the other, while the work that they wait for
+//! hangs. Nobody else has such handles.
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::time::Duration;
+
+use singleflight_core::{Answer, CallError, Join};
+use singleflight_peers::clock::Clock;
+use singleflight_peers::polls::Polls;
+use singleflight_peers::{KEY, Maker};
+use singleflight_tokio::{Group, Joined, Until};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::contest::{Contestant, Round};
+use crate::figure::Figure;
+use crate::figures::storms::crowd::{CALLERS, at, few_polls, note, still};
+use crate::options::Options;
+use crate::pace::Pace;
+
+/// A way to part.
+#[derive(Clone, Copy)]
+struct Way {
+    name: &'static str,
+    until: Until,
+    /// Whether everybody has gone to rest before the next handle is dropped.
+    rests: bool,
+}
+
+const WAYS: [Way; 4] = [
+    Way {
+        name: "ours, until unwanted, one by one",
+        until: Until::Unwanted,
+        rests: true,
+    },
+    Way {
+        name: "ours, until unwanted, in a row",
+        until: Until::Unwanted,
+        rests: false,
+    },
+    Way {
+        name: "ours, spawn, one by one",
+        until: Until::Done,
+        rests: true,
+    },
+    Way {
+        name: "ours, spawn, in a row",
+        until: Until::Done,
+        rests: false,
+    },
+];
+
+/// Their names in the figure's comparisons, in that order.
+const POLLS: [&str; 4] = [
+    "unwanted-one-by-one.polls",
+    "unwanted-in-a-row.polls",
+    "spawn-one-by-one.polls",
+    "spawn-in-a-row.polls",
+];
+
+pub(crate) fn measure(options: &Options) -> Vec<Figure> {
+    let mut pace = Pace::new(options);
+    CALLERS.map(|callers| depart(callers, &mut pace)).into()
+}
+
+fn depart(callers: usize, pace: &mut Pace) -> Figure {
+    let contestants = WAYS.map(|way| contestant(callers, way));
+    let mut rows = pace.contest(callers, contestants.into());
+    note(&mut rows, callers, |_| String::new());
+    let title = format!("{callers} handles of spawned calls that follow are dropped");
+    let name = format!("storm-departing-{callers}");
+    let figure = Figure::new(name, title, "ns/handle", rows).drawn(at(callers, "departing"));
+    few_polls(figure, callers, &POLLS)
+}
+
+/// The runtime's own join handle, as the front end has it.
+struct Joining(JoinHandle<Answer<u64>>);
+
+impl Join<u64> for Joining {
+    async fn join(self) -> Answer<u64> {
+        self.0.await.unwrap_or(Err(CallError::TaskLost))
+    }
+}
+
+fn contestant(callers: usize, way: Way) -> Contestant {
+    let Way { name, until, rests } = way;
+    let runtime = still();
+    Contestant::other(name, Maker::Ours, move || {
+        let (group, polls): (Group<u64, u64>, _) = (Group::new(), Arc::new(Polls::new()));
+        runtime.block_on(async {
+            let here = Handle::current();
+            let (took, left) = part(&group, callers, rests, || {
+                group.spawn_on(&here, KEY, until, pending)
+            })
+            .await;
+            // Once more for the polls: the front end's own tasks cannot be looked into, so these
+            // are spawned here, from what it spawns.
+            let (_, _) = part(&group, callers, rests, || {
+                let group = Arc::clone(group.shared());
+                let arrival = singleflight_core::Group::arrive(group, KEY, until)?;
+                let (call, stake) = arrival.into_call(pending);
+                let polls = Arc::clone(&polls);
+                let task = here.spawn(async move { polls.count(call).await });
+                Ok(stake.joined_by(Joining(task)))
+            })
+            .await;
+            Round {
+                polls: polls.taken(),
+                harmed: left as u64,
+                ..Round::of_calls(took, callers as u64, 0)
+            }
+        })
+    })
+}
+
+/// Has handles follow a work that hangs and drops them. Says how long the dropping took, and how
+/// many tasks are left when the flight has landed.
+async fn part<H>(
+    group: &Group<u64, u64>,
+    callers: usize,
+    rests: bool,
+    spawn: impl Fn() -> Result<H, CallError>,
+) -> (Duration, usize) {
+    let Ok(Joined::Leader(leader)) = group.join(KEY) else {
+        panic!("nobody else is here");
+    };
+    let spawn = || spawn().expect("nobody refuses");
+    let handles: Vec<_> = (0..callers).map(|_| spawn()).collect();
+    rest().await;
+    let clock = Clock::of_thread();
+    for handle in handles {
+        drop(handle);
+        if rests {
+            rest().await;
+        }
+    }
+    rest().await;
+    let took = clock.elapsed();
+    let _outcome = leader.complete(0);
+    rest().await;
+    (took, Handle::current().metrics().num_alive_tasks())
+}
+
+/// Ends when every task waits: only then does a clock that stands still go on.
+fn rest() -> impl Future<Output = ()> {
+    sleep(Duration::from_millis(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::storms::crowd::polls;
+
+    #[test]
+    fn ten_handles_are_dropped_and_leave_nobody() {
+        let figure = depart(10, &mut Pace::once());
+        for row in &figure.rows {
+            assert_eq!(row.harmed, 0, "{}", row.name);
+            assert!(polls(row) >= 1.0, "{}: to wait", row.name);
+        }
+        // A call that runs to its end does not mind its handle: it is told of the landing only.
+        for row in &figure.rows[2..] {
+            assert!(
+                (polls(row) - 2.0).abs() < 1e-9,
+                "{}: {}",
+                row.name,
+                polls(row)
+            );
+        }
+    }
+}
