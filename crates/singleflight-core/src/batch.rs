@@ -21,11 +21,11 @@ use core::task::{Context, Poll, Waker};
 use crate::answers::Answers;
 use crate::error::CallError;
 use crate::follower::{Follower, Turn};
-use crate::group::Group;
+use crate::group::{Group, Origin};
 use crate::inbox::Inbox;
 use crate::inside::{Around, Works};
 use crate::key::ByValue;
-use crate::keys::Keys;
+use crate::keys::{Drawn, Keys};
 use crate::leader::Leader;
 use crate::loading::{Loaded, Loading};
 use crate::outcome::Outcome;
@@ -43,8 +43,9 @@ enum Place<'a, K, V, S, W> {
 }
 
 impl<'a, K, V, S, W> Place<'a, K, V, S, W> {
+    #[inline]
     fn leads(&self) -> bool {
-        matches!(self, Self::Leading(_))
+        matches!(self, Self::Leading(leader) if leader.leads())
     }
 
     fn leader(&self) -> Option<&Leader<&'a Group<K, V, S>>> {
@@ -90,8 +91,10 @@ where
             if batch.leads > 0 {
                 let keys = batch.led_keys();
                 let result = {
-                    let Batch { places, works, .. } = &mut batch;
-                    let leader = places.iter().find_map(Place::leader);
+                    let Batch {
+                        keys: all, works, ..
+                    } = &mut batch;
+                    let leader = all.all().iter().find_map(|drawn| drawn.place.leader());
                     let leader = leader.expect("a batch that leads has a place that does");
                     let mut make = Some(|| Loading::new(keys, &mut work, &mut loaded, works));
                     let mut loading = pin!(None);
@@ -116,9 +119,7 @@ where
 /// people's code that would wait for them is refused.
 struct Batch<'a, K, V, S, W> {
     group: &'a Group<K, V, S>,
-    keys: Keys<K>,
-    /// By the keys' numbers.
-    places: Vec<Place<'a, K, V, S, W>>,
+    keys: Keys<K, Place<'a, K, V, S, W>>,
     /// How many lead, and are to be given to the work.
     leads: usize,
     /// Those that it has taken over. While there are none, all that lead are newcomers.
@@ -168,11 +169,10 @@ where
         // First the keys, then the claims: the keys' iterator is the caller's, and may take
         // its time or make calls of its own.
         for key in drawn {
-            keys.add(group.hash::<K, ByValue>(&key), key);
+            keys.add(group.hash::<K, ByValue>(&key), key, Place::Absent);
         }
         let mut batch = Self {
             group,
-            places: keys.iter().map(|_| Place::Absent).collect(),
             keys,
             leads: 0,
             claimed: Vec::new(),
@@ -193,13 +193,14 @@ where
     fn join(&mut self, wait: impl Fn(Follower<&'a Group<K, V, S>>) -> W) {
         let Self { group, works, .. } = self;
         let address = group.address();
-        works.reserve(self.keys.len());
-        let places = self.places.iter_mut().enumerate();
-        for ((hash, key), (at, place)) in self.keys.iter().zip(places) {
-            let hash = *hash;
+        let terms = group.terms(Origin::Here);
+        let drawn = self.keys.all_mut();
+        *works = Works::with_capacity(drawn.len());
+        for (at, Drawn { hash, key, place }) in drawn.iter_mut().enumerate() {
+            let (hash, key) = (*hash, &*key);
             // A key that owns nothing is cloned before anybody knows what for: that saves a lock.
             let followed = if mem::needs_drop::<K>() {
-                group.follow_hashed(hash, key)
+                group.follow_hashed(hash, key, &terms)
             } else {
                 None
             };
@@ -207,7 +208,7 @@ where
             let entry = followed.unwrap_or_else(|| {
                 let _inside = mem::needs_drop::<K>().then(|| works.enter());
                 own = Some(key.clone());
-                group.enter_hashed(hash, &mut own)
+                group.enter_hashed(hash, &mut own, &terms)
             });
             match entry {
                 Entry::Leader(id) | Entry::Claimant(id) => {
@@ -236,13 +237,12 @@ where
         let _inside = mem::needs_drop::<K>().then(|| self.works.enter());
         let mut keys = Vec::with_capacity(self.leads);
         if self.claimed.is_empty() {
-            let led = self.keys.iter().zip(&self.places);
-            let led = led.filter(|(_, place)| place.leads());
-            keys.extend(led.map(|((_, key), _)| key.clone()));
+            let led = self.keys.all().iter().filter(|drawn| drawn.place.leads());
+            keys.extend(led.map(|drawn| drawn.key.clone()));
         } else {
             // In the order in which they were named.
             self.claimed.sort_unstable();
-            let key = |at: &usize| self.keys.key(*at).clone();
+            let key = |at: &usize| self.keys.all()[*at].key.clone();
             keys.extend(self.claimed.iter().map(key));
         }
         keys
@@ -273,7 +273,7 @@ where
                 for at in self.led() {
                     // A key's drop may panic. The others are told all the same, and the first
                     // panic is the one that goes on.
-                    if let Place::Leading(leader) = &mut self.places[at] {
+                    if let Place::Leading(leader) = &mut self.keys.all_mut()[at].place {
                         let _second = catch(|| leader.tell_panic(&payload));
                     }
                 }
@@ -291,23 +291,22 @@ where
     /// Finds a key, which is perhaps the one with this number.
     #[inline]
     fn find(&self, key: &K, perhaps: usize) -> Option<usize> {
-        if perhaps < self.keys.len() && self.keys.key(perhaps) == key {
-            Some(perhaps)
-        } else {
-            self.keys.find(self.group.hash::<K, ByValue>(key), key)
+        match self.keys.all().get(perhaps) {
+            Some(drawn) if drawn.key == *key => Some(perhaps),
+            _ => self.keys.find(self.group.hash::<K, ByValue>(key), key),
         }
     }
 
     /// Lands a key's flight, if the batch leads it.
     #[inline]
     fn complete(&mut self, at: usize, value: V) {
-        let place = &mut self.places[at];
-        if !place.leads() {
-            return;
-        }
-        if let Place::Leading(leader) = mem::replace(place, Place::Absent) {
-            self.leads -= 1;
-            leader.complete_and(value, |outcome| put(place, Place::Answered(Ok(outcome))));
+        let place = &mut self.keys.all_mut()[at].place;
+        if let Place::Leading(leader) = place {
+            if leader.leads() {
+                self.leads -= 1;
+                let outcome = leader.land(value);
+                *place = Place::Answered(Ok(outcome));
+            }
         }
     }
 
@@ -351,7 +350,7 @@ where
         }
         if is_first || has_grown {
             woken.clear();
-            woken.extend(0..self.places.len());
+            woken.extend(0..self.keys.all().len());
         }
         for at in woken.drain(..) {
             self.look_at(at);
@@ -360,7 +359,7 @@ where
     }
 
     fn look_at(&mut self, at: usize) {
-        let place = &mut self.places[at];
+        let place = &mut self.keys.all_mut()[at].place;
         let Place::Waiting(wait, waker) = place else {
             return;
         };
@@ -385,17 +384,16 @@ where
     }
 
     fn into_answers(mut self) -> Answers<K, V> {
-        let places = mem::take(&mut self.places).into_iter();
-        let pairs = self.keys.take().zip(places);
-        let answer = |(key, place)| match place {
+        let drawn = self.keys.take().into_iter();
+        let answer = |Drawn { key, place, .. }| match place {
             Place::Answered(answer) => (key, answer),
             _ => unreachable!("whatever is left has an answer"),
         };
         if self.lacks {
-            let is_answered = |(_, place): &(K, _)| matches!(place, Place::Answered(_));
-            Answers(pairs.filter(is_answered).map(answer).collect())
+            let is_answered = |drawn: &Drawn<_, _>| matches!(drawn.place, Place::Answered(_));
+            Answers(drawn.filter(is_answered).map(answer).collect())
         } else {
-            Answers(pairs.map(answer).collect())
+            Answers(drawn.map(answer).collect())
         }
     }
 }
@@ -403,9 +401,10 @@ where
 impl<K, V, S, W> Batch<'_, K, V, S, W> {
     /// Those that lead.
     fn led(&self) -> Vec<usize> {
-        let leads = |at: &usize| self.places[*at].leads();
+        let all = self.keys.all();
+        let leads = |at: &usize| all[*at].place.leads();
         if self.claimed.is_empty() {
-            (0..self.places.len()).filter(leads).collect()
+            (0..all.len()).filter(leads).collect()
         } else {
             self.claimed.iter().copied().filter(leads).collect()
         }
@@ -415,7 +414,7 @@ impl<K, V, S, W> Batch<'_, K, V, S, W> {
     fn give_up(&mut self) {
         for at in self.led() {
             self.leads -= 1;
-            self.places[at] = Place::Absent;
+            self.keys.all_mut()[at].place = Place::Absent;
         }
     }
 }

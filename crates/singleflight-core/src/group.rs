@@ -145,7 +145,7 @@ impl<K, V, S> Group<K, V, S> {
 
     /// What a call of now is held to.
     #[inline]
-    fn terms(&self, origin: Origin) -> Terms {
+    pub(crate) fn terms(&self, origin: Origin) -> Terms {
         let (floor, horizon) = match self.settings.clock {
             None => (NonZeroU64::MIN, NonZeroU64::MIN),
             Some(now) => self.moment(now),
@@ -268,18 +268,16 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
 impl<K: Eq, V, S> Group<K, V, S> {
     /// Joins the flight of a key, if there is one.
     #[inline]
-    pub(crate) fn follow_hashed(&self, hash: u64, key: &K) -> Option<Entry<V>> {
-        let terms = self.terms(Origin::Here);
+    pub(crate) fn follow_hashed(&self, hash: u64, key: &K, terms: &Terms) -> Option<Entry<V>> {
         let shard = self.shard(hash);
-        shard.with(|table| table.follow(hash, |known| known == key, &terms))
+        shard.with(|table| table.follow(hash, |known| known == key, terms))
     }
 
     /// Joins the flight of a key, or starts one, which takes the key. The key must be there.
     #[inline]
-    pub(crate) fn enter_hashed(&self, hash: u64, key: &mut Option<K>) -> Entry<V> {
-        let terms = self.terms(Origin::Here);
+    pub(crate) fn enter_hashed(&self, hash: u64, key: &mut Option<K>, terms: &Terms) -> Entry<V> {
         let shard = self.shard(hash);
-        shard.with(|table| table.enter(hash, key, &terms))
+        shard.with(|table| table.enter(hash, key, terms))
     }
 }
 

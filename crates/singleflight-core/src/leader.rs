@@ -96,18 +96,6 @@ impl<G: Handle> Leader<G> {
         &self.group
     }
 
-    /// As [`complete`](Self::complete), and puts the outcome where it is wanted.
-    #[inline]
-    pub(crate) fn complete_and(mut self, value: G::Value, put: impl FnOnce(Outcome<G::Value>))
-    where
-        G::Value: Clone,
-    {
-        match self.id.take() {
-            Some(id) => self.group.land_and(self.hash, id, value, &self.span, put),
-            None => put(Outcome::new(value, Role::Leader, 0)),
-        }
-    }
-
     /// Asks for a notification when nobody waits any more.
     pub(crate) fn listen(&self) {
         if let Some(id) = self.id {
@@ -181,7 +169,7 @@ impl<G: Handle> Leader<G> {
         reason = "what a lone call costs is what is inlined here"
     )]
     #[inline(always)]
-    fn land(&mut self, value: G::Value) -> Outcome<G::Value>
+    pub(crate) fn land(&mut self, value: G::Value) -> Outcome<G::Value>
     where
         G::Value: Clone,
     {

@@ -37,30 +37,6 @@ impl<K, V, S> Group<K, V, S> {
         }
     }
 
-    /// As [`land`](Self::land), and puts the leader's share where it is wanted: a batch has many of
-    /// them, and moving each costs more than making it.
-    #[inline]
-    pub(crate) fn land_and(
-        &self,
-        hash: u64,
-        id: Id,
-        value: V,
-        span: &FlightSpan,
-        put: impl FnOnce(Outcome<V>),
-    ) where
-        V: Clone,
-    {
-        // P2: leaves the table before the result is handed out.
-        let slot = self.shard(hash).with(|table| table.land(hash, id));
-        match slot {
-            Some(slot) if slot.shared.is_some() => put(self.land_shared(slot, value, span)),
-            _ => {
-                self.ended();
-                put(Outcome::new(value, Role::Leader, 0));
-            }
-        }
-    }
-
     /// Followers come first: what runs after them is other people's code, and may panic.
     #[cold]
     #[inline(never)]
