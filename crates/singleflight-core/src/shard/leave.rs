@@ -32,17 +32,15 @@ impl<K, V> Table<K, V> {
         let Some((slot, _)) = self.find_id(hash, id) else {
             return Departure::Quiet;
         };
-        // The handle of a call that is lost is no interest any more.
         if let Some(flight) = slot.shared.flight() {
+            // The handle of a call that is lost is no interest any more.
             flight.forget_handle();
-        }
-        match slot.shared.flight() {
-            Some(flight) if flight.has_claimants() => {
+            if flight.has_claimants() {
                 flight.vacate();
-                Departure::Vacant(slot.shared.clone())
+                return Departure::Vacant(slot.shared.clone());
             }
-            _ => self.end(hash, id),
         }
+        self.end(hash, id)
     }
 
     /// The work failed and its error is its caller's own. Those who can lead on do, unless
