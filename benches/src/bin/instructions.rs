@@ -32,9 +32,10 @@ type Core = Group<u64, u64>;
 type Call<'a> = Pin<Box<dyn Future<Output = u64> + 'a>>;
 
 /// What is counted, by name.
-const ALL: [(&str, fn()); 10] = [
+const ALL: [(&str, fn()); 11] = [
     ("blocking", blocking),
     ("async", asynchronous),
+    ("batch", batch),
     ("crowded", crowded),
     ("crowded-floor", crowded_floor),
     ("join", join),
@@ -72,6 +73,25 @@ fn measured_async(group: &Core) {
         black_box(ready(
             group.run(black_box(key), async || black_box(key + 1)),
         ));
+    }
+}
+
+/// Batches of ten keys that nobody else asks for: for each of the keys.
+fn batch() {
+    measured_batch(&Core::new());
+}
+
+// SAFETY: no other symbol of the program has this name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn measured_batch(group: &Core) {
+    for first in (0..CALLS).step_by(10) {
+        let load = async |keys: Vec<u64>| keys.into_iter().map(|key| (key, black_box(key + 1)));
+        let first = black_box(first);
+        let answers = ready(group.run_many(first..first + 10, load));
+        for pair in answers.into_values() {
+            black_box(pair);
+        }
     }
 }
 

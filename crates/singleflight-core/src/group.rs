@@ -163,7 +163,7 @@ impl<K, V, S> Group<K, V, S> {
 
     /// What a call of now is held to.
     #[inline]
-    fn limits(&self, waits_here: WaitsHere) -> JoinLimits {
+    pub(crate) fn limits(&self, waits_here: WaitsHere) -> JoinLimits {
         let (first_new_id, oldest_joinable) = match self.settings.clock {
             None => (NonZeroU64::MIN, NonZeroU64::MIN),
             Some(now) => self.id_bounds(now),

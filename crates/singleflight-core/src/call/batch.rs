@@ -19,12 +19,12 @@ use core::task::{Context, Poll, Waker};
 
 use super::deadline::Limit;
 use super::inbox::Inbox;
-use super::keys::Keys;
+use super::keys::{Drawn, Keys};
 use super::loading::{Loaded, Loading};
 use super::work::poll_work;
 use crate::answers::Answers;
 use crate::error::{CallError, CallResult};
-use crate::group::Group;
+use crate::group::{Group, WaitsHere};
 use crate::group::fence::Binding;
 use crate::group::flight_ref::FlightRef;
 use crate::group::follower::{Follower, Turn};
@@ -44,8 +44,9 @@ enum Place<'a, K, V, S, W> {
 }
 
 impl<'a, K, V, S, W> Place<'a, K, V, S, W> {
+    #[inline]
     fn leads(&self) -> bool {
-        matches!(self, Self::Leading(_))
+        matches!(self, Self::Leading(leader) if leader.flight().is_some())
     }
 
     fn leader(&self) -> Option<&Leader<&'a Group<K, V, S>>> {
@@ -96,12 +97,15 @@ where
         if batch.leads > 0 {
             let keys = batch.led_keys();
             if let Some(binding) = &binding {
-                let leaders = batch.places.iter().filter_map(Place::leader);
+                let drawn = batch.keys.all().iter();
+                let leaders = drawn.filter_map(|drawn| drawn.place.leader());
                 binding.bind(leaders.filter_map(|leader| Some(leader.flight()?.id)));
             }
             let result = {
-                let Batch { places, works, .. } = &mut batch;
-                let leader = places.iter().find_map(Place::leader);
+                let Batch {
+                    keys: all, works, ..
+                } = &mut batch;
+                let leader = all.all().iter().find_map(|drawn| drawn.place.leader());
                 let leader = leader.expect("a batch that leads has a place that does");
                 let mut make = Some(|| Loading::new(keys, &mut work, &mut loaded, works));
                 let mut loading = pin!(None);
@@ -141,9 +145,7 @@ where
 /// people's code that would wait for them is refused.
 struct Batch<'a, K, V, S, W> {
     group: &'a Group<K, V, S>,
-    keys: Keys<K>,
-    /// By the keys' numbers.
-    places: Vec<Place<'a, K, V, S, W>>,
+    keys: Keys<K, Place<'a, K, V, S, W>>,
     /// How many lead, and are to be given to the work.
     leads: usize,
     /// Those that it has taken over. While there are none, all that lead are newcomers.
@@ -187,14 +189,11 @@ where
         // First the keys, then the claims: the keys' iterator is the caller's, and may take
         // its time or make calls of its own.
         for key in drawn {
-            keys.add(group.hash::<K, ByValue>(&key), key);
+            let place = Place::Answered(Err(CallError::TimedOut));
+            keys.add(group.hash::<K, ByValue>(&key), key, place);
         }
         Self {
             group,
-            places: keys
-                .iter()
-                .map(|_| Place::Answered(Err(CallError::TimedOut)))
-                .collect(),
             keys,
             leads: 0,
             claimed: Vec::new(),
@@ -211,13 +210,14 @@ where
     fn join(&mut self, wait: impl Fn(Follower<&'a Group<K, V, S>>) -> W) {
         let Self { group, works, .. } = self;
         let address = group.address();
-        works.reserve(self.keys.len());
-        let places = self.places.iter_mut().enumerate();
-        for ((hash, key), (at, place)) in self.keys.iter().zip(places) {
-            let hash = *hash;
+        let limits = group.limits(WaitsHere::Yes);
+        let drawn = self.keys.all_mut();
+        *works = Works::with_capacity(drawn.len());
+        for (at, Drawn { hash, key, place }) in drawn.iter_mut().enumerate() {
+            let (hash, key) = (*hash, &*key);
             // A key that owns nothing is cloned before anybody knows what for: that saves a lock.
             let followed = if mem::needs_drop::<K>() {
-                group.follow_hashed(hash, key)
+                group.follow_hashed(hash, key, &limits)
             } else {
                 None
             };
@@ -225,7 +225,7 @@ where
             let entry = followed.unwrap_or_else(|| {
                 let _inside = mem::needs_drop::<K>().then(|| works.enter());
                 own = Some(key.clone());
-                group.enter_hashed(hash, &mut own)
+                group.enter_hashed(hash, &mut own, &limits)
             });
             match entry {
                 Entry::Leader(id) | Entry::Claimed(id) => {
@@ -257,13 +257,12 @@ where
         let _inside = mem::needs_drop::<K>().then(|| self.works.enter());
         let mut keys = Vec::with_capacity(self.leads);
         if self.claimed.is_empty() {
-            let led = self.keys.iter().zip(&self.places);
-            let led = led.filter(|(_, place)| place.leads());
-            keys.extend(led.map(|((_, key), _)| key.clone()));
+            let led = self.keys.all().iter().filter(|drawn| drawn.place.leads());
+            keys.extend(led.map(|drawn| drawn.key.clone()));
         } else {
             // In the order in which they were named.
             self.claimed.sort_unstable();
-            let key = |at: &usize| self.keys.key(*at).clone();
+            let key = |at: &usize| self.keys.all()[*at].key.clone();
             keys.extend(self.claimed.iter().map(key));
         }
         keys
@@ -295,7 +294,7 @@ where
                 for at in self.led() {
                     // A key's drop may panic. The others are told all the same, and the first
                     // panic is the one that goes on.
-                    if let Place::Leading(leader) = &mut self.places[at] {
+                    if let Place::Leading(leader) = &mut self.keys.all_mut()[at].place {
                         let _second = catch(|| leader.tell_panic(&payload));
                     }
                 }
@@ -306,7 +305,7 @@ where
         for at in self.led() {
             self.leads -= 1;
             let place = mem::replace(
-                &mut self.places[at],
+                &mut self.keys.all_mut()[at].place,
                 Place::Answered(Err(CallError::NotReturned)),
             );
             if let Place::Leading(leader) = place {
@@ -320,24 +319,22 @@ where
     /// Finds a key, which is perhaps the one with this number.
     #[inline]
     fn find(&self, key: &K, perhaps: usize) -> Option<usize> {
-        if perhaps < self.keys.len() && self.keys.key(perhaps) == key {
-            Some(perhaps)
-        } else {
-            self.keys.find(self.group.hash::<K, ByValue>(key), key)
+        match self.keys.all().get(perhaps) {
+            Some(drawn) if drawn.key == *key => Some(perhaps),
+            _ => self.keys.find(self.group.hash::<K, ByValue>(key), key),
         }
     }
 
     /// Lands a key's flight, if the batch leads it.
     #[inline]
     fn complete(&mut self, at: usize, value: V) {
-        let place = &mut self.places[at];
-        if !place.leads() {
-            return;
-        }
-        let lost = Place::Answered(Err(CallError::LeaderLost));
-        if let Place::Leading(leader) = mem::replace(place, lost) {
-            self.leads -= 1;
-            put(place, Place::Answered(Ok(leader.complete(value).value)));
+        let place = &mut self.keys.all_mut()[at].place;
+        if let Place::Leading(leader) = place {
+            if leader.flight().is_some() {
+                self.leads -= 1;
+                let value = leader.land(value).value;
+                *place = Place::Answered(Ok(value));
+            }
         }
     }
 
@@ -381,7 +378,7 @@ where
         }
         if is_first || has_grown {
             woken.clear();
-            woken.extend(0..self.places.len());
+            woken.extend(0..self.keys.all().len());
         }
         for at in woken.drain(..) {
             self.look_at(at);
@@ -390,7 +387,7 @@ where
     }
 
     fn look_at(&mut self, at: usize) {
-        let place = &mut self.places[at];
+        let place = &mut self.keys.all_mut()[at].place;
         let Place::Waiting(wait, waker, _) = place else {
             return;
         };
@@ -416,20 +413,18 @@ where
 
     /// The answers of a batch that waits for nothing any more.
     fn into_answers(mut self) -> Answers<K, V> {
-        let places = mem::take(&mut self.places).into_iter();
-        let pairs = self.keys.take().zip(places);
-        let answer = |(key, place)| match place {
+        let answer = |Drawn { key, place, .. }| match place {
             Place::Answered(answer) => (key, answer),
             _ => unreachable!("whatever is left has an answer"),
         };
-        Answers(pairs.map(answer).collect())
+        Answers(self.keys.take().into_iter().map(answer).collect())
     }
 
     /// The answers of a batch whose time is up. A value that is there is taken; it starts and claims
     /// nothing any more, hands over what it leads, and leaves what it waits for.
     fn into_late_answers(mut self) -> Answers<K, V> {
-        for at in 0..self.places.len() {
-            let Place::Waiting(_, _, id) = &self.places[at] else {
+        for at in 0..self.keys.all().len() {
+            let Place::Waiting(_, _, id) = &self.keys.all()[at].place else {
                 continue;
             };
             let (group, id) = (self.group, *id);
@@ -441,7 +436,7 @@ where
         {
             let mut works = mem::take(&mut self.works);
             let _inside = works.enter();
-            for place in &mut self.places {
+            for Drawn { place, .. } in self.keys.all_mut() {
                 if !matches!(place, Place::Answered(_)) {
                     *place = Place::Answered(Err(CallError::TimedOut));
                 }
@@ -455,9 +450,10 @@ where
 impl<K, V, S, W> Batch<'_, K, V, S, W> {
     /// Those that lead.
     fn led(&self) -> Vec<usize> {
-        let leads = |at: &usize| self.places[*at].leads();
+        let all = self.keys.all();
+        let leads = |at: &usize| all[*at].place.leads();
         if self.claimed.is_empty() {
-            (0..self.places.len()).filter(leads).collect()
+            (0..all.len()).filter(leads).collect()
         } else {
             self.claimed.iter().copied().filter(leads).collect()
         }
@@ -467,7 +463,7 @@ impl<K, V, S, W> Batch<'_, K, V, S, W> {
     fn give_up(&mut self) {
         for at in self.led() {
             self.leads -= 1;
-            self.places[at] = Place::Answered(Err(CallError::LeaderLost));
+            self.keys.all_mut()[at].place = Place::Answered(Err(CallError::LeaderLost));
         }
     }
 }

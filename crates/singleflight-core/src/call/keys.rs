@@ -1,5 +1,4 @@
-//! The distinct keys of a batch, in the order in which they were named, and what there is for
-//! each.
+//! The distinct keys of a batch, in the order in which they were named, and where each stands.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -9,17 +8,24 @@ use hashbrown::{HashTable, hash_table};
 /// So many keys are found by looking at one hash after the other, without a table.
 const FEW: usize = 16;
 
-/// Distinct keys. They are drawn before any of them has a place.
-pub(crate) struct Keys<K> {
-    /// With their hashes: a batch hashes a key once.
-    drawn: Vec<(u64, K)>,
+/// Distinct keys. All are drawn before the first goes from its first place to another.
+pub(crate) struct Keys<K, P> {
+    drawn: Vec<Drawn<K, P>>,
     /// A bit for each of the hashes. Where it is missing, a key is new.
     bits: u64,
     /// Finds keys, once they are more than few.
     table: HashTable<usize>,
 }
 
-impl<K: Eq> Keys<K> {
+/// A key and where it stands.
+pub(crate) struct Drawn<K, P> {
+    /// Of the key: a batch hashes a key once.
+    pub(crate) hash: u64,
+    pub(crate) key: K,
+    pub(crate) place: P,
+}
+
+impl<K: Eq, P> Keys<K, P> {
     pub(crate) fn with_capacity(keys: usize) -> Self {
         Self {
             drawn: Vec::with_capacity(keys),
@@ -28,9 +34,9 @@ impl<K: Eq> Keys<K> {
         }
     }
 
-    /// Adds a key, unless it is there.
+    /// Adds a key at this place, unless it is there.
     #[inline]
-    pub(crate) fn add(&mut self, hash: u64, key: K) {
+    pub(crate) fn add(&mut self, hash: u64, key: K, place: P) {
         let bit = 1 << (hash % u64::from(u64::BITS));
         // Most keys of a small batch are known to be new by their bits.
         let is_new = if self.drawn.len() > FEW {
@@ -40,7 +46,7 @@ impl<K: Eq> Keys<K> {
         };
         if is_new {
             self.bits |= bit;
-            self.drawn.push((hash, key));
+            self.drawn.push(Drawn { hash, key, place });
         }
     }
 
@@ -48,14 +54,14 @@ impl<K: Eq> Keys<K> {
     #[inline(never)]
     fn is_new_in_table(&mut self, hash: u64, key: &K) -> bool {
         let drawn = &self.drawn;
-        let hash_of = |at: &usize| drawn[*at].0;
+        let hash_of = |at: &usize| drawn[*at].hash;
         if self.table.is_empty() {
             self.table.reserve(drawn.capacity(), hash_of);
-            for (at, (hash, _)) in drawn.iter().enumerate() {
-                self.table.insert_unique(*hash, at, hash_of);
+            for (at, known) in drawn.iter().enumerate() {
+                self.table.insert_unique(known.hash, at, hash_of);
             }
         }
-        let is = |at: &usize| drawn[*at].0 == hash && drawn[*at].1 == *key;
+        let is = |at: &usize| drawn[*at].is(hash, key);
         match self.table.entry(hash, is, hash_of) {
             hash_table::Entry::Occupied(_) => false,
             hash_table::Entry::Vacant(vacant) => {
@@ -68,33 +74,35 @@ impl<K: Eq> Keys<K> {
     /// Finds a key's number.
     #[inline(never)]
     pub(crate) fn find(&self, hash: u64, key: &K) -> Option<usize> {
-        let is = |(other, known): &(u64, K)| *other == hash && known == key;
         if self.table.is_empty() {
-            self.drawn.iter().position(is)
+            self.drawn.iter().position(|known| known.is(hash, key))
         } else {
-            self.table.find(hash, |at| is(&self.drawn[*at])).copied()
+            let is = |at: &usize| self.drawn[*at].is(hash, key);
+            self.table.find(hash, is).copied()
         }
     }
 }
 
-impl<K> Keys<K> {
+impl<K: Eq, P> Drawn<K, P> {
+    fn is(&self, hash: u64, key: &K) -> bool {
+        self.hash == hash && self.key == *key
+    }
+}
+
+impl<K, P> Keys<K, P> {
+    /// By their numbers.
     #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.drawn.len()
+    pub(crate) fn all(&self) -> &[Drawn<K, P>] {
+        &self.drawn
     }
 
     #[inline]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &(u64, K)> {
-        self.drawn.iter()
-    }
-
-    #[inline]
-    pub(crate) fn key(&self, number: usize) -> &K {
-        &self.drawn[number].1
+    pub(crate) fn all_mut(&mut self) -> &mut [Drawn<K, P>] {
+        &mut self.drawn
     }
 
     /// Takes the keys.
-    pub(crate) fn take(&mut self) -> impl ExactSizeIterator<Item = K> {
-        mem::take(&mut self.drawn).into_iter().map(|(_, key)| key)
+    pub(crate) fn take(&mut self) -> Vec<Drawn<K, P>> {
+        mem::take(&mut self.drawn)
     }
 }

@@ -12,7 +12,7 @@ use super::{Group, GroupRef, WaitsHere};
 use crate::error::CallError;
 use crate::key::Key;
 use crate::table::pool::FlightArc;
-use crate::table::shard::Entry;
+use crate::table::shard::{Entry, JoinLimits};
 
 /// What a call became: the leader of a flight, or a follower of one.
 #[expect(
@@ -185,18 +185,26 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
 impl<K: Eq, V, S> Group<K, V, S> {
     /// Joins the flight of a key, if there is one.
     #[inline]
-    pub(crate) fn follow_hashed(&self, hash: u64, key: &K) -> Option<Entry<V>> {
-        let limits = self.limits(WaitsHere::Yes);
+    pub(crate) fn follow_hashed(
+        &self,
+        hash: u64,
+        key: &K,
+        limits: &JoinLimits,
+    ) -> Option<Entry<V>> {
         let shard = self.shard(hash);
-        shard.with(|table| table.follow(hash, |known| known == key, &limits))
+        shard.with(|table| table.follow(hash, |known| known == key, limits))
     }
 
     /// Joins the flight of a key, or starts one, which takes the key. The key must be there.
     #[inline]
-    pub(crate) fn enter_hashed(&self, hash: u64, key: &mut Option<K>) -> Entry<V> {
-        let limits = self.limits(WaitsHere::Yes);
+    pub(crate) fn enter_hashed(
+        &self,
+        hash: u64,
+        key: &mut Option<K>,
+        limits: &JoinLimits,
+    ) -> Entry<V> {
         let shard = self.shard(hash);
-        shard.with(|table| table.enter(hash, key, &limits))
+        shard.with(|table| table.enter(hash, key, limits))
     }
 }
 

@@ -109,7 +109,13 @@ impl<G: GroupRef> Waiter<G, Arc<Tether>> {
             Seen::Landed => {
                 // The flight has left the table: only its handle looks, and learns that nothing is
                 // left to do.
-                waiter.place().kind.kind.set(WaiterKind::Gone);
+                let kind = &waiter.place().kind.kind;
+                let is_heir = kind.get() == WaiterKind::Heir;
+                kind.set(WaiterKind::Gone);
+                if is_heir {
+                    // P7: nobody asks for its answer.
+                    return Err(CallError::TaskLost);
+                }
                 waiter.share().map(Waited::Landed)
             }
             Seen::Claimed => {

@@ -198,8 +198,15 @@ mod tracked {
 
     impl Works {
         /// Makes room for so many works.
-        pub(crate) fn reserve(&mut self, works: usize) {
-            self.others.flights.reserve(works.saturating_sub(1));
+        pub(crate) fn with_capacity(works: usize) -> Self {
+            Self {
+                first: None,
+                others: Others {
+                    group: 0,
+                    flights: Vec::with_capacity(works.saturating_sub(1)),
+                    are_sorted: false,
+                },
+            }
         }
 
         /// Adds the work of a flight, of the same group as the others. `None` is one that has
@@ -380,7 +387,9 @@ mod untracked {
         reason = "the twin that notices has the same signatures"
     )]
     impl Works {
-        pub(crate) fn reserve(&mut self, _: usize) {}
+        pub(crate) fn with_capacity(_: usize) -> Self {
+            Self(())
+        }
 
         pub(crate) fn add(&mut self, _: Option<(usize, FlightId)>) {}
 

@@ -75,18 +75,18 @@ fn an_heir_leads_on_when_the_leader_is_lost() {
     next.ends();
 }
 
+struct Counted(Rc<Cell<usize>>);
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        self.0.set(self.0.get() + 1);
+        Self(Rc::clone(&self.0))
+    }
+}
+
 /// P7: an heir learns that the work is done, and is given nothing.
 #[test]
 fn an_heir_costs_no_clone() {
-    struct Counted(Rc<Cell<usize>>);
-
-    impl Clone for Counted {
-        fn clone(&self) -> Self {
-            self.0.set(self.0.get() + 1);
-            Self(Rc::clone(&self.0))
-        }
-    }
-
     let clones = Rc::new(Cell::new(0));
     let group: Rc<Group<u64, Counted>> = Rc::default();
     let Ok(Joined::Leader(leader)) = group.join(1) else {
@@ -100,6 +100,29 @@ fn an_heir_costs_no_clone() {
     let outcome = leader.complete(Counted(Rc::clone(&clones)));
     assert_eq!((outcome.followers, clones.get()), (0, 0));
     task.ends();
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// Nor beside a follower, which is given the one clone or the value itself.
+#[test]
+fn an_heir_costs_no_clone_beside_a_follower() {
+    let clones = Rc::new(Cell::new(0));
+    let group: Rc<Group<u64, Counted>> = Rc::default();
+    let Ok(Joined::Leader(leader)) = group.join(1) else {
+        panic!("the first call leads");
+    };
+    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    let (task, handle) = arrival.into_task(pending);
+    let mut task = Task::new(task);
+    task.waits();
+    drop(handle);
+    let mut follower = Task::new(group.run_outcome(1, pending));
+    follower.waits();
+    let outcome = leader.complete(Counted(Rc::clone(&clones)));
+    assert_eq!(outcome.followers, 1);
+    task.ends();
+    assert!(follower.ends().is_ok());
+    assert_eq!(clones.get(), 1);
     assert_eq!(group.in_flight(), 0);
 }
 
