@@ -9,9 +9,11 @@ mod spawn;
 pub use call::Call;
 pub use many::CallMany;
 pub use singleflight_core::{
-    Answer, Answers, CallError, CallResult, DefaultHashBuilder, DefaultHasher, Fence, FlightId,
-    FlightInfo, Follower, GroupRef, Joined, Key, Leader, LeaderPanicked, Outcome, PanicPolicy,
-    Role, SeededHashBuilder, StatKind, Stats, Turn, Undrained, Wanted, Watcher,
+    Answer, Answers, BlockingLimit, ByPart, ByParts, ByPointer, ByRef, ByValue, CallError,
+    CallResult, DefaultHashBuilder, DefaultHasher, Fence, FlightId, FlightInfo, Follower, GroupRef,
+    Joined, Key, Leader, LeaderPanicked, NoDeadline, Outcome, PanicPolicy, Receiver, Role,
+    SeededHashBuilder, ShareAll, Shares, StatKind, Stats, TimeLimit, Turn, Undrained, Wanted,
+    Watcher,
 };
 pub use spawn::{Job, NewThread, SpawnCall, SpawnCallWhileWanted, Spawned, TrySpawned};
 

@@ -4,9 +4,10 @@ mod deadline;
 mod spawn;
 
 pub use singleflight_core::{
-    Answer, Answers, CallError, CallResult, DefaultHashBuilder, DefaultHasher, Fence, FlightId,
-    FlightInfo, Follower, GroupRef, Joined, Key, Leader, LeaderPanicked, Outcome, PanicPolicy,
-    Role, SeededHashBuilder, StatKind, Stats, Turn, Undrained, Watcher,
+    Answer, Answers, ByPart, ByParts, ByPointer, ByRef, ByValue, CallError, CallResult, Deadline,
+    DefaultHashBuilder, DefaultHasher, Fence, FlightId, FlightInfo, Follower, GroupRef, Joined,
+    Key, Leader, LeaderPanicked, Limit, NoDeadline, Outcome, PanicPolicy, Role, SeededHashBuilder,
+    ShareAll, Shares, StatKind, Stats, Turn, Undrained, Watcher,
 };
 pub use spawn::{OnLocal, OnRuntime, Spawned, Task, TrySpawned};
 

@@ -61,7 +61,7 @@ where
     /// thread until a future is ready, which it is when the work is done or another call's value is
     /// there.
     ///
-    /// Work that runs [while it is wanted](Self::while_wanted) has to ask its [`Wanted`]; nothing
+    /// Work that runs [while it is wanted](crate::Spawnable::while_wanted) has to ask its [`Wanted`]; nothing
     /// stops it otherwise.
     ///
     /// What the thread runs never panics; see [`into_task`](Self::into_task). If it is
