@@ -103,13 +103,9 @@ where
             let (entry, unused) = group.group().enter(key, waits_here);
             (entry, None, unused)
         };
-        let flight = |id| FlightRef {
-            group: group.clone(),
-            id,
-        };
-        let interest = |id, turn, tether| {
+        let interest = |flight: &FlightRef<G>, turn, tether| {
             Box::new(Interested {
-                flight: flight(id),
+                flight: flight.clone(),
                 while_wanted,
                 turn,
                 tether,
@@ -118,19 +114,21 @@ where
         // First who leads or waits: what comes after it may panic, and gives it up then.
         let (part, guard) = match entry {
             Entry::Leader(id) | Entry::Claimed(id) => {
-                let leader = Leader::new(flight(id));
+                let leader = Leader::new(FlightRef { group, id });
                 let place = leader.flight().map(FlightRef::place);
                 // As long as this call leads, the turn is its own.
                 let turn = shared.as_deref().map(Flight::turn);
-                let interest = turn.map(|turn| interest(id, turn, None));
+                let flight = leader.flight().zip(turn);
+                let interest = flight.map(|(flight, turn)| interest(flight, turn, None));
                 let guard = SpawnGuard { place, interest };
                 (Part::Leader(leader, shared), guard)
             }
             Entry::Follower(id, shared) => {
                 let tether = Tether::new();
-                let waiter = Waiter::with(flight(id), shared, Arc::clone(&tether));
+                let flight = FlightRef { group, id };
+                let waiter = Waiter::with(flight, shared, Arc::clone(&tether));
                 let place = Some(waiter.flight().place());
-                let interest = Some(interest(id, 0, Some(tether)));
+                let interest = Some(interest(waiter.flight(), 0, Some(tether)));
                 (Part::Follower(waiter), SpawnGuard { place, interest })
             }
             Entry::Refused(refusal) => return Err(refusal.into()),
