@@ -6,7 +6,7 @@
 use divan::{Bencher, black_box};
 use singleflight_benches::floor::Floor;
 use singleflight_benches::hand::{poll, ready};
-use singleflight_core::{Group, Joined};
+use singleflight_core::{CallResult, Group, Joined};
 
 fn main() {
     divan::main();
@@ -53,7 +53,7 @@ fn fan_out(bencher: Bencher<'_, '_>, followers: usize) {
             assert!(poll(call.as_mut()).is_pending());
         }
         assert_eq!(leader.complete(black_box(8)).followers, followers);
-        calls.into_iter().map(ready).sum::<u64>()
+        calls.into_iter().map(ready).sum::<CallResult<u64>>()
     });
 }
 
@@ -74,6 +74,6 @@ fn hand_over(bencher: Bencher<'_, '_>, followers: usize) {
         for call in &mut calls {
             assert!(poll(call.as_mut()).is_pending());
         }
-        calls.into_iter().map(ready).sum::<u64>()
+        calls.into_iter().map(ready).sum::<CallResult<u64>>()
     });
 }

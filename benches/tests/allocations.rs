@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use singleflight_benches::counting::{Counting, counted, live};
 use singleflight_benches::hand::{poll, ready};
-use singleflight_core::{Builder, Group, Joined, Turn};
+use singleflight_core::{Group, Joined, Turn};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting::always();
@@ -26,10 +26,10 @@ fn a_lone_call_allocates_nothing_in_steady_state() {
     let smol: singleflight_smol::Group<u64, u64> = singleflight_smol::Group::new();
     let (count, ()) = counted(|| {
         for key in 0..1000 {
-            assert_eq!(ready(core.run(key, async || key)), key);
-            assert_eq!(threads.run(key, || key), key);
-            assert_eq!(ready(tokio.run(key, async || key)), key);
-            assert_eq!(ready(smol.run(key, async || key)), key);
+            assert_eq!(ready(core.run(key, async || key)), Ok(key));
+            assert_eq!(threads.run(key, || key), Ok(key));
+            assert_eq!(ready(tokio.run(key, async || key)), Ok(key));
+            assert_eq!(ready(smol.run(key, async || key)), Ok(key));
         }
     });
     assert_eq!(count, 0, "for 4,000 calls");
@@ -42,7 +42,7 @@ fn a_call_beside_many_others_allocates_nothing_in_steady_state() {
     let held: Vec<_> = (0..1000).map(|key| group.join(key)).collect();
     let round = || {
         for key in 1000..2000 {
-            assert_eq!(ready(group.run(key, async || key)), key);
+            assert_eq!(ready(group.run(key, async || key)), Ok(key));
         }
     };
     round();
@@ -55,7 +55,7 @@ fn a_call_beside_many_others_allocates_nothing_in_steady_state() {
 #[test]
 fn a_group_with_a_fixed_capacity_allocates_nothing_after_it_is_built() {
     const FLIGHTS: usize = 50;
-    let group: Group<u64, u64> = Builder::new().fixed_capacity(FLIGHTS).build();
+    let group: Group<u64, u64> = Group::builder().fixed_capacity(FLIGHTS).build();
     let mut leaders = Vec::with_capacity(FLIGHTS);
     let mut followers = Vec::with_capacity(2 * FLIGHTS);
     let (count, ()) = counted(|| {
@@ -98,7 +98,7 @@ fn a_group_with_a_fixed_capacity_allocates_nothing_after_it_is_built() {
 /// Nor do those who sleep, whether their flight lands or loses its leader.
 #[test]
 fn sleeping_in_a_group_with_a_fixed_capacity_allocates_nothing() {
-    let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
+    let group: Group<u64, u64> = Group::builder().fixed_capacity(2).build();
     let round = |key: u64| {
         let (Ok(Joined::Leader(leader)), Ok(Joined::Follower(one)), Ok(Joined::Follower(other))) =
             (group.join(key), group.join(key), group.join(key))
@@ -154,7 +154,7 @@ fn a_borrowed_key_is_made_to_lead_and_never_to_join() {
     let (count, polled) = counted(|| (poll(first), poll(second)));
     assert_eq!(
         (count, polled),
-        (0, (Poll::Ready(7), Poll::Ready(7))),
+        (0, (Poll::Ready(Ok(7)), Poll::Ready(Ok(7)))),
         "being served"
     );
 }
@@ -170,7 +170,7 @@ fn a_hand_over_allocates_nothing() {
         // It claims, and leads at its next poll.
         (poll(follower.as_mut()), poll(follower))
     });
-    assert_eq!((count, polled), (0, (Poll::Pending, Poll::Ready(8))));
+    assert_eq!((count, polled), (0, (Poll::Pending, Poll::Ready(Ok(8)))));
 }
 
 /// After a thread's first wait, which makes its parker.
