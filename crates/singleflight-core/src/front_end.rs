@@ -197,6 +197,12 @@ macro_rules! front_end {
                 self.0.forget_all()
             }
 
+            /// Lets no newcomer join a flight any more: for a follower that has waited too long and
+            /// does not want to join it again. Nothing happens if it has ended.
+            pub fn close_to_newcomers(&self, flight: $crate::FlightId) {
+                self.0.close_to_newcomers(flight);
+            }
+
             /// Returns how many flights the group holds, led or vacant, the forgotten ones included.
             ///
             /// Takes each shard's lock in turn: a sum over moments that are not the same.

@@ -1,7 +1,5 @@
 //! What a caller gets back: the value, and how the caller came by it.
 
-use crate::table::slot::FlightId;
-
 /// Whether a call ran the work or waited for another call's.
 ///
 /// Not to be read as "was the value shared": a leader's value was shared if
@@ -43,25 +41,22 @@ pub struct Outcome<V> {
     /// How many followers were waiting when the flight landed. The same number for
     /// the leader and for each follower.
     pub followers: usize,
-    /// What tells the flight apart: the same for all who received its value.
-    pub flight: FlightId,
 }
 
 impl<V> Outcome<V> {
     #[inline]
-    pub(crate) const fn new(value: V, role: Role, followers: usize, flight: FlightId) -> Self {
+    pub(crate) const fn new(value: V, role: Role, followers: usize) -> Self {
         Self {
             value,
             role,
             followers,
-            flight,
         }
     }
 
     /// Of a leader whom nobody followed.
     #[inline]
-    pub(crate) const fn alone(value: V, flight: FlightId) -> Self {
-        Self::new(value, Role::Leader, 0, flight)
+    pub(crate) const fn alone(value: V) -> Self {
+        Self::new(value, Role::Leader, 0)
     }
 
     /// Returns the value alone.

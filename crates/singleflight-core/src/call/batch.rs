@@ -24,11 +24,11 @@ use super::loading::{Loaded, Loading};
 use super::work::poll_work;
 use crate::answers::Answers;
 use crate::error::{CallError, CallResult};
-use crate::group::{Group, WaitsHere};
 use crate::group::fence::Binding;
 use crate::group::flight_ref::FlightRef;
 use crate::group::follower::{Follower, Turn};
 use crate::group::leader::Leader;
+use crate::group::{Group, WaitsHere};
 use crate::key::ByValue;
 use crate::platform::sync::seeded;
 use crate::policy::{Payload, catch};
@@ -46,7 +46,7 @@ enum Place<'a, K, V, S, W> {
 impl<'a, K, V, S, W> Place<'a, K, V, S, W> {
     #[inline]
     fn leads(&self) -> bool {
-        matches!(self, Self::Leading(leader) if leader.flight().is_some())
+        matches!(self, Self::Leading(leader) if leader.leads())
     }
 
     fn leader(&self) -> Option<&Leader<&'a Group<K, V, S>>> {
@@ -99,7 +99,7 @@ where
             if let Some(binding) = &binding {
                 let drawn = batch.keys.all().iter();
                 let leaders = drawn.filter_map(|drawn| drawn.place.leader());
-                binding.bind(leaders.filter_map(|leader| Some(leader.flight()?.id)));
+                binding.bind(leaders.filter_map(Leader::flight_id));
             }
             let result = {
                 let Batch {
@@ -330,7 +330,7 @@ where
     fn complete(&mut self, at: usize, value: V) {
         let place = &mut self.keys.all_mut()[at].place;
         if let Place::Leading(leader) = place {
-            if leader.flight().is_some() {
+            if leader.leads() {
                 self.leads -= 1;
                 let value = leader.land(value).value;
                 *place = Place::Answered(Ok(value));
@@ -401,7 +401,8 @@ where
         self.waiting -= 1;
         *place = match turn {
             Ok(Turn::Lead(leader)) => {
-                self.works.add(leader.flight().map(FlightRef::place));
+                self.works
+                    .add(leader.flight().as_ref().map(FlightRef::place));
                 self.claimed.push(at);
                 self.leads += 1;
                 Place::Leading(leader)

@@ -338,8 +338,8 @@ where
 
 /// Binds a call's fence, if it has one, to the flight that it leads.
 pub(crate) fn bind<G: GroupRef>(binding: Option<&Binding>, leader: &Leader<G>) {
-    if let (Some(binding), Some(flight)) = (binding, leader.flight()) {
-        binding.bind([flight.id]);
+    if let Some(binding) = binding {
+        binding.bind(leader.flight_id());
     }
 }
 

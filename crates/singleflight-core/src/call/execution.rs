@@ -33,7 +33,7 @@ pin_project! {
         /// A work that is dropped before its end is dropped as it was run: from inside, so that
         /// a call for its own key ends instead of waiting for itself.
         fn drop(this: Pin<&mut Self>) {
-            if this.leader.flight().is_some() {
+            if this.leader.leads() {
                 this.stop();
             }
         }

@@ -104,9 +104,9 @@ impl<G: GroupRef> Fence<G> {
     }
 
     /// Makes a fence of a flight that its caller leads already.
-    pub(crate) fn bound(flight: FlightRef<G>) -> Self {
-        let fence = Self::new(flight.group);
-        fence.binding.bind([flight.id]);
+    pub(crate) fn bound(group: G, flight: Option<FlightId>) -> Self {
+        let fence = Self::new(group);
+        fence.binding.bind(flight);
         fence
     }
 }

@@ -72,7 +72,7 @@ impl<'a, K, V, S> Borrowed<'a, K, V, S> {
             // P7: nobody came. The value is not touched, the key is dropped here.
             _ => {
                 self.group.ended();
-                Outcome::alone(value, self.id)
+                Outcome::alone(value)
             }
         }
     }
@@ -90,11 +90,11 @@ impl<'a, K, V, S> Borrowed<'a, K, V, S> {
             // P7: an heir has to know that the work is done, and needs no value.
             self.group
                 .land_without_value(&flight, CallError::TaskLost, Link::NONE);
-            return Outcome::alone(value, self.id);
+            return Outcome::alone(value);
         }
         self.group.notify(|| flight.land(Ok(value), span.link()));
         // First of all that is left to do, so that what they share is soon free.
-        let share = flight.share(Role::Leader, self.id);
+        let share = flight.share(Role::Leader);
         span.landed(followers as usize);
         share.expect("this flight landed with a value")
     }
@@ -151,15 +151,22 @@ impl<'a, K, V, S> Borrowed<'a, K, V, S> {
         self.shard().with(|table| table.close_to_newcomers(self.id));
     }
 
-    /// Ends the flight, unless somebody waits for it. Says whether it has ended.
+    /// Ends the flight without a value if nobody waits for one. Says whether it did.
     pub(crate) fn close_if_alone(self) -> bool {
-        let slot = self.shard().with(|table| table.close_if_alone(self.id));
-        let has_ended = slot.is_some();
+        let shard = self.shard();
+        let looked =
+            seeded("close-looks-first").then(|| shard.with(|table| table.is_alone(self.id)));
+        // Looks and ends under one hold on the lock: who comes between would wait for nobody.
+        let slot = shard.with(|table| {
+            let is_alone = looked.unwrap_or_else(|| table.is_alone(self.id));
+            is_alone.then(|| table.land(self.id)).flatten()
+        });
+        let closes = slot.is_some();
         if let Some(slot) = slot {
-            self.group
-                .settle(slot, || CallError::LeaderLost, Link::NONE);
+            // Nobody waits but, maybe, an heir, which has to know that the work is done.
+            self.group.settle(slot, || CallError::TaskLost, Link::NONE);
         }
-        has_ended
+        closes
     }
 
     /// Whether newcomers no longer join it.
@@ -185,6 +192,11 @@ impl<'a, K, V, S> Borrowed<'a, K, V, S> {
     /// The leader wants to be told when nobody waits any more.
     pub(crate) fn listen(self) {
         self.shard().with(|table| table.listen(self.id));
+    }
+
+    /// As [`listen`](Self::listen), and returns what to listen at, or nothing if nobody waits.
+    pub(crate) fn listen_if_awaited(self) -> Option<FlightArc<V>> {
+        self.shard().with(|table| table.listen_if_awaited(self.id))
     }
 
     /// One that waits goes away without a result.

@@ -3,10 +3,43 @@
 use core::hash::BuildHasher;
 
 use super::Group;
+use super::flight_ref::FlightRef;
 use crate::key::Key;
 use crate::table::shard::Table;
+use crate::table::slot::FlightId;
 
 impl<K, V, S> Group<K, V, S> {
+    /// Lets no newcomer join a flight any more, as [`Leader::close_to_newcomers`] does: for a follower
+    /// that has waited too long and does not want to join it again. A flight that has ended, and one
+    /// of another group, is none of this group's: nothing happens then.
+    ///
+    /// Takes the shard's lock.
+    ///
+    /// [`Leader::close_to_newcomers`]: crate::Leader::close_to_newcomers
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let leader = group.join(7)?;
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!("somebody leads") };
+    /// let flight = follower.flight_id();
+    /// drop(follower); // it has waited too long
+    /// group.close_to_newcomers(flight);
+    /// assert!(matches!(group.join(7)?, Joined::Leader(_)));
+    /// # drop(leader);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
+    pub fn close_to_newcomers(&self, flight: FlightId) {
+        FlightRef {
+            group: self,
+            id: flight,
+        }
+        .close_to_newcomers();
+    }
+
     /// Forgets every flight, as [`forget`](Self::forget) does for one; returns how many.
     ///
     /// Takes each shard's lock in turn: a flight that starts meanwhile may be missed.

@@ -4,10 +4,12 @@ use core::fmt;
 
 use super::GroupRef;
 use super::fence::Fence;
-use super::flight_ref::{Failure, FlightRef};
+use super::flight_ref::{Borrowed, Failure, FlightRef};
 use crate::outcome::Outcome;
 use crate::platform::trace::{Entered, FlightSpan};
+use crate::platform::wait::until;
 use crate::policy::{Payload, catch};
+use crate::table::pool::FlightArc;
 use crate::table::reentrancy::{self, Inside};
 use crate::table::slot::FlightId;
 
@@ -42,8 +44,9 @@ use crate::table::slot::FlightId;
 #[must_use = "dropping a leader hands its flight over"]
 #[clippy::has_significant_drop]
 pub struct Leader<G: GroupRef> {
+    group: G,
     /// Empty once the flight has ended or was handed over.
-    flight: Option<FlightRef<G>>,
+    id: Option<FlightId>,
     span: FlightSpan,
 }
 
@@ -57,7 +60,8 @@ impl<G: GroupRef> Leader<G> {
     #[inline]
     pub(crate) fn new(flight: FlightRef<G>) -> Self {
         let mut leader = Self {
-            flight: Some(flight),
+            group: flight.group,
+            id: Some(flight.id),
             span: FlightSpan::NONE,
         };
         // A subscriber is somebody else's code: if it panics, the leader is given up.
@@ -110,78 +114,143 @@ impl<G: GroupRef> Leader<G> {
         drop(self);
     }
 
-    /// Lets no more callers join the flight: the next call for its key starts another. Those who
-    /// wait already receive this one's value. It is not counted in
-    /// [`Stats::forgotten`](crate::Stats::forgotten).
+    /// Returns what tells its flight apart from all others of the group, or `None` once
+    /// [`close_if_alone`](Self::close_if_alone) has ended it.
+    pub fn flight_id(&self) -> Option<FlightId> {
+        self.id
+    }
+
+    /// Lets no newcomer join the flight any more: the next call starts another, and two works may
+    /// overlap. Those who wait receive this one's value.
+    ///
+    /// For a leader that knows that its value is as of now. It goes by the flight and not by the
+    /// key, so it never closes a newer one; and nothing is counted as forgotten. A
+    /// [`Fence`](crate::Fence) of the flight says that it was forgotten all the same.
+    ///
+    /// Takes the shard's lock.
     ///
     /// # Examples
     ///
     /// ```
     /// use singleflight_core::{Group, Joined};
     ///
-    /// let group: Group<u64, &str> = Group::new();
-    /// let Joined::Leader(first) = group.join(7)? else { unreachable!() };
-    /// first.close_to_newcomers();
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(old) = group.join(7)? else { unreachable!("nobody else is here") };
+    /// let follower = group.join(7)?;
+    /// old.close_to_newcomers();
     /// assert!(matches!(group.join(7)?, Joined::Leader(_)));
-    /// assert_eq!(group.stats().forgotten, 0);
-    /// # first.complete("");
+    /// assert_eq!(old.complete(1).followers, 1);
+    /// # drop(follower);
     /// # Ok::<_, singleflight_core::CallError>(())
     /// ```
     pub fn close_to_newcomers(&self) {
-        if let Some(flight) = &self.flight {
-            flight.get().close_to_newcomers();
+        if let Some(flight) = self.flight() {
+            flight.close_to_newcomers();
         }
     }
 
-    /// Ends the flight if nobody waits for it, and says whether it has: then the next call for the
-    /// key starts another, and what this leader completes is its caller's alone. If somebody waits,
-    /// it goes on, and newcomers may join.
+    /// Ends the flight if nobody waits for its value, and says whether it has: then the value may
+    /// be kept, or used in a way that cannot be shared, and the next call starts another flight.
+    /// If somebody waits, nothing happens.
     ///
-    /// Both in one step: nobody joins between the look and the end.
+    /// For a value that is dear to share: a response that would have to be read to its end first.
+    /// Those who come while this is called either wait, and it returns `false`, or start afresh.
+    /// What is left of the work is no part of the flight any more, and the next one may overlap it.
+    /// The flight counts as landed; after it, completing and dropping the leader do nothing.
+    ///
+    /// Takes the shard's lock.
     ///
     /// # Examples
     ///
     /// ```
     /// use singleflight_core::{Group, Joined};
     ///
-    /// let group: Group<u64, &str> = Group::new();
-    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(mut leader) = group.join(7)? else { unreachable!("nobody else is here") };
     /// let follower = group.join(7)?;
-    /// assert!(!leader.close_if_alone());
+    /// assert!(!leader.close_if_alone(), "somebody waits");
     /// drop(follower);
     /// assert!(leader.close_if_alone());
     /// assert_eq!(group.in_flight(), 0);
-    /// assert_eq!(leader.complete("mine").value, "mine");
     /// # Ok::<_, singleflight_core::CallError>(())
     /// ```
-    pub fn close_if_alone(&self) -> bool {
-        self.flight
-            .as_ref()
-            .is_none_or(|flight| flight.get().close_if_alone())
+    pub fn close_if_alone(&mut self) -> bool {
+        let closes = self.flight().is_none_or(FlightRef::close_if_alone);
+        if closes {
+            self.id = None;
+        }
+        closes
     }
 
-    /// Returns what tells its flight apart.
+    /// Waits until nobody waits for the value, which may be at once.
+    ///
+    /// For a leader that runs by itself, in a task: its work is wanted as long as its own caller or
+    /// a follower is there. Somebody may come after it is ready and before the leader is gone, so
+    /// drop the work first and the leader then: it hands over to them.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!("nobody else is here") };
+    /// let follower = group.join(7)?;
+    /// let gone = async { drop(follower) };
+    /// futures_lite::future::zip(leader.left_alone(), gone).await;
+    /// assert_eq!(group.followers(7), Some(0));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn left_alone(&self) {
+        let awaited = self.flight().and_then(FlightRef::listen_if_awaited);
+        let Some(flight) = awaited else {
+            return;
+        };
+        let is_deserted = |flight: &FlightArc<_>| flight.is_deserted().then_some(());
+        until(flight, |flight| &flight.signal, is_deserted, |_, ()| ()).await;
+    }
+
+    /// Runs a part of the work on the calling thread, for a work that is polled by hand: a call
+    /// for its own key from inside it is refused, as in [`lead`](Self::lead).
     ///
     /// # Panics
     ///
-    /// Never: a leader that can be asked leads.
-    pub fn flight_id(&self) -> FlightId {
-        let flight = self.flight.as_ref();
-        flight.expect("a leader that can be asked leads").id
+    /// A panic in `part` goes on unchanged; the followers are told or the flight is handed over,
+    /// as the group's [`PanicPolicy`](crate::PanicPolicy) has it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{CallError, Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(mut leader) = group.join(7)? else { unreachable!("nobody else is here") };
+    /// let again = leader.step(|| group.join(7).err());
+    /// # #[cfg(feature = "std")]
+    /// assert_eq!(again, Some(CallError::Reentrant));
+    /// # Ok::<_, CallError>(())
+    /// ```
+    #[inline]
+    pub fn step<T>(&mut self, part: impl FnOnce() -> T) -> T {
+        match self.run(part) {
+            Ok(made) => made,
+            Err(payload) => self.panicked(payload),
+        }
     }
 
-    /// Makes a fence for this flight, by which its work can learn that it was forgotten.
-    ///
-    /// # Panics
-    ///
-    /// Never: a leader that can be asked leads.
+    /// Makes a fence for this flight, by which its work can learn that it was forgotten. Of a flight
+    /// that has ended already it says so.
     pub fn fence(&self) -> Fence<G>
     where
         G: Clone,
     {
-        let flight = self.flight.as_ref();
-        let flight = flight.expect("a leader that can be asked leads");
-        Fence::bound(flight.clone())
+        Fence::bound(self.group.clone(), self.id)
     }
 
     /// Runs `work` on the calling thread and lands the flight with what it returns.
@@ -223,47 +292,63 @@ impl<G: GroupRef> Leader<G> {
     where
         G::Value: Clone,
     {
-        let flight = self.flight.take();
-        let flight = flight.expect("a leader ends its flight once");
-        flight.get().land(value, &self.span)
+        let group = self.group.group();
+        match self.id.take() {
+            Some(id) => FlightRef { group, id }.land(value, &self.span),
+            None => Outcome::alone(value),
+        }
     }
 
     #[cold]
     pub(crate) fn fail_as(&mut self, failure: Failure) {
-        if let Some(flight) = self.flight.take() {
-            flight.get().fail(failure);
+        if let Some(flight) = self.take() {
+            flight.fail(failure);
         }
     }
 
     /// Ends the work with a value that goes to nobody else.
     #[cold]
     pub(crate) fn withhold(&mut self, value: G::Value) -> Outcome<G::Value> {
-        let id = self.flight_id();
         self.fail_as(Failure::NotShared);
-        Outcome::alone(value, id)
+        Outcome::alone(value)
+    }
+
+    pub(crate) fn group(&self) -> &G {
+        &self.group
     }
 
     /// Asks for a notification when nobody waits any more.
     pub(crate) fn listen(&self) {
-        if let Some(flight) = &self.flight {
-            flight.get().listen();
+        if let Some(flight) = self.flight() {
+            flight.listen();
         }
     }
 
     /// Returns its flight, unless that has ended or was handed over.
-    pub(crate) fn flight(&self) -> Option<&FlightRef<G>> {
-        self.flight.as_ref()
+    #[inline]
+    pub(crate) fn flight(&self) -> Option<Borrowed<'_, G::Key, G::Value, G::Hasher>> {
+        let group = self.group.group();
+        self.id.map(|id| FlightRef { group, id })
+    }
+
+    /// Takes its flight, which it ends or hands over.
+    #[inline]
+    fn take(&mut self) -> Option<Borrowed<'_, G::Key, G::Value, G::Hasher>> {
+        let group = self.group.group();
+        self.id.take().map(|id| FlightRef { group, id })
+    }
+
+    /// Whether its flight has neither ended nor was handed over.
+    #[inline]
+    pub(crate) fn leads(&self) -> bool {
+        self.id.is_some()
     }
 
     /// Enters the work, so that calls from inside it are known for what they are.
     #[inline]
     pub(crate) fn enter(&self) -> Running<'_> {
-        let (group, flight) = match &self.flight {
-            Some(flight) => (flight.group.group().address(), Some(flight.id)),
-            None => (0, None),
-        };
         Running {
-            _inside: reentrancy::enter(group, flight),
+            _inside: reentrancy::enter(self.group.group().address(), self.id),
             _entered: self.span.enter(),
         }
     }
@@ -280,8 +365,9 @@ impl<G: GroupRef> Leader<G> {
     /// Ends the flight of a work that has panicked, as the group's policy has it.
     #[cold]
     pub(crate) fn tell_panic(&mut self, payload: &Payload) {
-        if let Some(flight) = self.flight.take() {
-            flight.get().land_panicked(payload.message(), &self.span);
+        let group = self.group.group();
+        if let Some(id) = self.id.take() {
+            FlightRef { group, id }.land_panicked(payload.message(), &self.span);
         }
     }
 
@@ -296,8 +382,8 @@ impl<G: GroupRef> Leader<G> {
     #[cold]
     #[inline(never)]
     pub(crate) fn abandon(&mut self) {
-        if let Some(flight) = self.flight.take() {
-            flight.get().abandon();
+        if let Some(flight) = self.take() {
+            flight.abandon();
         }
     }
 }
@@ -305,7 +391,7 @@ impl<G: GroupRef> Leader<G> {
 impl<G: GroupRef> Drop for Leader<G> {
     #[inline]
     fn drop(&mut self) {
-        if self.flight.is_some() {
+        if self.leads() {
             self.abandon();
         }
     }
@@ -314,7 +400,7 @@ impl<G: GroupRef> Drop for Leader<G> {
 impl<G: GroupRef> fmt::Debug for Leader<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Leader")
-            .field("flight", &self.flight.as_ref().map(|flight| flight.id))
+            .field("flight", &self.id)
             .finish_non_exhaustive()
     }
 }

@@ -162,7 +162,7 @@ impl<G: GroupRef, P: HasKind> Waiter<G, P> {
         G::Value: Clone,
     {
         let place = self.place.take().expect("a follower concludes once");
-        place.shared.share(Role::Follower, place.flight.id)
+        place.shared.share(Role::Follower)
     }
 
     /// Takes the lead that it has claimed. The flight's shared part is for one that has to listen

@@ -103,9 +103,10 @@ where
             let (entry, unused) = group.group().enter(key, waits_here);
             (entry, None, unused)
         };
-        let interest = |flight: &FlightRef<G>, turn, tether| {
+        let interest = |group: &G, id, turn, tether| {
+            let group = group.clone();
             Box::new(Interested {
-                flight: flight.clone(),
+                flight: FlightRef { group, id },
                 while_wanted,
                 turn,
                 tether,
@@ -115,11 +116,10 @@ where
         let (part, guard) = match entry {
             Entry::Leader(id) | Entry::Claimed(id) => {
                 let leader = Leader::new(FlightRef { group, id });
-                let place = leader.flight().map(FlightRef::place);
+                let place = leader.flight().as_ref().map(FlightRef::place);
                 // As long as this call leads, the turn is its own.
                 let turn = shared.as_deref().map(Flight::turn);
-                let flight = leader.flight().zip(turn);
-                let interest = flight.map(|(flight, turn)| interest(flight, turn, None));
+                let interest = turn.map(|turn| interest(leader.group(), id, turn, None));
                 let guard = SpawnGuard { place, interest };
                 (Part::Leader(leader, shared), guard)
             }
@@ -128,7 +128,8 @@ where
                 let flight = FlightRef { group, id };
                 let waiter = Waiter::with(flight, shared, Arc::clone(&tether));
                 let place = Some(waiter.flight().place());
-                let interest = Some(interest(waiter.flight(), 0, Some(tether)));
+                let group = &waiter.flight().group;
+                let interest = Some(interest(group, id, 0, Some(tether)));
                 (Part::Follower(waiter), SpawnGuard { place, interest })
             }
             Entry::Refused(refusal) => return Err(refusal.into()),

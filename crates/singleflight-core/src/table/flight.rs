@@ -24,7 +24,6 @@ use crate::platform::sync::atomic::{AtomicBool, Ordering};
 use crate::platform::sync::{Guarded, WriteOnce, seeded};
 use crate::platform::trace::Link;
 use crate::platform::wait::Signal;
-use crate::table::slot::FlightId;
 use crate::table::waiter_kind::WaiterKind;
 
 /// What a flight ended with.
@@ -310,13 +309,13 @@ impl<V> Flight<V> {
 }
 
 impl<V> Landing<V> {
-    pub(crate) fn into_outcome(self, role: Role, id: FlightId) -> Result<Outcome<V>, CallError> {
+    pub(crate) fn into_outcome(self, role: Role) -> Result<Outcome<V>, CallError> {
         if role == Role::Follower {
             self.link.follow();
         }
         let followers = self.followers;
         self.result
-            .map(|value| Outcome::new(value, role, followers, id))
+            .map(|value| Outcome::new(value, role, followers))
     }
 }
 

@@ -14,7 +14,6 @@ use crate::error::CallError;
 use crate::outcome::{Outcome, Role};
 use crate::platform::sync::{Arc, Mutex, seeded};
 use crate::table::flight::{Flight, Landing};
-use crate::table::slot::FlightId;
 
 /// A hold on a flight's shared part, or on none.
 pub(crate) struct FlightArc<V>(Option<Arc<Pooled<V>>>);
@@ -75,7 +74,7 @@ impl<V> FlightArc<V> {
     ///
     /// The clone is made without any lock and after the flight has landed, so a `Clone`
     /// that panics costs its own caller the value and nobody else.
-    pub(crate) fn share(self, role: Role, id: FlightId) -> Result<Outcome<V>, CallError>
+    pub(crate) fn share(self, role: Role) -> Result<Outcome<V>, CallError>
     where
         V: Clone,
     {
@@ -83,7 +82,7 @@ impl<V> FlightArc<V> {
             .into_landing()
             .unwrap_or_else(|shared| shared.copy_landing());
         let landing = landing.expect("only a landed flight is shared out");
-        landing.into_outcome(role, id)
+        landing.into_outcome(role)
     }
 
     /// Takes the result if this is the last hold, else leaves it to the others.

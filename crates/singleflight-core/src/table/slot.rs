@@ -65,9 +65,9 @@ impl Id {
 
 /// Tells a flight from every other of its group, those that have ended included.
 ///
-/// [`Leader::flight_id`](crate::Leader::flight_id) and [`Outcome::flight`](crate::Outcome::flight)
-/// give it: callers with the same id have, or will have, the value of the same flight. It means
-/// nothing in another group.
+/// Equal in its leader, in those who follow it, and in whoever leads it on. It means nothing in
+/// another group. An outcome does not carry it, which would make every spawned call dearer: ask the
+/// leader or the follower before they end.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct FlightId {
     /// Of the key: it chooses the shard, and where in its table the flight lies.

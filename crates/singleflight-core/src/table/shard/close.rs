@@ -3,8 +3,6 @@
 use core::num::NonZeroU64;
 
 use super::{Table, find_spilled, is_open};
-use crate::platform::sync::seeded;
-use crate::table::flight::Flight;
 use crate::table::slot::{FlightId, Slot};
 
 impl<K, V> Table<K, V> {
@@ -43,14 +41,10 @@ impl<K, V> Table<K, V> {
         }
     }
 
-    /// Ends one flight for its leader, unless somebody waits for it.
-    pub(crate) fn close_if_alone(&mut self, flight: FlightId) -> Option<Slot<K, V>> {
-        let (slot, _) = self.find_id(flight)?;
-        let is_awaited = slot.shared.flight().is_some_and(Flight::is_awaited);
-        if is_awaited && !seeded("close-in-company") {
-            return None;
-        }
-        self.remove(flight)
+    /// Whether nobody waits for the value of a flight that has not ended.
+    pub(crate) fn is_alone(&mut self, flight: FlightId) -> bool {
+        self.find_id(flight)
+            .is_some_and(|(slot, _)| slot.followers() == 0)
     }
 
     /// Refuses all calls from now on.

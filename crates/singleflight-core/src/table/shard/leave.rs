@@ -3,6 +3,7 @@
 use super::{AfterUnlock, Table};
 use crate::platform::sync::seeded;
 use crate::table::flight::Flight;
+use crate::table::pool::FlightArc;
 use crate::table::slot::{FlightId, Slot};
 use crate::table::waiter_kind::{HasKind, KindCell, Tether, WaiterKind};
 
@@ -167,6 +168,17 @@ impl<K, V> Table<K, V> {
                 flight.leader_listens();
             }
         }
+    }
+
+    /// As [`listen`](Self::listen), and returns what to listen at, or nothing if nobody waits.
+    pub(crate) fn listen_if_awaited(&mut self, id: FlightId) -> Option<FlightArc<V>> {
+        let (slot, _) = self.find_id(id)?;
+        let flight = slot.shared.flight()?;
+        if flight.is_deserted() {
+            return None;
+        }
+        flight.leader_listens();
+        Some(slot.shared.clone())
     }
 
     fn end(&mut self, id: FlightId) -> AfterUnlock<K, V> {
