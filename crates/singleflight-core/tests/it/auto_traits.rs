@@ -46,7 +46,7 @@ const ALL: [bool; 5] = [true; 5];
 #[test]
 fn plain_types_have_all_of_them() {
     for row in [
-        row!(Builder),
+        row!(Builder<u64, u64>),
         row!(CallError),
         row!(DefaultHashBuilder),
         row!(SeededHashBuilder),

@@ -42,7 +42,7 @@ fn a_batch_tells_its_keys_apart() {
             let returned = odd.into_iter().rev().chain(not_asked_for).chain(even);
             ready(returned.map(|key| (key, key)))
         }));
-        let values: Vec<_> = answers.ends().into_values().collect();
+        let values: Vec<_> = answers.ends().into_all().expect("every key has a value");
         let expected: Vec<_> = (0..count).map(|key| (key, key)).collect();
         assert_eq!(values, expected);
         assert_eq!(group.in_flight(), 0);
@@ -94,7 +94,7 @@ fn a_batch_takes_over_until_its_work_starts() {
     batch.waits();
     assert_eq!(*loads.borrow(), [[2, 1]]);
     assert_eq!(landing.complete(3).followers, 1);
-    let values: Vec<_> = batch.ends().into_values().collect();
+    let values: Vec<_> = batch.ends().into_all().expect("every key has a value");
     assert_eq!(values, [(3, 3), (2, 20), (1, 10)]);
 }
 
@@ -126,7 +126,7 @@ fn keys_that_land_together_wake_their_batch_once() {
         assert_eq!(leader.complete(key).followers, 1);
     }
     assert_eq!((wakes, batch.wakes()), (1, 2));
-    let values: Vec<_> = batch.ends().into_values().collect();
+    let values: Vec<_> = batch.ends().into_all().expect("every key has a value");
     let expected: Vec<_> = (0..100).map(|key| (key, key)).collect();
     assert_eq!(values, expected, "in the order in which they were named");
 }
@@ -154,7 +154,7 @@ fn a_batch_that_is_polled_in_vain_is_woken_where_it_was_polled_last() {
     let mut third = Task::new(second.into_future());
     third.waits();
     assert_eq!((land(8), land(9), third.wakes()), (Some(1), Some(1), 1));
-    let values: Vec<_> = third.ends().into_values().collect();
+    let values: Vec<_> = third.ends().into_all().expect("every key has a value");
     assert_eq!(values, [(1, 7), (2, 8), (3, 9)]);
 }
 
@@ -173,7 +173,7 @@ fn a_batch_waits_on_for_flights_that_others_have_taken_over() {
         assert_eq!(leader.complete(key).followers, 1);
     }
     assert_eq!(batch.wakes(), 2);
-    let values: Vec<_> = batch.ends().into_values().collect();
+    let values: Vec<_> = batch.ends().into_all().expect("every key has a value");
     assert_eq!(values, [(1, 1), (2, 2), (3, 3)]);
     assert_eq!(loads.borrow().len(), 0);
 }
@@ -214,8 +214,7 @@ fn a_batch_leaks_nothing_when_its_works_future_panics_late() {
     assert!(panics(|| Task::new(group.run_many([1], load)).poll()));
     assert_eq!(Rc::strong_count(&value), 1);
 
-    let group: Group<u64, Result<Rc<()>, ()>> = Group::new();
-    let load = |_: Vec<u64>| PanicsLate(Ok(vec![(1, Rc::clone(&value))]));
+    let load = |_: Vec<u64>| PanicsLate(Ok::<_, ()>(vec![(1, Rc::clone(&value))]));
     assert!(panics(|| Task::new(group.try_run_many([1], load)).poll()));
     assert_eq!(Rc::strong_count(&value), 1);
 }

@@ -8,11 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use singleflight_core::{
-    Builder, CallError, Follower, Group, Joined, SeededHashBuilder, Turn, Until,
-};
+use singleflight_core::{Builder, CallError, Follower, Group, Joined, SeededHashBuilder, Turn};
 
-use crate::hand::lead;
+use crate::hand::{Runs, arrive, lead, try_arrive};
 use crate::task::{Task, pause};
 
 type Static = Group<u32, u32, SeededHashBuilder>;
@@ -130,14 +128,9 @@ fn a_batch_loads_what_there_is_room_for() {
             .collect::<Vec<_>>()
     }))
     .ends();
-    let value = |key| {
-        answers
-            .get(&key)
-            .map(|answer| answer.map(|outcome| outcome.value))
-    };
-    assert_eq!(value(1), Some(Ok(10)));
-    assert_eq!(value(2), Some(Ok(20)));
-    assert_eq!(value(3), Some(Err(&CallError::Full)));
+    assert_eq!(answers.get(&1), Some(Ok(&10)));
+    assert_eq!(answers.get(&2), Some(Ok(&20)));
+    assert_eq!(answers.get(&3), Some(Err(&CallError::Full)));
     assert_eq!(group.in_flight(), 0);
 }
 
@@ -146,14 +139,13 @@ fn a_spawned_call_without_room_for_its_handle_leaves_nothing_behind() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
     let late = followers_of_ended_flights(&group);
     assert!(matches!(
-        Group::arrive(Arc::clone(&group), 3, Until::Unwanted),
+        try_arrive(&group, 3, Runs::WhileWanted),
         Err(CallError::Full)
     ));
     assert_eq!(group.in_flight(), 0);
     drop(late);
-    let arrival =
-        Group::arrive(Arc::clone(&group), 3, Until::Unwanted).expect("there is room again");
-    let (task, handle) = arrival.into_task(async || 3);
+    let arrival = arrive(&group, 3, Runs::WhileWanted);
+    let (task, handle) = arrival.into_detached_task(async || 3);
     Task::new(task).ends();
     let outcome = Task::new(handle.outcome()).ends();
     assert_eq!(outcome.map(|outcome| outcome.value), Ok(3));
@@ -257,8 +249,10 @@ fn a_handle_that_is_kept_holds_no_shared_part() {
     for _ in 0..10 {
         for follows in [false, true] {
             let before = follows.then(|| lead(&group, 1));
-            let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
-            let (task, handle) = arrival.expect("there is room").into_task(async || 7);
+            let arrival = try_arrive(&group, 1, Runs::WhileWanted);
+            let (task, handle) = arrival
+                .expect("there is room")
+                .into_detached_task(async || 7);
             let mut task = Task::new(task);
             if let Some(leader) = before {
                 task.waits();
@@ -278,14 +272,14 @@ fn a_spawned_call_without_a_shared_part_is_refused_and_not_led() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
     let held = followers_of_ended_flights(&group);
     let before = group.stats();
-    let refused = Group::arrive(Arc::clone(&group), 9, Until::Unwanted).err();
+    let refused = try_arrive(&group, 9, Runs::WhileWanted).err();
     assert_eq!(refused, Some(CallError::Full));
     let mut after = group.stats();
     assert_eq!(after.refused, before.refused + 1);
     after.refused = before.refused;
     assert_eq!(after, before);
     drop(held);
-    let arrival = Group::arrive(Arc::clone(&group), 9, Until::Unwanted);
+    let arrival = try_arrive(&group, 9, Runs::WhileWanted);
     drop(arrival.expect("there is room"));
     assert_eq!(group.in_flight(), 0);
 }
@@ -336,7 +330,7 @@ fn a_waker_that_panics_harms_no_other_flight() {
     }
     for call in calls {
         assert_eq!(call.wakes(), 1);
-        assert_eq!(call.ends(), 7);
+        assert_eq!(call.ends(), Ok(7));
     }
 }
 
@@ -344,11 +338,13 @@ fn a_waker_that_panics_harms_no_other_flight() {
 #[test]
 fn a_work_that_is_wanted_again_is_not_cancelled() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
-    let (task, handle) = arrival.expect("there is room").into_task(|| async {
-        pause().await;
-        7
-    });
+    let arrival = try_arrive(&group, 1, Runs::WhileWanted);
+    let (task, handle) = arrival
+        .expect("there is room")
+        .into_detached_task(|| async {
+            pause().await;
+            7
+        });
     drop(handle);
     let mut caller = Task::new(group.run(1, async || unreachable!("the first work is wanted")));
     caller.waits();
@@ -357,7 +353,7 @@ fn a_work_that_is_wanted_again_is_not_cancelled() {
     let mut task = Task::new(task);
     task.waits();
     task.ends();
-    assert_eq!(caller.ends(), 7);
+    assert_eq!(caller.ends(), Ok(7));
     drop(other);
     assert_eq!(group.in_flight(), 0);
 }
@@ -367,17 +363,17 @@ fn a_work_that_is_wanted_again_is_not_cancelled() {
 #[test]
 fn a_work_that_is_wanted_again_is_told_so() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("there is room");
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
     let (handle, late) = (Rc::new(Cell::new(None)), Cell::new(None));
-    let (run, waits) = arrival.into_closure(
+    let (run, waits) = arrival.into_job(
         |call| futures_lite::future::block_on(call),
-        |interest| {
+        |wanted| {
             drop(handle.take());
             // On a thread of its own: here it would be a call from inside the work.
             let join = || Group::join_owned(Arc::clone(&group), 1);
             let joined = std::thread::scope(|scope| scope.spawn(join).join());
             late.set(Some(joined.expect("it comes in time")));
-            assert!(!interest.has_ended());
+            assert!(wanted.is_wanted());
             7
         },
     );

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use singleflight_core::{Group, Joined, Leader};
+use singleflight_core::{Arrived, CallResult, Group, GroupRef, Joined, Leader, ShareAll};
 
 /// Joins a key that nobody leads.
 #[track_caller]
@@ -26,6 +26,43 @@ pub(crate) fn lead_owned(group: &Arc<Group<u64, u64>>, key: u64) -> Leader<Arc<G
         Ok(Joined::Leader(leader)) => leader,
         other => panic!("it leads: {other:?}"),
     }
+}
+
+/// For how long a spawned call runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Runs {
+    ToItsEnd,
+    /// It is cancelled when nobody wants it any more.
+    WhileWanted,
+}
+
+/// Lets a call come that is to run by itself.
+pub(crate) fn try_arrive<G>(group: &G, key: G::Key, runs: Runs) -> CallResult<Arrived<G, ShareAll>>
+where
+    G: GroupRef<Key: Eq + Hash, Value: Clone, Hasher: BuildHasher> + Clone,
+{
+    arrive_by(group.clone(), key, runs)
+}
+
+/// The same, by this very reference.
+pub(crate) fn arrive_by<G>(group: G, key: G::Key, runs: Runs) -> CallResult<Arrived<G, ShareAll>>
+where
+    G: GroupRef<Key: Eq + Hash, Value: Clone, Hasher: BuildHasher> + Clone,
+{
+    let call = Group::<G::Key, G::Value, G::Hasher>::call_owned(group, key).spawnable();
+    match runs {
+        Runs::ToItsEnd => call.arrive(),
+        Runs::WhileWanted => call.while_wanted().arrive(),
+    }
+}
+
+/// The same where nothing is refused.
+#[track_caller]
+pub(crate) fn arrive<G>(group: &G, key: G::Key, runs: Runs) -> Arrived<G, ShareAll>
+where
+    G: GroupRef<Key: Eq + Hash, Value: Clone, Hasher: BuildHasher> + Clone,
+{
+    try_arrive(group, key, runs).expect("nothing is refused")
 }
 
 pub(crate) fn panics<T>(run: impl FnOnce() -> T) -> bool {

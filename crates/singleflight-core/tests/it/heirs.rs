@@ -5,17 +5,20 @@ use std::future::pending;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use singleflight_core::{Builder, CallError, Group, Joined, PanicPolicy, Role, Spawned, Until};
+use singleflight_core::{
+    Builder, CallError, Group, Joined, Outcome, PanicPolicy, Receiver, Role, Spawned,
+};
 
-use crate::hand::lead_owned;
+use crate::hand::{Runs, arrive, arrive_by, lead_owned, try_arrive};
 use crate::task::{Task, pause};
 
 type Shared = Arc<Group<u64, u64>>;
+type Handle = Spawned<Shared, Receiver<Outcome<u64>>>;
 
 /// A spawned call whose work makes this, and its handle.
-fn spawn(group: &Shared, until: Until, value: u64) -> (Task<'static, ()>, Spawned<Shared>) {
-    let arrival = Group::arrive(Arc::clone(group), 1, until).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(move || std::future::ready(value));
+fn spawn(group: &Shared, runs: Runs, value: u64) -> (Task<'static, ()>, Handle) {
+    let arrival = arrive(group, 1, runs);
+    let (task, handle) = arrival.into_detached_task(move || std::future::ready(value));
     (Task::new(task), handle)
 }
 
@@ -25,7 +28,7 @@ fn of_many_detached_calls_one_stays_and_is_no_follower() {
     let leader = lead_owned(&group, 1);
     let mut tasks = Vec::new();
     for _ in 0..100 {
-        let (task, handle) = spawn(&group, Until::Done, 2);
+        let (task, handle) = spawn(&group, Runs::ToItsEnd, 2);
         tasks.push(task);
         drop(handle);
         // At once, whether or not the task was polled.
@@ -50,8 +53,8 @@ fn an_heir_leads_on_when_the_leader_is_lost() {
     let group = Shared::default();
     let leader = lead_owned(&group, 1);
     let done = Rc::new(Cell::new(0));
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
-    let (task, handle) = arrival.into_task({
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (task, handle) = arrival.into_detached_task({
         let done = Rc::clone(&done);
         async move || {
             pause().await;
@@ -67,7 +70,7 @@ fn an_heir_leads_on_when_the_leader_is_lost() {
     assert_eq!(task.wakes(), 1);
     task.waits();
     // By now it leads, and another may be the flight's heir.
-    let (mut next, handle) = spawn(&group, Until::Done, 5);
+    let (mut next, handle) = spawn(&group, Runs::ToItsEnd, 5);
     next.waits();
     drop(handle);
     task.ends();
@@ -92,8 +95,8 @@ fn an_heir_costs_no_clone() {
     let Ok(Joined::Leader(leader)) = group.join(1) else {
         panic!("the first call leads");
     };
-    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Done).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(pending);
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (task, handle) = arrival.into_detached_task(pending);
     let mut task = Task::new(task);
     task.waits();
     drop(handle);
@@ -111,8 +114,8 @@ fn an_heir_costs_no_clone_beside_a_follower() {
     let Ok(Joined::Leader(leader)) = group.join(1) else {
         panic!("the first call leads");
     };
-    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Done).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(pending);
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (task, handle) = arrival.into_detached_task(pending);
     let mut task = Task::new(task);
     task.waits();
     drop(handle);
@@ -130,12 +133,11 @@ fn an_heir_costs_no_clone_beside_a_follower() {
 #[test]
 fn a_work_that_an_heir_wants_is_not_cancelled() {
     let group = Shared::default();
-    let arrival =
-        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
-    let (task, unwanted) = arrival.into_task(pending);
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
+    let (task, unwanted) = arrival.into_detached_task(pending);
     let mut task = Task::new(task);
     task.waits();
-    let (mut heir, handle) = spawn(&group, Until::Done, 2);
+    let (mut heir, handle) = spawn(&group, Runs::ToItsEnd, 2);
     heir.waits();
     drop(handle);
     drop(unwanted);
@@ -152,12 +154,12 @@ fn a_work_that_an_heir_wants_is_not_cancelled() {
 fn each_flight_has_its_own_heir() {
     let group = Shared::default();
     let old = lead_owned(&group, 1);
-    let (mut first, handle) = spawn(&group, Until::Done, 2);
+    let (mut first, handle) = spawn(&group, Runs::ToItsEnd, 2);
     first.waits();
     drop(handle);
     assert!(group.forget(1));
     let new = lead_owned(&group, 1);
-    let (mut second, handle) = spawn(&group, Until::Done, 3);
+    let (mut second, handle) = spawn(&group, Runs::ToItsEnd, 3);
     second.waits();
     drop(handle);
     first.waits();
@@ -171,11 +173,11 @@ fn each_flight_has_its_own_heir() {
 /// A task whose handle is there is a caller, and takes the lead before the handle can go.
 #[test]
 fn a_handle_that_goes_while_its_task_leads_on_is_counted_out_once() {
-    for until in [Until::Done, Until::Unwanted] {
+    for runs in [Runs::ToItsEnd, Runs::WhileWanted] {
         let group = Shared::default();
         let leader = lead_owned(&group, 1);
-        let arrival = Group::arrive(Arc::clone(&group), 1, until).expect("nothing is refused");
-        let (task, handle) = arrival.into_task(|| async {
+        let arrival = arrive(&group, 1, runs);
+        let (task, handle) = arrival.into_detached_task(|| async {
             pause().await;
             4
         });
@@ -200,7 +202,7 @@ fn a_handle_that_goes_while_its_task_leads_on_is_counted_out_once() {
 fn a_vacant_flight_that_its_last_follower_leaves_ends() {
     let group = Shared::default();
     let leader = lead_owned(&group, 1);
-    let (mut task, handle) = spawn(&group, Until::Unwanted, 2);
+    let (mut task, handle) = spawn(&group, Runs::WhileWanted, 2);
     task.waits();
     let Ok(Joined::Follower(follower)) = group.join(1) else {
         panic!("the flight is led");
@@ -222,15 +224,18 @@ fn the_handle_of_a_call_that_is_lost_is_no_interest() {
         let builder = Builder::new().panic_policy(PanicPolicy::HandOver);
         let group: Shared = Arc::new(builder.build());
         let spawn = |panics: bool| {
-            let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
-            let (task, handle) = arrival.expect("nothing is refused").into_task(move || {
-                let mut polls = 0;
-                std::future::poll_fn(move |_| {
-                    polls += 1;
-                    assert!(!panics || polls < 2, "the work");
-                    std::task::Poll::<u64>::Pending
-                })
-            });
+            let arrival = try_arrive(&group, 1, Runs::WhileWanted);
+            let (task, handle) =
+                arrival
+                    .expect("nothing is refused")
+                    .into_detached_task(move || {
+                        let mut polls = 0;
+                        std::future::poll_fn(move |_| {
+                            polls += 1;
+                            assert!(!panics || polls < 2, "the work");
+                            std::task::Poll::<u64>::Pending
+                        })
+                    });
             (Task::new(task), handle)
         };
         let (mut first, kept) = spawn(panics);
@@ -265,7 +270,9 @@ fn the_handle_of_a_call_that_is_lost_is_no_interest() {
 fn tasks_whose_handles_are_gone_take_nobodys_wake() {
     let group = Shared::default();
     let leader = lead_owned(&group, 1);
-    let mut spawned: Vec<_> = (0..5).map(|_| spawn(&group, Until::Unwanted, 2)).collect();
+    let mut spawned: Vec<_> = (0..5)
+        .map(|_| spawn(&group, Runs::WhileWanted, 2))
+        .collect();
     for (task, _) in &mut spawned {
         task.waits();
     }
@@ -286,8 +293,10 @@ fn tasks_whose_handles_are_gone_take_nobodys_wake() {
 fn tasks_whose_handles_are_gone_do_not_keep_a_leader_running() {
     let group = Shared::default();
     let arrive = || {
-        let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
-        let (task, handle) = arrival.expect("nothing is refused").into_task(pending);
+        let arrival = try_arrive(&group, 1, Runs::WhileWanted);
+        let (task, handle) = arrival
+            .expect("nothing is refused")
+            .into_detached_task(pending);
         (Task::new(task), handle)
     };
     let ((mut leader, wanted), (mut follower, handle)) = (arrive(), arrive());
@@ -321,15 +330,14 @@ fn a_reference_whose_clone_panics_registers_nothing() {
     }
 
     let group: Group<u64, u64> = Group::new();
-    let arrive = |until| {
-        let arrive =
-            std::panic::AssertUnwindSafe(|| Group::arrive(Once(&group), 1, until).map(drop));
+    let arrive = |runs| {
+        let arrive = std::panic::AssertUnwindSafe(|| arrive_by(Once(&group), 1, runs).map(drop));
         std::panic::catch_unwind(arrive).is_err()
     };
-    assert!(arrive(Until::Unwanted));
+    assert!(arrive(Runs::WhileWanted));
     assert_eq!(group.in_flight(), 0);
     let leader = group.join(1).expect("nothing is refused");
-    assert!(arrive(Until::Unwanted) && arrive(Until::Done));
+    assert!(arrive(Runs::WhileWanted) && arrive(Runs::ToItsEnd));
     assert_eq!(group.followers(1), Some(0));
     drop(leader);
     assert_eq!(group.in_flight(), 0);

@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::future::pending;
 use std::rc::Rc;
 
-use singleflight_core::{Group, Joined, Role, Turn, Until};
+use singleflight_core::{Group, Joined, Role, Turn};
 
+use crate::hand::{Runs, arrive};
 use crate::task::{Task, pause};
 
 struct Counted(Rc<Cell<usize>>);
@@ -63,7 +64,7 @@ fn landing_takes_one_wake_for_each_follower() {
     // Before any of them is polled: nobody is woken by way of another.
     assert!(followers.iter().all(|follower| follower.wakes() == 1));
     for follower in followers {
-        assert_eq!(follower.ends(), 7);
+        assert_eq!(follower.ends(), Ok(7));
     }
 }
 
@@ -155,8 +156,8 @@ fn handles_carry_a_flight_from_hand_to_hand() {
 fn an_unwanted_call_with_ten_followers_costs_ten_clones() {
     let clones = Rc::new(Cell::new(0));
     let group: Rc<Group<u64, Counted>> = Rc::default();
-    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
-    let (task, handle) = arrival.into_task({
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
+    let (task, handle) = arrival.into_detached_task({
         let clones = Rc::clone(&clones);
         async move || {
             pause().await;

@@ -4,9 +4,10 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use singleflight_core::{
-    Builder, CallError, DefaultHashBuilder, Group, Joined, Outcome, Role, SeededHashBuilder, Until,
+    Builder, CallError, DefaultHashBuilder, Group, Joined, Outcome, SeededHashBuilder,
 };
 
+use crate::hand::{Runs, arrive};
 use crate::task::Task;
 
 type Numbers = Group<u64, u64>;
@@ -35,15 +36,15 @@ fn handles_are_shown_without_their_value() {
     assert!(format!("{watcher:?}").starts_with("Watcher(Waiter {"));
     drop(watcher);
 
-    let arrival = Group::arrive(Arc::clone(&group), 7, Until::Done).expect("nothing is refused");
-    assert!(format!("{arrival:?}").starts_with("Arrival(Leader {"));
-    let (task, handle) = arrival.into_task(async || Silent);
-    assert_eq!(format!("{handle:?}"), "Spawned { .. }");
+    let arrival = arrive(&group, 7, Runs::ToItsEnd);
+    assert!(format!("{arrival:?}").starts_with("Arrived(Leader {"));
+    let (task, handle) = arrival.into_detached_task(async || Silent);
+    assert_eq!(format!("{handle:?}"), "Spawned { refusal: None, .. }");
     Task::new(task).ends();
     drop(handle);
-    let arrival = Group::arrive(Arc::clone(&group), 7, Until::Done).expect("nothing is refused");
-    let (_call, stake) = arrival.into_call(async || Silent);
-    assert_eq!(format!("{stake:?}"), "Stake { .. }");
+    let arrival = arrive(&group, 7, Runs::ToItsEnd);
+    let (_task, guard) = arrival.into_task(async || Silent);
+    assert_eq!(format!("{guard:?}"), "SpawnGuard { .. }");
 }
 
 #[test]
@@ -51,13 +52,14 @@ fn groups_and_their_parts_are_shown() {
     let group: Numbers = Builder::new().shards(4).max_followers(9).build();
     assert_eq!(
         format!("{group:?}"),
-        "Group { shards: 4, panic_policy: Share, max_followers: 9, .. }"
+        "Group { settings: Builder { shards: 4, panic_policy: Share, max_followers: Some(9), \
+         max_failures: Some(3), capacity: None, .. }, .. }"
     );
     assert!(format!("{:?}", group.call(1)).starts_with("Call {"));
     let Ok(Joined::Leader(leader)) = group.join(1) else {
         panic!("it leads");
     };
-    assert!(format!("{:?}", leader.fence()).starts_with("Fence {"));
+    assert!(format!("{:?}", group.fence()).starts_with("Fence {"));
     let outcome: Outcome<u64> = leader.complete(1);
     let shown = format!("{outcome:?}");
     assert!(
@@ -90,19 +92,15 @@ fn answers_are_found_by_key_and_counted() {
     drop(leader);
     // Key 3 is handed to the batch, which loads it in a second round; key 2 nobody returned.
     let answers = batch.ends();
-    assert_eq!((answers.len(), answers.is_empty()), (2, false));
-    let value = |key| match answers.get(&key) {
-        Some(Ok(outcome)) => Some((outcome.value, outcome.role)),
-        Some(Err(error)) => panic!("{error}"),
-        None => None,
-    };
-    assert_eq!(value(1), Some((10, Role::Leader)));
-    assert_eq!(value(2), None);
-    assert_eq!(value(3), Some((30, Role::Leader)));
+    assert_eq!((answers.len(), answers.is_empty()), (3, false));
+    assert_eq!(answers.get(&1), Some(Ok(&10)));
+    assert_eq!(answers.get(&2), Some(Err(&CallError::NotReturned)));
+    assert_eq!(answers.get(&3), Some(Ok(&30)));
+    assert_eq!(answers.get(&4), None, "nobody has asked for it");
     let keys: Vec<_> = answers.iter().map(|(key, _)| *key).collect();
-    assert_eq!(keys, [1, 3]);
+    assert_eq!(keys, [1, 2, 3]);
     let shown = format!("{answers:?}");
-    assert!(shown.starts_with("{1: Ok(Outcome {"), "{shown}");
+    assert_eq!(shown, "{1: Ok(10), 2: Err(NotReturned), 3: Ok(30)}");
 
     let refused = Task::new(group.run_many([1], async |_| Vec::new())).ends();
     assert!(matches!(refused.get(&1), Some(Err(CallError::Closed))));
@@ -122,10 +120,11 @@ fn a_listing_tells_each_flight() {
     };
     assert_eq!((*flight.key(), flight.followers()), (7, 1));
     assert!(flight.is_vacant() && flight.is_forgotten());
-    assert_eq!(flight.age(), Some(0));
+    assert_eq!((flight.age_in_ticks(), flight.age()), (Some(0), None));
     assert_eq!(
         format!("{flight:?}"),
-        "FlightInfo { key: 7, followers: 1, vacant: true, forgotten: true, age: Some(0) }"
+        "FlightInfo { key: 7, followers: 1, vacant: true, forgotten: true, age: None, \
+         age_in_ticks: Some(0), .. }"
     );
     drop(follower);
     assert!(group.flights().is_empty());
@@ -138,18 +137,20 @@ fn what_needs_threads_is_shown() {
     use std::time::{Duration, Instant};
 
     let group: Arc<Numbers> = Arc::default();
-    let arrival =
-        Group::arrive(Arc::clone(&group), 7, Until::Unwanted).expect("nothing is refused");
-    let (run, handle) = arrival.into_closure(
+    let arrival = arrive(&group, 7, Runs::WhileWanted);
+    let (run, handle) = arrival.into_job(
         |call| futures_lite::future::block_on(call),
-        |interest| {
-            let shown = format!("{interest:?}");
-            assert_eq!(shown, "Interest { ended: false, .. }");
+        |wanted| {
+            let shown = format!("{wanted:?}");
+            assert_eq!(shown, "Wanted { ended: false, .. }");
             1
         },
     );
     assert!(Numbers::new().undrained(Duration::ZERO).is_ok());
-    assert!(!group.drained_blocking(Instant::now()), "it is in flight");
+    assert!(
+        !group.drained_blocking(Some(Instant::now())),
+        "it is in flight"
+    );
     let undrained = group
         .undrained(Duration::ZERO)
         .expect_err("it is in flight");
@@ -158,8 +159,5 @@ fn what_needs_threads_is_shown() {
     assert!(undrained.to_string().contains('1'), "{undrained}");
     assert!(undrained.source().is_none());
     run();
-    assert_eq!(
-        handle.outcome_blocking().map(|outcome| outcome.value),
-        Ok(1)
-    );
+    assert_eq!(handle.join_outcome().map(|outcome| outcome.value), Ok(1));
 }

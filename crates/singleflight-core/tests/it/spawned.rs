@@ -5,20 +5,19 @@ use std::future::{pending, ready};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use singleflight_core::{Builder, CallError, Group, Role, Until};
+use singleflight_core::{Builder, CallError, Group, Role};
 
-use crate::hand::lead;
+use crate::hand::{Runs, arrive, lead};
 use crate::task::{Task, pause};
 
 /// A spawned call is one caller, handle and all.
 #[test]
 fn a_spawned_call_counts_once() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().max_followers(1).build());
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(async || 1);
-    let arrival =
-        Group::arrive(Arc::clone(&group), 1, Until::Done).expect("the handle takes no seat");
-    let (second, second_handle) = arrival.into_task(async || 2);
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (task, handle) = arrival.into_detached_task(async || 1);
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (second, second_handle) = arrival.into_detached_task(async || 2);
     assert_eq!(group.join(1).err(), Some(CallError::TooManyFollowers));
     Task::new(task).ends();
     Task::new(second).ends();
@@ -31,8 +30,8 @@ fn a_spawned_call_counts_once() {
     assert_eq!((outcome.role, outcome.followers), (Role::Follower, 1));
     assert_eq!(group.stats().most_followers, 1);
 
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(async || 1);
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (task, handle) = arrival.into_detached_task(async || 1);
     Task::new(task).ends();
     let outcome = Task::new(handle.outcome()).ends().expect("it landed");
     assert!(outcome.is_leader() && !outcome.is_shared());
@@ -41,10 +40,10 @@ fn a_spawned_call_counts_once() {
 /// Waiting for a handle keeps its caller's interest, and is no call from inside the work.
 #[test]
 fn a_handle_that_waits_is_interested() {
-    for until in [Until::Done, Until::Unwanted] {
+    for runs in [Runs::ToItsEnd, Runs::WhileWanted] {
         let group: Arc<Group<u64, u64>> = Arc::default();
-        let arrival = Group::arrive(Arc::clone(&group), 1, until).expect("nothing is refused");
-        let (task, handle) = arrival.into_task(async || {
+        let arrival = arrive(&group, 1, runs);
+        let (task, handle) = arrival.into_detached_task(async || {
             pause().await;
             1
         });
@@ -72,19 +71,19 @@ fn a_spawned_calls_value_is_cloned_once_at_most() {
     let clones = Rc::new(Cell::new(0));
     let group: Rc<Group<u64, Counted>> = Rc::default();
     let work = || Counted(Rc::clone(&clones));
-    let spawn = |until| {
-        let arrival = Group::arrive(Rc::clone(&group), 1, until).expect("nothing is refused");
-        arrival.into_task(|| ready(work()))
+    let spawn = |runs| {
+        let arrival = arrive(&group, 1, runs);
+        arrival.into_detached_task(|| ready(work()))
     };
-    for until in [Until::Done, Until::Unwanted] {
-        let (task, handle) = spawn(until);
+    for runs in [Runs::ToItsEnd, Runs::WhileWanted] {
+        let (task, handle) = spawn(runs);
         Task::new(task).ends();
         drop(Task::new(handle.outcome()).ends());
         assert_eq!(clones.get(), 0, "one caller, one value");
     }
 
     let leader = lead(&group, 1);
-    let spawned: Vec<_> = (0..10).map(|_| spawn(Until::Done)).collect();
+    let spawned: Vec<_> = (0..10).map(|_| spawn(Runs::ToItsEnd)).collect();
     drop(leader.complete(work()));
     for (task, handle) in spawned {
         Task::new(task).ends();
@@ -97,8 +96,8 @@ fn a_spawned_calls_value_is_cloned_once_at_most() {
 #[test]
 fn a_handle_whose_task_is_lost_is_told_so() {
     let group: Arc<Group<u64, u64>> = Arc::default();
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(pending);
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (task, handle) = arrival.into_detached_task(pending);
     let mut task = Task::new(task);
     task.waits();
     let mut follower = Task::new(group.run_outcome(1, async || 5));
@@ -116,9 +115,8 @@ fn a_handle_whose_task_is_lost_is_told_so() {
 #[test]
 fn a_caller_that_leaves_wakes_nobody_in_vain() {
     let group: Arc<Group<u64, u64>> = Arc::default();
-    let arrival =
-        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(pending);
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
+    let (task, handle) = arrival.into_detached_task(pending);
     let mut task = Task::new(task);
     task.waits();
     let call = || Task::new(group.run(1, async || unreachable!("it follows")));
@@ -140,9 +138,8 @@ fn a_caller_that_leaves_wakes_nobody_in_vain() {
 fn a_spawned_follower_is_woken_to_leave() {
     let group: Arc<Group<u64, u64>> = Arc::default();
     let leader = lead(&group, 1);
-    let arrival =
-        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(pending);
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
+    let (task, handle) = arrival.into_detached_task(pending);
     let mut task = Task::new(task);
     task.waits();
     drop(handle);
@@ -156,9 +153,8 @@ fn a_spawned_follower_is_woken_to_leave() {
 fn a_handle_whose_task_leads_on_wakes_nobody_in_vain() {
     let group: Arc<Group<u64, u64>> = Arc::default();
     let leader = lead(&group, 1);
-    let arrival =
-        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(pending);
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
+    let (task, handle) = arrival.into_detached_task(pending);
     let mut task = Task::new(task);
     task.waits();
     drop(leader);
@@ -184,9 +180,8 @@ fn a_dropped_handle_wakes_no_other_caller() {
         follower.waits();
     }
     for _ in 0..10 {
-        let arrival =
-            Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
-        let (task, handle) = arrival.into_task(async || 1);
+        let arrival = arrive(&group, 1, Runs::ToItsEnd);
+        let (task, handle) = arrival.into_detached_task(async || 1);
         drop(handle);
         drop(task);
     }

@@ -18,9 +18,9 @@ use std::task::{Context, Wake, Waker};
 use futures_lite::future::block_on;
 use singleflight_core::Group;
 #[cfg(feature = "std")]
-use singleflight_core::{Builder, CallError, Joined, Leader, PanicPolicy, Until};
+use singleflight_core::{Builder, CallError, Joined, Leader, PanicPolicy};
 
-use crate::hand::{lead, panics};
+use crate::hand::{Runs, arrive, lead, panics};
 use crate::task::Task;
 
 /// A panic's payload that panics again when it is dropped.
@@ -46,10 +46,10 @@ fn bomb(run: impl FnOnce()) -> Option<&'static str> {
 #[cfg(feature = "std")]
 #[test]
 fn a_payload_whose_drop_panics_is_a_spawned_calls_answer_all_the_same() {
-    for until in [Until::Done, Until::Unwanted] {
+    for runs in [Runs::ToItsEnd, Runs::WhileWanted] {
         let group: Arc<Group<u64, u64>> = Arc::default();
-        let arrival = Group::arrive(Arc::clone(&group), 1, until).expect("nothing is refused");
-        let (task, handle) = arrival.into_task(|| -> std::future::Ready<u64> {
+        let arrival = arrive(&group, 1, runs);
+        let (task, handle) = arrival.into_detached_task(|| -> std::future::Ready<u64> {
             panic_any(Bomb("the work"));
         });
         let mut follower = Task::new(group.run_outcome(1, async || 8));
@@ -71,11 +71,10 @@ fn a_payload_whose_drop_panics_is_a_spawned_calls_answer_all_the_same() {
 #[test]
 fn a_payload_whose_drop_panics_is_a_threads_answer_all_the_same() {
     let group: Arc<Group<u64, u64>> = Arc::default();
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
-    let (run, handle) =
-        arrival.into_closure(|call| block_on(call), |_| panic_any(Bomb("the work")));
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (run, handle) = arrival.into_job(|call| block_on(call), |_| panic_any(Bomb("the work")));
     run();
-    let answer = handle.outcome_blocking();
+    let answer = handle.join_outcome();
     assert!(matches!(answer, Err(CallError::LeaderPanicked(_))));
     assert_eq!(group.in_flight(), 0);
 }
@@ -107,7 +106,7 @@ fn the_first_panic_of_a_work_is_the_one_that_goes_on() {
     let mut call = Task::new(group.run(1, || Twice));
     assert_eq!(bomb(|| assert!(call.poll().is_pending())), Some("polled"));
     assert_eq!(group.in_flight(), 0);
-    assert_eq!(Task::new(group.run(1, || ready(9))).ends(), 9);
+    assert_eq!(Task::new(group.run(1, || ready(9))).ends(), Ok(9));
 }
 
 /// A key may panic as it is dropped, when its flight has been told of another panic.
@@ -205,7 +204,7 @@ fn a_claim_that_unwinds_is_counted_out_once() {
                 0,
                 "{when_called} {when_dropped} {others}"
             );
-            assert_eq!(Task::new(group.run(1, async || 9)).ends(), 9);
+            assert_eq!(Task::new(group.run(1, async || 9)).ends(), Ok(9));
         }
     }
 }
@@ -281,7 +280,7 @@ fn followers_are_served_before_the_group_is_drained() {
     let polled = drained.as_mut().poll(&mut Context::from_waker(&waker));
     assert!(polled.is_pending());
     assert!(panics(|| leader.complete(7)));
-    assert_eq!(follower.ends(), 7);
+    assert_eq!(follower.ends(), Ok(7));
     // event-listener cannot bear to drop a listener whose waker has panicked.
     std::mem::forget(drained);
     assert_eq!(group.in_flight(), 0);
@@ -319,6 +318,6 @@ fn a_key_whose_drop_panics_leaves_no_ghost() {
         panics(|| group.join(Explosive(1)).map(drop)),
         "it claims the vacant flight"
     );
-    assert_eq!(follower.ends(), 5, "and hands it over");
+    assert_eq!(follower.ends(), Ok(5), "and hands it over");
     assert_eq!(group.in_flight(), 0);
 }
