@@ -84,7 +84,7 @@ pub enum CallError {
     /// work of its own. The errors stayed with the callers whose works they were.
     TooManyFailures {
         /// How many have failed.
-        failures: u32,
+        failures: usize,
     },
     /// The last work made a value that its call does not share
     /// ([`Call::share_if`](crate::Call::share_if)), and nobody else could or might lead on.

@@ -30,6 +30,7 @@ use crate::group::follower::{Follower, Turn};
 use crate::group::leader::Leader;
 use crate::group::{Group, WaitsHere};
 use crate::key::ByValue;
+use crate::outcome::Outcome;
 use crate::platform::sync::seeded;
 use crate::policy::{Payload, catch};
 use crate::table::reentrancy::{Around, Works};
@@ -332,7 +333,7 @@ where
         if let Place::Leading(leader) = place {
             if leader.leads() {
                 self.leads -= 1;
-                let value = leader.land(value).value;
+                let value = leader.land(value, Outcome::into_value);
                 *place = Place::Answered(Ok(value));
             }
         }

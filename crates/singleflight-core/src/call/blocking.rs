@@ -103,7 +103,7 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
             NoDeadline,
             |mut leader| {
                 let result = leader.run(work);
-                Ok(leader.conclude(result).value)
+                leader.conclude(result, |outcome| Ok(outcome.value))
             },
             |outcome| Ok(outcome.value),
         )

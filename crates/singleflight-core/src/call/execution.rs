@@ -106,7 +106,9 @@ where
         F: FnOnce() -> T,
         T: Future<Output = G::Value>,
     {
-        leading(self, work, Leader::conclude)
+        leading(self, work, |leader: &mut Self, result| {
+            leader.conclude(result, |outcome| outcome)
+        })
     }
 
     /// Runs `work` in the caller's task; lands the flight with an `Ok`, keeps an `Err` for

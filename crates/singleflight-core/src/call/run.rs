@@ -74,7 +74,7 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
         calling(
             move || self.join(key),
             |_| work(),
-            |leader: &mut Leader<_>, result| Ok(leader.conclude(result).value),
+            |leader: &mut Leader<_>, result| leader.conclude(result, |outcome| Ok(outcome.value)),
             |outcome| outcome.map(Outcome::into_value),
             NoDeadline,
         )
@@ -123,7 +123,7 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
         calling(
             move || self.join(key),
             |_| work(),
-            |leader: &mut Leader<_>, result| Ok(leader.conclude(result)),
+            |leader: &mut Leader<_>, result| leader.conclude(result, Ok),
             |outcome| outcome,
             NoDeadline,
         )

@@ -51,7 +51,7 @@ where
         shares: &impl Shares<G::Value>,
     ) -> Outcome<G::Value> {
         match result {
-            Ok(value) if shares.shares(&value) => self.land(value),
+            Ok(value) if shares.shares(&value) => self.land(value, |outcome| outcome),
             Ok(value) => self.withhold(value),
             Err(payload) => self.panicked(payload),
         }

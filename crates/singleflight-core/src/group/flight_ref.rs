@@ -11,7 +11,7 @@ use crate::policy::{PanicPolicy, catch};
 use crate::table::pool::FlightArc;
 use crate::table::reentrancy;
 use crate::table::shard::{AfterUnlock, Shard, Table};
-use crate::table::slot::{FlightId, Slot};
+use crate::table::slot::{FlightId, Id, Slot};
 use crate::table::waiter_kind::{HasKind, KindCell, Tether};
 
 /// One flight of a group.
@@ -35,6 +35,14 @@ pub(crate) enum Failure {
 
 impl<G: GroupRef> FlightRef<G> {
     #[inline]
+    pub(crate) fn new(group: G, hash: u64, id: Id) -> Self {
+        Self {
+            group,
+            id: FlightId { hash, id },
+        }
+    }
+
+    #[inline]
     pub(crate) fn get(&self) -> Borrowed<'_, G::Key, G::Value, G::Hasher> {
         FlightRef {
             group: self.group.group(),
@@ -55,24 +63,32 @@ impl<'a, K, V, S> Borrowed<'a, K, V, S> {
         self.group.shard(self.id.hash)
     }
 
-    /// Lands the flight with its value and returns the leader's share.
+    /// Lands the flight with its value, and makes the leader's answer of its share.
+    ///
+    /// The answer is made where the share is: a lone call that wants the value alone never makes an
+    /// outcome.
     #[expect(
         clippy::inline_always,
         reason = "what a lone call costs is what is inlined here"
     )]
     #[inline(always)]
-    pub(crate) fn land(self, value: V, span: &FlightSpan) -> Outcome<V>
+    pub(crate) fn land<A>(
+        self,
+        value: V,
+        span: &FlightSpan,
+        answer: impl FnOnce(Outcome<V>) -> A,
+    ) -> A
     where
         V: Clone,
     {
         // P2: leaves the table before the result is handed out.
         let slot = self.shard().with(|table| table.land(self.id));
         match slot {
-            Some(slot) if slot.shared.is_some() => self.land_shared(slot, value, span),
+            Some(slot) if slot.shared.is_some() => answer(self.land_shared(slot, value, span)),
             // P7: nobody came. The value is not touched, the key is dropped here.
             _ => {
                 self.group.ended();
-                Outcome::alone(value)
+                answer(Outcome::alone(value))
             }
         }
     }
@@ -253,6 +269,7 @@ impl<K, V, S> Group<K, V, S> {
             AfterUnlock::Unused(flight) => drop(flight),
             AfterUnlock::Ended(slot) => self.settle(slot, || CallError::LeaderLost, Link::NONE),
             AfterUnlock::Failed(slot, failures) => {
+                let failures = usize::try_from(failures).unwrap_or(usize::MAX);
                 self.settle(slot, || CallError::TooManyFailures { failures }, Link::NONE);
             }
         }

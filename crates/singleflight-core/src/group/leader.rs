@@ -11,7 +11,7 @@ use crate::platform::wait::until;
 use crate::policy::{Payload, catch};
 use crate::table::pool::FlightArc;
 use crate::table::reentrancy::{self, Inside};
-use crate::table::slot::FlightId;
+use crate::table::slot::{FlightId, Id};
 
 /// The right, and the duty, to run the work of one flight.
 ///
@@ -44,9 +44,11 @@ use crate::table::slot::FlightId;
 #[must_use = "dropping a leader hands its flight over"]
 #[clippy::has_significant_drop]
 pub struct Leader<G: GroupRef> {
+    // Its flight, in parts: without an id it costs a lone call nothing to be inside of it.
     group: G,
+    hash: u64,
     /// Empty once the flight has ended or was handed over.
-    id: Option<FlightId>,
+    id: Option<Id>,
     span: FlightSpan,
 }
 
@@ -61,7 +63,8 @@ impl<G: GroupRef> Leader<G> {
     pub(crate) fn new(flight: FlightRef<G>) -> Self {
         let mut leader = Self {
             group: flight.group,
-            id: Some(flight.id),
+            hash: flight.id.hash,
+            id: Some(flight.id.id),
             span: FlightSpan::NONE,
         };
         // A subscriber is somebody else's code: if it panics, the leader is given up.
@@ -83,7 +86,7 @@ impl<G: GroupRef> Leader<G> {
     where
         G::Value: Clone,
     {
-        self.land(value)
+        self.land(value, |outcome| outcome)
     }
 
     /// Ends the work without a value for others: it has failed, and what it failed with is its
@@ -117,7 +120,8 @@ impl<G: GroupRef> Leader<G> {
     /// Returns what tells its flight apart from all others of the group, or `None` once
     /// [`close_if_alone`](Self::close_if_alone) has ended it.
     pub fn flight_id(&self) -> Option<FlightId> {
-        self.id
+        let hash = self.hash;
+        self.id.map(|id| FlightId { hash, id })
     }
 
     /// Lets no newcomer join the flight any more: the next call starts another, and two works may
@@ -250,7 +254,7 @@ impl<G: GroupRef> Leader<G> {
     where
         G: Clone,
     {
-        Fence::bound(self.group.clone(), self.id)
+        Fence::bound(self.group.clone(), self.flight_id())
     }
 
     /// Runs `work` on the calling thread and lands the flight with what it returns.
@@ -266,19 +270,23 @@ impl<G: GroupRef> Leader<G> {
         G::Value: Clone,
     {
         let result = self.run(work);
-        self.conclude(result)
+        self.conclude(result, |outcome| outcome)
     }
 
     /// Ends the flight as the work did.
     ///
     /// The work, or its future, must have been dropped (P1). Called once.
     #[inline]
-    pub(crate) fn conclude(&mut self, result: Result<G::Value, Payload>) -> Outcome<G::Value>
+    pub(crate) fn conclude<A>(
+        &mut self,
+        result: Result<G::Value, Payload>,
+        answer: impl FnOnce(Outcome<G::Value>) -> A,
+    ) -> A
     where
         G::Value: Clone,
     {
         match result {
-            Ok(value) => self.land(value),
+            Ok(value) => self.land(value, answer),
             Err(payload) => self.panicked(payload),
         }
     }
@@ -288,14 +296,18 @@ impl<G: GroupRef> Leader<G> {
         reason = "what a lone call costs is what is inlined here"
     )]
     #[inline(always)]
-    pub(crate) fn land(&mut self, value: G::Value) -> Outcome<G::Value>
+    pub(crate) fn land<A>(
+        &mut self,
+        value: G::Value,
+        answer: impl FnOnce(Outcome<G::Value>) -> A,
+    ) -> A
     where
         G::Value: Clone,
     {
-        let group = self.group.group();
+        let (group, hash) = (self.group.group(), self.hash);
         match self.id.take() {
-            Some(id) => FlightRef { group, id }.land(value, &self.span),
-            None => Outcome::alone(value),
+            Some(id) => FlightRef::new(group, hash, id).land(value, &self.span, answer),
+            None => answer(Outcome::alone(value)),
         }
     }
 
@@ -328,14 +340,14 @@ impl<G: GroupRef> Leader<G> {
     #[inline]
     pub(crate) fn flight(&self) -> Option<Borrowed<'_, G::Key, G::Value, G::Hasher>> {
         let group = self.group.group();
-        self.id.map(|id| FlightRef { group, id })
+        self.flight_id().map(|id| FlightRef { group, id })
     }
 
     /// Takes its flight, which it ends or hands over.
     #[inline]
     fn take(&mut self) -> Option<Borrowed<'_, G::Key, G::Value, G::Hasher>> {
-        let group = self.group.group();
-        self.id.take().map(|id| FlightRef { group, id })
+        let (group, hash) = (self.group.group(), self.hash);
+        self.id.take().map(|id| FlightRef::new(group, hash, id))
     }
 
     /// Whether its flight has neither ended nor was handed over.
@@ -348,7 +360,7 @@ impl<G: GroupRef> Leader<G> {
     #[inline]
     pub(crate) fn enter(&self) -> Running<'_> {
         Running {
-            _inside: reentrancy::enter(self.group.group().address(), self.id),
+            _inside: reentrancy::enter(self.group.group().address(), self.hash, self.id),
             _entered: self.span.enter(),
         }
     }
@@ -365,9 +377,9 @@ impl<G: GroupRef> Leader<G> {
     /// Ends the flight of a work that has panicked, as the group's policy has it.
     #[cold]
     pub(crate) fn tell_panic(&mut self, payload: &Payload) {
-        let group = self.group.group();
+        let (group, hash) = (self.group.group(), self.hash);
         if let Some(id) = self.id.take() {
-            FlightRef { group, id }.land_panicked(payload.message(), &self.span);
+            FlightRef::new(group, hash, id).land_panicked(payload.message(), &self.span);
         }
     }
 
@@ -400,7 +412,7 @@ impl<G: GroupRef> Drop for Leader<G> {
 impl<G: GroupRef> fmt::Debug for Leader<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Leader")
-            .field("flight", &self.id)
+            .field("flight", &self.flight_id())
             .finish_non_exhaustive()
     }
 }

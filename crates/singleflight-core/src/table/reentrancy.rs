@@ -19,7 +19,7 @@ mod tracked {
     use std::mem;
     use std::vec::Vec;
 
-    use crate::table::slot::FlightId;
+    use crate::table::slot::{FlightId, Id};
 
     /// How many works stand in the block of the thread itself. Works that nest deeper stand on
     /// the heap.
@@ -126,8 +126,9 @@ mod tracked {
 
     /// Enters the work of a flight.
     #[inline]
-    pub(crate) fn enter(group: usize, flight: Option<FlightId>) -> Inside {
-        enter_place(flight.map_or(NOWHERE, |flight| Place::of(group, flight)))
+    pub(crate) fn enter(group: usize, hash: u64, id: Option<Id>) -> Inside {
+        let id = id.map_or(0, Id::number);
+        enter_place(Place { group, hash, id })
     }
 
     #[expect(
@@ -369,13 +370,13 @@ mod tracked {
 
 #[cfg(any(not(feature = "std"), loom, shuttle))]
 mod untracked {
-    use crate::table::slot::FlightId;
+    use crate::table::slot::{FlightId, Id};
 
     #[must_use = "dropping it leaves the work"]
     pub(crate) struct Inside;
 
     #[inline]
-    pub(crate) fn enter(_: usize, _: Option<FlightId>) -> Inside {
+    pub(crate) fn enter(_: usize, _: u64, _: Option<Id>) -> Inside {
         Inside
     }
 
