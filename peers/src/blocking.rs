@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::peer::{About, Key, Value, Wakes};
+use crate::tasks::shared;
 
 /// Something that coalesces calls of threads.
 pub trait BlockingPeer: 'static {
@@ -84,14 +85,14 @@ blocking! {
     /// Ours, for threads.
     OursBlocking, About::ours("ours"), u64, word,
     <V> singleflight_std::Group<u64, V>, singleflight_std::Group::new(),
-    |group, key, work| group.run(*key, work)
+    |group, key, work| shared(group.run(*key, work))
 }
 
 blocking! {
     /// Ours, for threads, with keys that are texts: a `&str` into a group of `String`.
     OursByText, About::ours("ours (&str key)"), String, text,
     <V> singleflight_std::Group<String, V>, singleflight_std::Group::new(),
-    |group, key, work| group.run(key.as_str(), work)
+    |group, key, work| shared(group.run(key.as_str(), work))
 }
 
 blocking! {

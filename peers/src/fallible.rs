@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use singleflight_core::CallResult;
 
 use crate::by_hand::{DashMapOfOnceCells, MapOfShared};
 use crate::peer::{About, Maker, Peer};
@@ -29,8 +30,11 @@ pub enum Errors {
     /// They receive it.
     Shared,
     /// It stays with its caller, and the next one runs its own work: one after the other, all of
-    /// them or up to a bound.
+    /// them.
     Retried,
+    /// As `Retried`, so many times in a row; those who still wait then learn of the failures, and do
+    /// not receive an error.
+    Bounded(usize),
     /// They learn of the failure, and do not receive the error.
     Lost,
 }
@@ -65,7 +69,7 @@ pub trait FallibleVisitor {
 /// Visits ours, first as it is by default, and then every peer.
 pub fn each_fallible(visitor: &mut impl FallibleVisitor) {
     visitor.visit::<FallibleOurs>();
-    visitor.visit::<FallibleOursBounded>();
+    visitor.visit::<FallibleOursUnbounded>();
     visitor.visit::<ByValue<Ours>>();
     visitor.visit::<ByValue<Uniflight>>();
     visitor.visit::<FallibleRsSingleflight>();
@@ -113,7 +117,7 @@ impl<P: Peer> FalliblePeer for ByValue<P> {
 /// for the call; `$map` makes an answer of what comes of it.
 macro_rules! fallible {
     (
-        $(#[$attribute:meta])* $Name:ident, $about:expr, $errors:ident, $Group:ty, $new:expr,
+        $(#[$attribute:meta])* $Name:ident, $about:expr, $errors:expr, $Group:ty, $new:expr,
         |$group:ident, $work:ident| $call:expr, $map:expr
     ) => {
         $(#[$attribute])*
@@ -122,7 +126,7 @@ macro_rules! fallible {
 
         impl FalliblePeer for $Name {
             const ABOUT: About = $about;
-            const ERRORS: Errors = Errors::$errors;
+            const ERRORS: Errors = $errors;
 
             type Group = $Group;
 
@@ -143,24 +147,29 @@ macro_rules! fallible {
     };
 }
 
-fallible! {
-    /// Ours: `try_run`, in a group with the default settings.
-    FallibleOurs, Ours::ABOUT, Retried,
-    singleflight_core::Group<u64, Result<u64, Failure>>, singleflight_core::Group::new(),
-    |group, work| group.try_run(KEY, work), |result| result.map_err(Some)
+/// An error of a call's own work, or word of those of others.
+fn own(result: CallResult<Result<u64, Failure>>) -> Answer {
+    result.map_or(Err(None), |own| own.map_err(Some))
 }
 
 fallible! {
-    /// Ours: `try_run`, in a group that shares the third failure in a row.
-    FallibleOursBounded, About { name: "ours, bound of 3", ..Ours::ABOUT }, Retried,
-    singleflight_core::Group<u64, Result<u64, Failure>>,
-    singleflight_core::Builder::new().max_failures(3).build(),
-    |group, work| group.try_run(KEY, work), |result| result.map_err(Some)
+    /// Ours: `try_run`, in a group with the default settings.
+    FallibleOurs, Ours::ABOUT, Errors::Bounded(3),
+    singleflight_core::Group<u64, u64>, singleflight_core::Group::new(),
+    |group, work| group.try_run(KEY, work), own
+}
+
+fallible! {
+    /// Ours: `try_run`, in a group without a bound on failures in a row.
+    FallibleOursUnbounded, About { name: "ours, no bound", ..Ours::ABOUT }, Errors::Retried,
+    singleflight_core::Group<u64, u64>,
+    singleflight_core::Group::builder().max_failures(u32::MAX).build(),
+    |group, work| group.try_run(KEY, work), own
 }
 
 fallible! {
     /// `rs_singleflight::Group::do_call`.
-    FallibleRsSingleflight, RsSingleflight::ABOUT, Shared,
+    FallibleRsSingleflight, RsSingleflight::ABOUT, Errors::Shared,
     rs_singleflight::Group<u64, u64, Failure>, rs_singleflight::Group::new(),
     |group, work| group.do_call(KEY, work), |result| result.map_err(Some)
 }
@@ -168,21 +177,21 @@ fallible! {
 fallible! {
     /// `async_singleflight::Group::work`, which tells followers of a failure without its error.
     FallibleAsyncSingleflight,
-    About { name: "async_singleflight, Group", ..AsyncSingleflight::ABOUT }, Lost,
+    About { name: "async_singleflight, Group", ..AsyncSingleflight::ABOUT }, Errors::Lost,
     async_singleflight::Group<u64, u64, Failure>, async_singleflight::Group::new(),
     |group, work| group.work(&KEY, work()), |result| result
 }
 
 fallible! {
     /// `asyncband::singleflight::Group::try_work`.
-    FallibleAsyncband, Asyncband::ABOUT, Retried,
+    FallibleAsyncband, Asyncband::ABOUT, Errors::Retried,
     asyncband::singleflight::Group<u64, u64>, asyncband::singleflight::Group::new(),
     |group, work| group.try_work(KEY, async || work().await), |result| result.map_err(Some)
 }
 
 fallible! {
     /// `moka::future::Cache::try_get_with`.
-    FallibleMoka, Moka::ABOUT, Shared,
+    FallibleMoka, Moka::ABOUT, Errors::Shared,
     moka::future::Cache<u64, u64>, moka::future::Cache::new(0),
     |group, work| group.try_get_with(KEY, work()),
     |result| result.map_err(|error: Arc<Failure>| Some(*error))
@@ -190,7 +199,7 @@ fallible! {
 
 fallible! {
     /// `quick_cache::sync::Cache::get_or_insert_async`.
-    FallibleQuickCache, QuickCache::ABOUT, Retried,
+    FallibleQuickCache, QuickCache::ABOUT, Errors::Retried,
     quick_cache::sync::Cache<u64, u64>, quick_cache::sync::Cache::new(0),
     |group, work| group.get_or_insert_async(&KEY, work()), |result| result.map_err(Some)
 }
@@ -274,8 +283,8 @@ mod tests {
                 let (works, errors) = fail::<P>(CALLERS);
                 let is_as_it_says = match P::ERRORS {
                     Errors::Shared => (works, errors) == (1, CALLERS),
-                    // The bound on failures in a row is a default that may change.
                     Errors::Retried => works > 1 && errors == CALLERS,
+                    Errors::Bounded(most) => (works, errors) == (most, most),
                     Errors::Lost => (works, errors) == (1, 1),
                 };
                 let name = P::ABOUT.name;
@@ -283,6 +292,5 @@ mod tests {
             }
         }
         each_fallible(&mut All);
-        assert_eq!(fail::<FallibleOursBounded>(CALLERS), (3, CALLERS));
     }
 }

@@ -20,7 +20,7 @@ pub use blocking::{
 };
 pub use by_hand::{DashMapOfOnceCells, MapOfShared};
 pub use fallible::{
-    Answer, ByValue, Errors, Failure, FallibleOurs, FallibleOursBounded, FalliblePeer,
+    Answer, ByValue, Errors, Failure, FallibleOurs, FallibleOursUnbounded, FalliblePeer,
     FallibleVisitor, KEY, each_fallible,
 };
 pub use peer::{About, Key, Maker, Peer, Value, Visitor, Wakes};

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::future::Future;
 
 use futures_util::FutureExt;
+use singleflight_core::CallResult;
 
 use crate::by_hand::{DashMapOfOnceCells, MapOfShared};
 use crate::peer::{About, Key, Peer, Value, Visitor, Wakes};
@@ -69,25 +70,30 @@ macro_rules! peer {
     };
 }
 
+/// Takes the value out of what a call of ours returns.
+pub(crate) fn shared<V>(result: CallResult<V>) -> V {
+    result.expect("no value to return")
+}
+
 peer! {
     /// The core's own group.
     Ours, About::ours("ours"),
     <K, V> singleflight_core::Group<K, V>, singleflight_core::Group::new(),
-    |group, key, work| group.run(key.clone(), work)
+    |group, key, work| group.run(key.clone(), work).map(shared)
 }
 
 peer! {
     /// The front end for tokio, which shares the core's `run`.
     OursOnTokio, About::ours("ours (tokio)"),
     <K, V> singleflight_tokio::Group<K, V>, singleflight_tokio::Group::new(),
-    |group, key, work| group.run(key.clone(), work)
+    |group, key, work| group.run(key.clone(), work).map(shared)
 }
 
 peer! {
     /// The front end for smol, which shares the core's `run`.
     OursOnSmol, About::ours("ours (smol)"),
     <K, V> singleflight_smol::Group<K, V>, singleflight_smol::Group::new(),
-    |group, key, work| group.run(key.clone(), work)
+    |group, key, work| group.run(key.clone(), work).map(shared)
 }
 
 peer! {

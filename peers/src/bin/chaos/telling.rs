@@ -10,7 +10,7 @@ use singleflight_chaos::{Answer, Made, Refusal};
 ///
 /// The others have no such word: where a leader panics, their followers take over or hang.
 const TELLINGS: [&str; 3] = [
-    "no value to return: the leader of the flight panicked",
+    "no value to return: LeaderPanicked",
     "no work here panics: LeaderPanicked",
     "inner future panicked during poll",
 ];

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures_lite::future::block_on;
-use singleflight_core::{Builder, DefaultHashBuilder};
+use singleflight_core::{DefaultHashBuilder, Group};
 use singleflight_peers::clock::Clock;
 use singleflight_peers::processor;
 use singleflight_peers::{Maker, Ours, Peer, Visitor, each};
@@ -138,7 +138,7 @@ fn threads<P: Peer>() -> Contestant {
 
 /// A group of ours with more shards.
 fn shards(shards: usize) -> Contestant {
-    let group = Builder::new().shards(shards).build();
+    let group = Group::builder().shards(shards).build();
     let name = format!("ours, {shards} shards");
     Contestant::other(&name, Maker::Ours, move || {
         clocked(THREADS, |thread| calls::<Ours>(&group, thread))

@@ -7,7 +7,7 @@ use std::task::Poll;
 use singleflight_benches::counting;
 use singleflight_benches::floor::Floor;
 use singleflight_benches::hand::settle;
-use singleflight_core::{Builder, Group};
+use singleflight_core::Group;
 use singleflight_peers::{Maker, Ours, Peer, Visitor, each_other};
 
 use crate::allocator::ALLOCATOR;
@@ -42,7 +42,7 @@ fn slot() -> Figure {
     const ROOM: u64 = 1 << 20;
     // A table is as full as it may be at seven eighths.
     const KEYS: u64 = ROOM / 8 * 7;
-    let group: Group<u64, u64> = Builder::new().shards(1).build();
+    let group: Group<u64, u64> = Group::builder().shards(1).build();
     let ours = bytes(KEYS, |key| group.join(key)) as f64 / ROOM as f64 - 1.0;
     let floor = Floor::new();
     let bare = bytes(KEYS, |key| floor.insert(key)) as f64 / ROOM as f64 - 1.0;

@@ -53,8 +53,7 @@ fn on_tokio() -> Contestant {
     Contestant::other("ours", Maker::Ours, move || {
         clocked(&host, async |key| {
             let call = group.spawn(key, async move || black_box(key + 1));
-            let outcome = call.expect("a runtime is there").outcome().await;
-            outcome.expect("no work here panics").value
+            call.await.expect("a runtime is there, and no work panics")
         })
     })
 }
@@ -63,12 +62,9 @@ fn on_smol() -> Contestant {
     let (host, group) = (OnSmol::start(), singleflight_smol::Group::<u64, u64>::new());
     Contestant::other("ours", Maker::Ours, move || {
         clocked(&host, async |key| {
-            let until = singleflight_smol::Until::Done;
-            let call = group.spawn_on(host.executor(), key, until, async move || {
-                black_box(key + 1)
-            });
-            let outcome = call.expect("nobody refuses").outcome().await;
-            outcome.expect("no work here panics").value
+            let call = group.call(key).on(host.executor());
+            let value = call.spawn(async move || black_box(key + 1)).await;
+            value.expect("nobody refuses, and no work panics")
         })
     })
 }

@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use futures_util::future::join_all;
 use singleflight_benches::hand::ready;
-use singleflight_core::{Group, Joined};
+use singleflight_core::{CallResult, Group, Joined};
 use singleflight_peers::Maker;
 use singleflight_peers::clock::Clock;
 
@@ -93,11 +93,13 @@ fn alone(size: u64, rounds: usize, bar: Option<f64>) -> Figure {
     let batch = clocked(size, move |keys| {
         let load = async |keys: Vec<u64>| keys.into_iter().map(|key| (key, black_box(key + 1)));
         let answers = ready(group.run_many(keys, load));
-        answers.into_values().map(|(_, value)| value).sum()
+        let values = answers.into_iter().map(|(_, value)| value);
+        values.sum::<CallResult<u64>>().expect("nobody refuses")
     });
     let runs = clocked(size, move |keys| {
         let run = |key| ready(group.run(key, async || black_box(key + 1)));
-        keys.map(run).sum()
+        let values = keys.map(run);
+        values.sum::<CallResult<u64>>().expect("nobody refuses")
     });
     let contestants = vec![
         Contestant::other("ours, a batch", Maker::Ours, batch),

@@ -2,14 +2,15 @@
 //! hangs. Nobody else has such handles.
 
 use std::future::{Future, pending};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use singleflight_core::{Answer, CallError, Join};
 use singleflight_peers::clock::Clock;
 use singleflight_peers::polls::Polls;
 use singleflight_peers::{KEY, Maker};
-use singleflight_tokio::{Group, Joined, Until};
+use singleflight_tokio::{CallError, CallResult, Group, Joined, Outcome};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -24,38 +25,39 @@ use crate::pace::Pace;
 #[derive(Clone, Copy)]
 struct Way {
     name: &'static str,
-    until: Until,
+    /// Whether a call is cancelled when nobody wants it.
+    while_wanted: bool,
     /// Whether everybody has gone to rest before the next handle is dropped.
     rests: bool,
 }
 
 const WAYS: [Way; 4] = [
     Way {
-        name: "ours, until unwanted, one by one",
-        until: Until::Unwanted,
+        name: "ours, while wanted, one by one",
+        while_wanted: true,
         rests: true,
     },
     Way {
-        name: "ours, until unwanted, in a row",
-        until: Until::Unwanted,
+        name: "ours, while wanted, in a row",
+        while_wanted: true,
         rests: false,
     },
     Way {
         name: "ours, spawn, one by one",
-        until: Until::Done,
+        while_wanted: false,
         rests: true,
     },
     Way {
         name: "ours, spawn, in a row",
-        until: Until::Done,
+        while_wanted: false,
         rests: false,
     },
 ];
 
 /// Their names in the figure's comparisons, in that order.
 const POLLS: [&str; 4] = [
-    "unwanted-one-by-one.polls",
-    "unwanted-in-a-row.polls",
+    "while-wanted-one-by-one.polls",
+    "while-wanted-in-a-row.polls",
     "spawn-one-by-one.polls",
     "spawn-in-a-row.polls",
 ];
@@ -76,34 +78,52 @@ fn depart(callers: usize, pace: &mut Pace) -> Figure {
 }
 
 /// The runtime's own join handle, as the front end has it.
-struct Joining(JoinHandle<Answer<u64>>);
+struct Joining(JoinHandle<CallResult<Outcome<u64>>>);
 
-impl Join<u64> for Joining {
-    async fn join(self) -> Answer<u64> {
-        self.0.await.unwrap_or(Err(CallError::TaskLost))
+impl Future for Joining {
+    type Output = CallResult<Outcome<u64>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let joined = ready!(Pin::new(&mut self.0).poll(context));
+        Poll::Ready(joined.unwrap_or(Err(CallError::TaskLost)))
     }
 }
 
 fn contestant(callers: usize, way: Way) -> Contestant {
-    let Way { name, until, rests } = way;
+    let Way {
+        name,
+        while_wanted,
+        rests,
+    } = way;
     let runtime = still();
     Contestant::other(name, Maker::Ours, move || {
         let (group, polls): (Group<u64, u64>, _) = (Group::new(), Arc::new(Polls::new()));
         runtime.block_on(async {
             let here = Handle::current();
             let (took, left) = part(&group, callers, rests, || {
-                group.spawn_on(&here, KEY, until, pending)
+                let call = group.call(KEY).on(&here);
+                if while_wanted {
+                    call.while_wanted().spawn(pending)
+                } else {
+                    call.spawn(pending)
+                }
             })
             .await;
             // Once more for the polls: the front end's own tasks cannot be looked into, so these
             // are spawned here, from what it spawns.
             let (_, _) = part(&group, callers, rests, || {
                 let group = Arc::clone(group.shared());
-                let arrival = singleflight_core::Group::arrive(group, KEY, until)?;
-                let (call, stake) = arrival.into_call(pending);
+                let call = singleflight_core::Group::call_owned(group, KEY).spawnable();
+                let call = if while_wanted {
+                    call.while_wanted()
+                } else {
+                    call
+                };
+                let arrived = call.arrive().expect("nobody refuses");
+                let (call, guard) = arrived.into_task(pending);
                 let polls = Arc::clone(&polls);
                 let task = here.spawn(async move { polls.count(call).await });
-                Ok(stake.joined_by(Joining(task)))
+                guard.with_task(Joining(task))
             })
             .await;
             Round {
@@ -121,12 +141,11 @@ async fn part<H>(
     group: &Group<u64, u64>,
     callers: usize,
     rests: bool,
-    spawn: impl Fn() -> Result<H, CallError>,
+    spawn: impl Fn() -> H,
 ) -> (Duration, usize) {
     let Ok(Joined::Leader(leader)) = group.join(KEY) else {
         panic!("nobody else is here");
     };
-    let spawn = || spawn().expect("nobody refuses");
     let handles: Vec<_> = (0..callers).map(|_| spawn()).collect();
     rest().await;
     let clock = Clock::of_thread();

@@ -96,7 +96,7 @@ fn by_itself(callers: usize, how: How) -> Contestant {
             crowd.started();
             pending()
         };
-        let call = crowd.group.run_timeout(KEY, DEADLINE, work);
+        let call = crowd.group.call(KEY).timeout(DEADLINE).run(work);
         call.map(|result| result.is_err())
     });
     Contestant::other("ours, own deadline", Maker::Ours, round)

@@ -43,6 +43,7 @@ fn fail(callers: usize, pace: &mut Pace) -> [Figure; 2] {
         let what = match of(row) {
             Some(Errors::Shared) => "shares errors",
             Some(Errors::Retried) => "retries in series",
+            Some(Errors::Bounded(_)) => "retries in series, up to a bound",
             Some(Errors::Lost) => "followers lose the error",
             None => "",
         };
@@ -59,8 +60,7 @@ fn fail(callers: usize, pace: &mut Pace) -> [Figure; 2] {
         .against("shares-errors", bar(callers, 1.3), shares)
         .against("shares-errors-and-keeps-p3", None, |row| {
             shares(row) && keeps_p3(row)
-        })
-        .row_against(1, "bound-of-3.shares-errors", None, shares);
+        });
     let net = figure("net", "spawning taken off", net).against("shares-errors", None, shares);
     [few_polls(gross, callers, &["polls"]), net]
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use singleflight_benches::hand::ready;
-use singleflight_core::{Builder, Group, Joined, Leader};
+use singleflight_core::{CallResult, Group, Joined, Leader};
 use singleflight_peers::clock::Clock;
 use singleflight_peers::{KEY, Maker};
 
@@ -58,7 +58,7 @@ impl Kind {
     }
 
     fn group(self) -> &'static Calls {
-        let builder = Builder::new();
+        let builder = Calls::builder();
         let builder = match self {
             Self::Forgotten => builder,
             Self::OverAge => builder.max_age(AGE, || NOW.load(Ordering::Relaxed)),
@@ -144,14 +144,14 @@ fn running(group: &'static Calls) -> impl FnMut() -> Round {
 }
 
 fn joining(group: &'static Calls) -> impl FnMut() -> Round {
-    clocked(|| lead(group).complete(black_box(8)).value)
+    clocked(|| Ok(lead(group).complete(black_box(8)).value))
 }
 
-fn clocked(call: impl Fn() -> u64) -> impl FnMut() -> Round {
+fn clocked(call: impl Fn() -> CallResult<u64>) -> impl FnMut() -> Round {
     move || {
         let clock = Clock::of_thread();
         for _ in 0..CALLS {
-            black_box(call());
+            drop(black_box(call()));
         }
         Round::of_calls(clock.elapsed(), CALLS, 0)
     }
