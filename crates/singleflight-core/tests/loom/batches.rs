@@ -39,7 +39,8 @@ fn a_key_that_lands_while_its_batch_looks() {
         });
         let answers = block_on(bench.group.run_many([KEY, KEY + 1], load));
         landing.join().unwrap();
-        for (key, value) in answers.into_values() {
+        let values: Vec<_> = answers.into_all().expect("every key has a value");
+        for (key, value) in values {
             // It came before the key had landed, or after, and then it has loaded it.
             let landed = key - KEY + 1;
             assert!(value == landed || value == 100, "{value} for {key}");

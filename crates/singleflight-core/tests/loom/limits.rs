@@ -8,7 +8,7 @@ use std::task::Poll;
 use loom::future::block_on;
 use loom::sync::atomic::AtomicBool;
 use loom::thread;
-use singleflight_core::{Builder, CallError, Joined, Role, Until};
+use singleflight_core::{Builder, CallError, Joined, Role};
 
 use crate::bench::{Bench, Group, KEY};
 
@@ -20,11 +20,14 @@ use crate::bench::{Bench, Group, KEY};
 fn last_interested_caller_leaving_against_the_task() {
     loom::model(|| {
         let bench = Bench::new();
-        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Unwanted)
+        let arrival = bench
+            .spawnable()
+            .while_wanted()
+            .arrive()
             .expect("nothing is refused");
         let follower = bench.follower();
         // Work that never ends by itself.
-        let (task, handle) = arrival.into_task(std::future::pending);
+        let (task, handle) = arrival.into_detached_task(std::future::pending);
         drop(handle);
         let task = thread::spawn(move || block_on(task));
         drop(follower);
@@ -42,10 +45,12 @@ fn last_interested_caller_leaving_against_the_task() {
 fn an_answer_against_its_handles_wait() {
     loom::model(|| {
         let bench = Bench::new();
-        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Done);
+        let arrival = bench.spawnable().arrive();
         let worker = bench.clone();
         let work = move || std::future::ready(worker.work(1));
-        let (task, handle) = arrival.expect("nothing is refused").into_task(work);
+        let (task, handle) = arrival
+            .expect("nothing is refused")
+            .into_detached_task(work);
         let task = thread::spawn(move || block_on(task));
         let outcome = block_on(handle.outcome()).expect("nobody panics here");
         assert_eq!((outcome.value, outcome.role), (1, Role::Leader));
@@ -62,9 +67,9 @@ fn a_handle_dropped_against_its_follower() {
     loom::model(|| {
         let bench = Bench::new();
         let leader = bench.leader();
-        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Unwanted);
+        let arrival = bench.spawnable().while_wanted().arrive();
         let arrival = arrival.expect("nothing is refused");
-        let (task, handle) = arrival.into_task(|| std::future::ready(2));
+        let (task, handle) = arrival.into_detached_task(|| std::future::ready(2));
         let task = thread::spawn(move || block_on(task));
         drop(handle);
         task.join().unwrap();
@@ -82,11 +87,14 @@ fn a_handle_dropped_against_its_follower() {
 fn last_handle_dropped_against_join() {
     loom::model(|| {
         let bench = Bench::new();
-        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Unwanted)
+        let arrival = bench
+            .spawnable()
+            .while_wanted()
+            .arrive()
             .expect("nothing is refused");
         let worker = bench.clone();
         let mut polled = false;
-        let (task, handle) = arrival.into_task(move || {
+        let (task, handle) = arrival.into_detached_task(move || {
             // Pending once, so that it can be cancelled between two polls.
             poll_fn(move |context| {
                 if std::mem::replace(&mut polled, true) {
@@ -215,6 +223,37 @@ fn fence_against_invalidation() {
         invalidator.join().unwrap();
         // If the flight had landed before the `forget`, the removal came later still.
         assert!(!cache.load(Ordering::SeqCst), "an old value is left");
+        bench.assert_empty();
+    });
+}
+
+/// A caller comes while the leader ends its flight if it is alone. It follows, and then the flight
+/// is not ended; or it starts afresh. It never waits for a flight that has ended.
+///
+/// Seeded bug seen to fail here: `close-looks-first` (it comes between the look and the end, and is
+/// left without a value).
+#[test]
+fn a_flight_that_is_closed_if_alone_against_join() {
+    loom::model(|| {
+        let bench = Bench::new();
+        let mut leader = bench.leader();
+        let other = bench.clone();
+        let caller = thread::spawn(move || match other.join() {
+            Joined::Follower(follower) => {
+                let outcome = other.finish(follower, 2);
+                assert_eq!((outcome.value, outcome.role), (1, Role::Follower));
+                true
+            }
+            Joined::Leader(leader) => {
+                assert_eq!(leader.complete(2).followers, 0);
+                false
+            }
+        });
+        let was_alone = leader.close_if_alone();
+        let outcome = leader.complete(1);
+        let followed = caller.join().unwrap();
+        assert_eq!(outcome.followers, usize::from(followed));
+        assert!(!(was_alone && followed), "it was not alone");
         bench.assert_empty();
     });
 }
