@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use singleflight_core::CallError;
 
-use crate::caller::Plan;
+use crate::caller::{Plan, number};
 use crate::front_end::{Entry, FrontEnd};
 use crate::stage::{KEY, Stage};
-use crate::value::Token;
+use crate::value::Answer;
 use crate::work::NestedCall;
 
 /// While a work runs, everything that the group offers can be asked of it: no lock is held.
@@ -76,10 +76,7 @@ pub fn a_call_from_inside_its_own_work_is_refused<F: FrontEnd>() {
         let caller = stage.call(1).by(entry).calls(nested(plan)).lead();
         assert_eq!(caller.number(), 1);
         let answers = stage.tally.take_nested();
-        let errors: Vec<_> = answers
-            .iter()
-            .map(|answer| answer.value.as_ref().err())
-            .collect();
+        let errors: Vec<_> = answers.iter().map(Answer::error).collect();
         assert_eq!(errors, [Some(&CallError::Reentrant)]);
         assert_eq!((stage.runs(), stage.group.stats().refused), (1, 1));
         drop(answers);
@@ -99,14 +96,11 @@ pub fn a_circle_of_calls_is_refused_where_it_closes<F: FrontEnd>() {
     let caller = stage.call(1).may_overlap().calls(nested(between)).lead();
     assert_eq!(caller.number(), 1);
     let answers = stage.tally.take_nested();
-    let values: Vec<_> = answers
-        .iter()
-        .map(|answer| match &answer.value {
-            Ok(value) => Ok(value.as_ref().map(Token::number)),
-            Err(error) => Err(error),
-        })
-        .collect();
-    assert_eq!(values, [Err(&CallError::Reentrant), Ok(Ok(2))]);
+    let [closes, between] = &*answers else {
+        panic!("two calls were made from inside: {answers:?}");
+    };
+    assert_eq!(closes.error(), Some(&CallError::Reentrant));
+    assert_eq!(number(between), 2);
     drop(answers);
     stage.close();
 }

@@ -55,7 +55,7 @@ pub fn statistics_account_for_every_call<F: FrontEnd>() {
     assert_eq!(panicking.panic(), "boom");
     let failing = stage.call(6).by(Entry::TryRun).fails("no route").lead();
     let next = stage.follower(7);
-    assert_eq!(failure(&failing.answer()), "no route");
+    assert_eq!(failing.failure(), "no route");
     assert_eq!(next.number(), 7);
 
     let stats = stage.group.stats();

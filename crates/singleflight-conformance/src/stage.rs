@@ -8,7 +8,7 @@ use singleflight_core::{Builder, Follower, Group, Joined, Leader};
 
 use crate::front_end::FrontEnd;
 use crate::gate::until;
-use crate::value::{CoreGroup, Tally};
+use crate::value::{CoreGroup, Tally, Value};
 
 /// The key of most scenarios.
 pub(crate) const KEY: &str = "key";
@@ -25,7 +25,7 @@ impl<F: FrontEnd> Stage<F> {
         Self::with(Builder::new())
     }
 
-    pub(crate) fn with(builder: Builder) -> Self {
+    pub(crate) fn with(builder: Builder<String, Value>) -> Self {
         Self {
             group: Arc::new(builder.build()),
             tally: Arc::default(),

@@ -5,14 +5,16 @@ use std::fmt;
 use std::future::Future;
 use std::panic::panic_any;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
-use futures_lite::future::block_on;
-use singleflight_core::Interest;
+use singleflight_core::{Fence, GroupRef, Wanted};
 
 use crate::gate::Gate;
-use crate::value::{Answer, CoreGroup, Tally, Token, Value};
+use crate::value::{Answer, CoreGroup, Failure, Tally, Token, Value};
+
+/// From here on values are their caller's own, where the call says which it shares.
+pub(crate) const PRIVATE: u32 = 1_000;
 
 /// How a work ends.
 #[derive(Clone, Debug)]
@@ -98,7 +100,7 @@ impl Drop for Execution<'_> {
 }
 
 impl Work {
-    /// Runs the work in a task.
+    /// Runs the work, for a call that shares what it returns.
     ///
     /// # Errors
     ///
@@ -108,58 +110,103 @@ impl Work {
     ///
     /// If it was told to.
     pub async fn run(&self) -> Value {
+        shared(self.execute(|| {}).await)
+    }
+
+    /// Runs the work, for a call that keeps its error.
+    ///
+    /// # Errors
+    ///
+    /// If it was told to.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to.
+    pub async fn try_run(&self) -> Result<Value, Failure> {
+        self.execute(|| {}).await
+    }
+
+    /// As [`run`](Self::run); asks the fence that the call was given, at its beginning and at its end.
+    ///
+    /// # Errors
+    ///
+    /// If it was told to.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to.
+    pub async fn run_fenced<G: GroupRef>(&self, fence: &Fence<G>) -> Value {
+        shared(
+            self.execute(|| self.tally.note_fence(fence.is_forgotten()))
+                .await,
+        )
+    }
+
+    /// Says what the call shares: all but what is its caller's own.
+    pub fn shares(&self) -> impl Fn(&Value) -> bool + Send + use<> {
+        |value| !matches!(value, Ok(token) if token.number() >= PRIVATE)
+    }
+
+    async fn execute(&self, ask: impl Fn()) -> Result<Value, Failure> {
         let _execution = Execution::begin(self);
+        ask();
         self.begun.open();
         self.may_end.passed().await;
         if let Some(Nested(call)) = &self.nested {
             let answer = call().await;
             self.tally.note(answer);
         }
+        ask();
         self.end()
     }
 
-    fn end(&self) -> Value {
+    fn end(&self) -> Result<Value, Failure> {
         match self.ending {
-            Ending::Value(number) => Ok(Token::new(number, &self.tally)),
-            Ending::Error(error) => Err(error),
+            Ending::Value(number) => Ok(Ok(Token::new(number, &self.tally))),
+            Ending::Error(error) => Err(Failure(error)),
             Ending::Panic(message) => panic!("{message}"),
             Ending::PanicWith(payload) => panic_any(payload),
         }
     }
 
-    /// Runs the work on a thread.
+    /// Runs the work on a thread, for as long as it is wanted.
     ///
     /// # Errors
     ///
-    /// If it was told to.
+    /// If it was told to, or when it is not wanted any more.
     ///
     /// # Panics
     ///
     /// If it was told to.
-    pub fn run_blocking(&self) -> Value {
-        block_on(self.run())
+    pub fn run_while<V>(&self, wanted: &Wanted<V>) -> Value {
+        shared(self.try_run_while(wanted))
     }
 
-    /// Runs the work on a thread, for as long as anybody is interested.
+    /// As [`run_while`](Self::run_while), for a call that keeps its error.
     ///
     /// # Errors
     ///
-    /// If it was told to, or when the interest has ended.
+    /// If it was told to, or when it is not wanted any more.
     ///
     /// # Panics
     ///
     /// If it was told to.
-    pub fn run_while<V>(&self, interest: &Interest<V>) -> Value {
+    pub fn try_run_while<V>(&self, wanted: &Wanted<V>) -> Result<Value, Failure> {
         let _execution = Execution::begin(self);
         self.begun.open();
         while !self.may_end.is_open() {
-            if interest.has_ended() {
-                return Err("nobody is interested");
+            if !wanted.is_wanted() {
+                return Err(Failure("nobody is interested"));
             }
             std::thread::yield_now();
         }
         self.end()
     }
+}
+
+/// What a call shares whose work failed: the error is a value like any other.
+fn shared(result: Result<Value, Failure>) -> Value {
+    result.unwrap_or_else(|Failure(error)| Err(error))
 }
 
 /// The work of a batch.
@@ -178,43 +225,67 @@ pub(crate) enum Returns {
     All(u32),
     /// The same, but not for this key; and one for a key that was not asked for.
     AllBut(&'static str, u32),
+    /// It fails as a whole.
+    Error(&'static str),
     /// It panics.
     Panic(&'static str),
 }
 
+/// What a batch's work has loaded.
+pub type Loaded = Vec<(String, Value)>;
+
 impl BatchWork {
-    /// Loads the keys in a task.
+    /// Loads the keys, for a batch whose work does not fail.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to, or to fail.
+    pub async fn run(&self, keys: Vec<String>) -> Loaded {
+        let loaded = self.try_run(keys).await;
+        loaded.unwrap_or_else(|Failure(error)| panic!("this batch's work does not fail: {error}"))
+    }
+
+    /// Loads the keys.
+    ///
+    /// # Errors
+    ///
+    /// If it was told to.
     ///
     /// # Panics
     ///
     /// If it was told to.
-    pub async fn run(&self, keys: Vec<String>) -> Vec<(String, Value)> {
-        self.tally
-            .batches
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(keys.clone());
+    pub async fn try_run(&self, keys: Vec<String>) -> Result<Loaded, Failure> {
+        self.load(keys, || {}).await
+    }
+
+    /// As [`run`](Self::run); asks the fence that the call was given, at its beginning and at its end.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to, or to fail.
+    pub async fn run_fenced<G: GroupRef>(&self, keys: Vec<String>, fence: &Fence<G>) -> Loaded {
+        let ask = || self.tally.note_fence(fence.is_forgotten());
+        let loaded = self.load(keys, ask).await;
+        loaded.unwrap_or_else(|Failure(error)| panic!("this batch's work does not fail: {error}"))
+    }
+
+    async fn load(&self, keys: Vec<String>, ask: impl Fn()) -> Result<Loaded, Failure> {
+        self.tally.note_batch(keys.clone());
+        ask();
         self.begun.open();
         self.may_end.passed().await;
+        ask();
         let token = |key, number| (key, Ok(Token::new(number, &self.tally)));
         match self.returns {
-            Returns::All(number) => keys.into_iter().map(|key| token(key, number)).collect(),
-            Returns::AllBut(missing, number) => keys
+            Returns::All(number) => Ok(keys.into_iter().map(|key| token(key, number)).collect()),
+            Returns::AllBut(missing, number) => Ok(keys
                 .into_iter()
                 .filter(|key| key != missing)
                 .chain(["not asked for".to_owned()])
                 .map(|key| token(key, number))
-                .collect(),
+                .collect()),
+            Returns::Error(error) => Err(Failure(error)),
             Returns::Panic(message) => panic!("{message}"),
         }
-    }
-
-    /// Loads the keys on a thread.
-    ///
-    /// # Panics
-    ///
-    /// If it was told to.
-    pub fn run_blocking(&self, keys: Vec<String>) -> Vec<(String, Value)> {
-        block_on(self.run(keys))
     }
 }
