@@ -26,3 +26,4 @@ pub use share::{ShareAll, Shares};
 
 pub(crate) use builder::bind;
 pub(crate) use execution::Execution;
+pub(crate) use share::{Run, TryRun, Verb};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::builder::{Call, bind};
 use super::deadline::NoDeadline;
-use super::share::{ShareAll, Shares};
+use super::share::{Run, ShareAll, Shares, TryRun, Verb as _};
 use crate::error::{CallError, CallResult};
 use crate::group::follower::{Follower, Turn};
 use crate::group::join::Joined;
@@ -147,7 +147,7 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
             NoDeadline,
             |mut leader| {
                 let result = leader.run(work);
-                let outcome = leader.try_conclude_if(result, &ShareAll);
+                let outcome = TryRun::conclude(&mut leader, result, &ShareAll);
                 Ok(outcome.map(Outcome::into_value))
             },
             |outcome| Ok(Ok(outcome.value)),
@@ -192,7 +192,7 @@ where
     pub fn run_outcome_blocking(self, work: impl FnOnce() -> V) -> CallResult<Outcome<V>> {
         self.start_blocking(
             work,
-            |leader, result, shares| Ok(leader.conclude_if(result, shares)),
+            |leader, result, shares| Ok(Run::conclude(leader, result, shares)),
             Ok,
         )
     }
@@ -221,7 +221,7 @@ where
     ) -> CallResult<Result<Outcome<V>, E>> {
         self.start_blocking(
             work,
-            |leader, result, shares| Ok(leader.try_conclude_if(result, shares)),
+            |leader, result, shares| Ok(TryRun::conclude(leader, result, shares)),
             |outcome| Ok(Ok(outcome)),
         )
     }

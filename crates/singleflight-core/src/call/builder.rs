@@ -7,7 +7,7 @@ use core::marker::PhantomData;
 
 use super::deadline::{Deadline, Limit, NoDeadline};
 use super::future::calling;
-use super::share::{ShareAll, Shares};
+use super::share::{Run, ShareAll, Shares, TryRun, Verb as _};
 #[cfg(doc)]
 use crate::error::CallError;
 use crate::error::CallResult;
@@ -217,7 +217,7 @@ where
     {
         self.start(
             work,
-            |leader, result, shares| Ok(leader.conclude_if(result, shares).value),
+            |leader, result, shares| Ok(Run::conclude(leader, result, shares).value),
             |outcome| outcome.map(Outcome::into_value),
         )
     }
@@ -243,7 +243,7 @@ where
     {
         self.start(
             work,
-            |leader, result, shares| Ok(leader.conclude_if(result, shares)),
+            |leader, result, shares| Ok(Run::conclude(leader, result, shares)),
             |outcome| outcome,
         )
     }
@@ -269,7 +269,7 @@ where
         self.start(
             work,
             |leader, result, shares| {
-                let outcome = leader.try_conclude_if(result, shares);
+                let outcome = TryRun::conclude(leader, result, shares);
                 Ok(outcome.map(Outcome::into_value))
             },
             |outcome| outcome.map(|outcome| Ok(outcome.value)),
@@ -299,7 +299,7 @@ where
     {
         self.start(
             work,
-            |leader, result, shares| Ok(leader.try_conclude_if(result, shares)),
+            |leader, result, shares| Ok(TryRun::conclude(leader, result, shares)),
             |outcome| outcome.map(Ok),
         )
     }

@@ -6,7 +6,7 @@ use core::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::share::ShareAll;
+use super::share::{ShareAll, TryRun, Verb as _};
 use super::work::poll_work;
 use crate::group::GroupRef;
 use crate::group::leader::Leader;
@@ -144,7 +144,7 @@ where
         T: Future<Output = Result<G::Value, E>>,
     {
         leading(self, work, |leader: &mut Self, result| {
-            leader.try_conclude_if(result, &ShareAll)
+            TryRun::conclude(leader, result, &ShareAll)
         })
     }
 }

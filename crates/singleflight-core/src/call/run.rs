@@ -5,7 +5,7 @@ use core::hash::BuildHasher;
 
 use super::deadline::NoDeadline;
 use super::future::calling;
-use super::share::ShareAll;
+use super::share::{ShareAll, TryRun, Verb as _};
 use crate::error::CallResult;
 use crate::group::Group;
 use crate::group::leader::Leader;
@@ -183,7 +183,7 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
             move || self.join(key),
             |_| work(),
             |leader: &mut Leader<_>, result| {
-                let outcome = leader.try_conclude_if(result, &ShareAll);
+                let outcome = TryRun::conclude(leader, result, &ShareAll);
                 Ok(outcome.map(Outcome::into_value))
             },
             |outcome| outcome.map(|outcome| Ok(outcome.value)),

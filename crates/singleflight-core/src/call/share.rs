@@ -37,40 +37,85 @@ impl<V, F: Fn(&V) -> bool> Shares<V> for F {
     }
 }
 
-/// The work, or its future, must have been dropped (P1). Called once.
-impl<G: GroupRef> Leader<G>
+/// What a call makes of its work's end, and of another call's value: the difference between `run`
+/// and `try_run`. `R` is what the work returns.
+pub(crate) trait Verb<G: GroupRef, R> {
+    /// What the call comes to.
+    type Answer;
+
+    /// Ends the flight as the work did. What is not shared stays with its caller, and the flight is
+    /// handed over.
+    ///
+    /// The work, or its future, must have been dropped (P1). Called once.
+    fn conclude(
+        leader: &mut Leader<G>,
+        result: Result<R, Payload>,
+        shares: &impl Shares<G::Value>,
+    ) -> Self::Answer;
+
+    /// The same of another call's value.
+    fn follow(outcome: Outcome<G::Value>) -> Self::Answer;
+}
+
+/// The work gives a value.
+pub(crate) struct Run;
+
+/// The work gives a value or an error, which stays with its caller.
+pub(crate) struct TryRun;
+
+impl<G: GroupRef> Verb<G, G::Value> for Run
 where
     G::Value: Clone,
 {
-    /// Ends the flight as the work did. What is not shared stays with its caller, and the flight
-    /// is handed over.
-    #[inline]
-    pub(crate) fn conclude_if(
-        &mut self,
+    type Answer = Outcome<G::Value>;
+
+    #[expect(
+        clippy::inline_always,
+        reason = "what a spawned call costs is what is inlined here"
+    )]
+    #[inline(always)]
+    fn conclude(
+        leader: &mut Leader<G>,
         result: Result<G::Value, Payload>,
         shares: &impl Shares<G::Value>,
-    ) -> Outcome<G::Value> {
+    ) -> Self::Answer {
         match result {
-            Ok(value) if shares.shares(&value) => self.land(value, |outcome| outcome),
-            Ok(value) => self.withhold(value),
-            Err(payload) => self.panicked(payload),
+            Ok(value) if shares.shares(&value) => leader.land(value, |outcome| outcome),
+            Ok(value) => leader.withhold(value),
+            Err(payload) => leader.panicked(payload),
         }
     }
 
-    /// The same of a work that may fail: its error stays with its caller.
     #[inline]
-    pub(crate) fn try_conclude_if<E>(
-        &mut self,
+    fn follow(outcome: Outcome<G::Value>) -> Self::Answer {
+        outcome
+    }
+}
+
+impl<G: GroupRef, E> Verb<G, Result<G::Value, E>> for TryRun
+where
+    G::Value: Clone,
+{
+    type Answer = Result<Outcome<G::Value>, E>;
+
+    #[inline]
+    fn conclude(
+        leader: &mut Leader<G>,
         result: Result<Result<G::Value, E>, Payload>,
         shares: &impl Shares<G::Value>,
-    ) -> Result<Outcome<G::Value>, E> {
+    ) -> Self::Answer {
         match result {
-            Ok(Ok(value)) => Ok(self.conclude_if(Ok(value), shares)),
+            Ok(Ok(value)) => Ok(Run::conclude(leader, Ok(value), shares)),
             Ok(Err(error)) => {
-                self.fail_as(Failure::Failed);
+                leader.fail_as(Failure::Failed);
                 Err(error)
             }
-            Err(payload) => self.panicked(payload),
+            Err(payload) => leader.panicked(payload),
         }
+    }
+
+    #[inline]
+    fn follow(outcome: Outcome<G::Value>) -> Self::Answer {
+        Ok(outcome)
     }
 }

@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::future::Future;
-use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 #[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]
@@ -51,13 +50,14 @@ use crate::outcome::Outcome;
 /// Awaiting `&mut handle` may be given up and taken up again. Dropping the handle ends the interest.
 #[must_use = "dropping the handle ends the interest in the call"]
 pub struct Spawned<G: GroupRef, J> {
-    state: State<G, J>,
+    call: CallResult<Running<G, J>>,
+    /// It has given its answer.
+    has_ended: bool,
 }
 
-enum State<G: GroupRef, J> {
-    Running { task: J, guard: SpawnGuard<G> },
-    Refused(CallError),
-    Ended,
+struct Running<G: GroupRef, J> {
+    task: J,
+    guard: SpawnGuard<G>,
 }
 
 /// What a spawned call comes to: [`Outcome`], or of one that may fail `Result<Outcome<V>, E>`.
@@ -88,23 +88,22 @@ impl<V, E> Answer for Result<Outcome<V>, E> {
 impl<G: GroupRef, J> Spawned<G, J> {
     pub(crate) fn running(task: J, guard: SpawnGuard<G>) -> Self {
         Self {
-            state: State::Running { task, guard },
+            call: Ok(Running { task, guard }),
+            has_ended: false,
         }
     }
 
     /// Makes the handle of a call that was refused, or whose task could not be started.
     pub fn refused(error: CallError) -> Self {
         Self {
-            state: State::Refused(error),
+            call: Err(error),
+            has_ended: false,
         }
     }
 
     /// Tells at once why the call was refused, if it was. The handle goes on to tell it.
     pub fn refusal(&self) -> Option<&CallError> {
-        match &self.state {
-            State::Refused(error) => Some(error),
-            _ => None,
-        }
+        self.call.as_ref().err()
     }
 }
 
@@ -126,21 +125,33 @@ where
         Awaited(self)
     }
 
+    #[inline]
     fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<CallResult<O>> {
-        match &mut self.state {
-            State::Running { task, guard } => {
-                let answer = match Pin::new(task).poll(context) {
-                    Poll::Pending if guard.is_inside() => Err(CallError::Reentrant),
-                    polled => ready!(polled),
-                };
-                self.state = State::Ended;
-                Poll::Ready(answer)
-            }
-            State::Refused(_) => match mem::replace(&mut self.state, State::Ended) {
-                State::Refused(error) => Poll::Ready(Err(error)),
-                _ => unreachable!("it was refused a line ago"),
+        assert!(
+            !self.has_ended,
+            "the handle of a call was polled after it was ready"
+        );
+        let answer = match &mut self.call {
+            Ok(Running { task, guard }) => match Pin::new(task).poll(context) {
+                Poll::Pending if guard.is_inside() => Err(CallError::Reentrant),
+                polled => ready!(polled),
             },
-            State::Ended => panic!("the handle of a call was polled after it was ready"),
+            Err(error) => Err(error.clone()),
+        };
+        self.end();
+        Poll::Ready(answer)
+    }
+}
+
+impl<G: GroupRef, J> Spawned<G, J> {
+    /// Notes that the answer was given: from now on the call is nobody's interest.
+    #[inline]
+    fn end(&mut self) {
+        self.has_ended = true;
+        if let Ok(Running { guard, .. }) = &mut self.call {
+            if guard.interest.is_some() {
+                guard.interest = None;
+            }
         }
     }
 }
@@ -195,11 +206,11 @@ impl<G: GroupRef, O: Answer> Spawned<G, Receiver<O>> {
     ///
     /// As the handle itself.
     pub fn join_outcome(self) -> CallResult<O> {
-        match self.state {
-            State::Running { task, guard } => task.wait_blocking(|| guard.is_inside()),
-            State::Refused(error) => Err(error),
-            State::Ended => Err(CallError::TaskLost),
+        if self.has_ended {
+            return Err(CallError::TaskLost);
         }
+        let Running { task, guard } = self.call?;
+        task.wait_blocking(|| guard.is_inside())
     }
 
     /// As [`join`](Self::join), for `timeout` at most: it bounds the wait and nothing else. The
@@ -213,22 +224,24 @@ impl<G: GroupRef, O: Answer> Spawned<G, Receiver<O>> {
     /// [`TimedOut`](CallError::TimedOut), and as the handle itself.
     #[cfg(not(loom))]
     pub fn join_timeout(&mut self, timeout: Duration) -> CallResult<O::Value> {
-        let answer = match &self.state {
-            State::Running { task, guard } => {
+        if self.has_ended {
+            return Err(CallError::TaskLost);
+        }
+        let answer = match &self.call {
+            Ok(Running { task, guard }) => {
                 let inside = || guard.is_inside();
                 match Instant::now().checked_add(timeout) {
                     None => task.wait_blocking(inside),
-                    Some(deadline) => task
-                        .wait_blocking_until(inside, deadline)
-                        .ok_or(CallError::TimedOut)
-                        .and_then(|answer| answer),
+                    Some(deadline) => {
+                        let waited = task.wait_blocking_until(inside, deadline);
+                        waited.unwrap_or(Err(CallError::TimedOut))
+                    }
                 }
             }
-            State::Refused(error) => Err(error.clone()),
-            State::Ended => Err(CallError::TaskLost),
+            Err(error) => Err(error.clone()),
         };
         if !matches!(answer, Err(CallError::TimedOut)) {
-            self.state = State::Ended;
+            self.end();
         }
         answer.map(Answer::into_value)
     }

@@ -5,7 +5,7 @@ use core::fmt;
 use core::hash::BuildHasher;
 
 use super::guard::{Interested, SpawnGuard};
-use crate::call::{Call, NoDeadline};
+use crate::call::{Call, NoDeadline, bind};
 use crate::error::CallResult;
 use crate::group::fence::Binding;
 use crate::group::flight_ref::FlightRef;
@@ -75,6 +75,7 @@ pub struct Arrived<G: GroupRef, P> {
     pub(crate) part: Part<G>,
     pub(crate) guard: SpawnGuard<G>,
     pub(crate) shares: P,
+    /// Bound already if the call leads.
     pub(crate) binding: Option<Binding>,
 }
 
@@ -117,6 +118,7 @@ where
             Entry::Leader(id) | Entry::Claimed(id) => {
                 let leader = Leader::new(FlightRef { group, id });
                 let place = leader.flight().as_ref().map(FlightRef::place);
+                bind(call.binding.as_ref(), &leader);
                 // As long as this call leads, the turn is its own.
                 let turn = shared.as_deref().map(Flight::turn);
                 let interest = turn.map(|turn| interest(leader.group(), id, turn, None));

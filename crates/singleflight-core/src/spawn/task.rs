@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use core::future::{Future, poll_fn};
+use core::marker::PhantomData;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
 
@@ -11,7 +12,7 @@ use super::guard::SpawnGuard;
 use super::handle::Spawned;
 use super::oneshot::{Receiver, oneshot};
 use super::start::{Arrived, Part};
-use crate::call::{Execution, Shares, bind};
+use crate::call::{Execution, Run, Shares, TryRun, Verb, bind};
 use crate::error::{CallError, CallResult, LeaderPanicked};
 use crate::group::GroupRef;
 use crate::group::leader::Leader;
@@ -68,7 +69,7 @@ where
         F: FnOnce() -> T,
         T: Future<Output = G::Value>,
     {
-        self.start(work, Leader::conclude_if, |outcome| outcome)
+        self.start::<Run, _, _>(work)
     }
 
     /// As [`into_task`](Self::into_task), for a work that may fail: its error stays with this call.
@@ -85,7 +86,7 @@ where
         F: FnOnce() -> T,
         T: Future<Output = Result<G::Value, E>>,
     {
-        self.start(work, Leader::try_conclude_if, Ok)
+        self.start::<TryRun, _, _>(work)
     }
 
     /// As [`into_task`](Self::into_task), for a runtime that does not carry what a task returns: the
@@ -125,13 +126,15 @@ where
         (task, guard.with_task(receiver))
     }
 
-    fn start<F, T, O>(
+    fn start<B, F, T>(
         self,
         work: F,
-        conclude: impl Fn(&mut Leader<G>, Result<T::Output, Payload>, &P) -> O,
-        answer: impl FnOnce(Outcome<G::Value>) -> O,
-    ) -> (impl Future<Output = CallResult<O>>, SpawnGuard<G>)
+    ) -> (
+        impl Future<Output = CallResult<B::Answer>> + use<B, G, P, F, T>,
+        SpawnGuard<G>,
+    )
     where
+        B: Verb<G, T::Output>,
         F: FnOnce() -> T,
         T: Future,
     {
@@ -141,19 +144,23 @@ where
             shares,
             binding,
         } = self;
-        let work = move |leader: &Leader<G>| {
-            bind(binding.as_ref(), leader);
-            work()
-        };
-        let conclude = move |leader: &mut Leader<G>, result| conclude(leader, result, &shares);
         let task = match part {
-            Part::Leader(leader, None) => Run::Leads {
+            Part::Leader(leader, None) => Task::Leads {
                 execution: Execution::new(leader),
-                make: Some(work),
-                conclude,
+                make: Some(move |_: &Leader<G>| work()),
+                shares,
+                verb: PhantomData::<fn() -> B>,
             },
-            part => Run::Driven {
-                call: Box::pin(drive(part, guard.is_while_wanted(), work, conclude, answer)),
+            part => Task::Driven {
+                call: Box::pin(drive::<B, _, _, _, _>(
+                    part,
+                    guard.is_while_wanted(),
+                    move |leader: &Leader<G>| {
+                        bind(binding.as_ref(), leader);
+                        work()
+                    },
+                    shares,
+                )),
             },
         };
         (task, guard)
@@ -195,22 +202,23 @@ where
 }
 
 /// A call that follows, or that is cancelled when the last interested caller is gone.
-async fn drive<G, F, T, O>(
+async fn drive<B, G, F, T, P>(
     part: Part<G>,
     is_wanted: bool,
     work: F,
-    conclude: impl Fn(&mut Leader<G>, Result<T::Output, Payload>) -> O,
-    answer: impl FnOnce(Outcome<G::Value>) -> O,
-) -> CallResult<O>
+    shares: P,
+) -> CallResult<B::Answer>
 where
+    B: Verb<G, T::Output>,
     G: GroupRef,
     G::Value: Clone,
     F: FnOnce(&Leader<G>) -> T,
     T: Future,
+    P: Shares<G::Value>,
 {
     let (leader, flight) = match part.lead(is_wanted).await? {
         Waited::Leads(leader, flight) => (leader, flight),
-        Waited::Landed(outcome) => return Ok(answer(outcome)),
+        Waited::Landed(outcome) => return Ok(B::follow(outcome)),
     };
     // In this order they are dropped: first the work, and then what a wake of this task may be
     // passed on by.
@@ -235,41 +243,51 @@ where
     };
     // P7: its hold on what the followers share would cost one clone more.
     deserted.set(None);
-    Ok(conclude(execution.leader(), result))
+    Ok(B::conclude(execution.leader(), result, &shares))
 }
 
 pin_project! {
     /// A call whose panic is its answer.
     #[project = Running]
-    enum Run<G, F, T, C, A>
+    enum Task<B, G, F, T, P, A>
     where
         G: GroupRef,
     {
-        Leads { #[pin] execution: Execution<G, T>, make: Option<F>, conclude: C },
+        Leads {
+            #[pin]
+            execution: Execution<G, T>,
+            make: Option<F>,
+            shares: P,
+            verb: PhantomData<fn() -> B>,
+        },
         // In a box of its own, so that the usual task is small.
         Driven { call: Pin<Box<A>> },
     }
 }
 
-impl<G, F, T, C, A, O> Future for Run<G, F, T, C, A>
+impl<B, G, F, T, P, A> Future for Task<B, G, F, T, P, A>
 where
+    B: Verb<G, T::Output>,
     G: GroupRef,
+    G::Value: Clone,
     F: FnOnce(&Leader<G>) -> T,
     T: Future,
-    C: Fn(&mut Leader<G>, Result<T::Output, Payload>) -> O,
-    A: Future<Output = CallResult<O>>,
+    P: Shares<G::Value>,
+    A: Future<Output = CallResult<B::Answer>>,
 {
-    type Output = CallResult<O>;
+    type Output = CallResult<B::Answer>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = catch(|| match self.project() {
             Running::Leads {
                 mut execution,
                 make,
-                conclude,
+                shares,
+                ..
             } => {
                 let result = ready!(execution.as_mut().poll(make.take(), context));
-                Poll::Ready(Ok(conclude(execution.leader(), result)))
+                Poll::Ready(Ok(B::conclude(execution.leader(), result, &*shares)))
             }
             Running::Driven { call } => call.as_mut().poll(context),
         });

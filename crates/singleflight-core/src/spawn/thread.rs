@@ -5,18 +5,18 @@ use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
 use core::task::Poll;
 
-use super::handle::{Answer, Spawned};
+use super::handle::Spawned;
 use super::oneshot::{Receiver, oneshot};
 use super::start::{Arrived, Part};
 use super::task::told;
-use crate::call::{Shares, bind};
+use crate::call::{Run, Shares, TryRun, Verb, bind};
 use crate::error::{CallError, CallResult};
 use crate::group::GroupRef;
 use crate::group::leader::Leader;
 use crate::group::waiter::Waited;
 use crate::outcome::Outcome;
 use crate::platform::sync::atomic::{AtomicBool, Ordering};
-use crate::policy::{Payload, catch};
+use crate::policy::catch;
 use crate::table::pool::FlightArc;
 
 /// Asked by a work on a thread, which cannot be cancelled from outside, whether anybody still
@@ -76,7 +76,7 @@ where
         F: FnOnce(&Wanted<G::Value>) -> G::Value,
         B: FnOnce(Pin<&mut dyn Future<Output = ()>>),
     {
-        self.start_job(block_on, work, Leader::conclude_if, |outcome| outcome)
+        self.start_job::<Run, _, _, _>(block_on, work)
     }
 
     /// As [`into_job`](Self::into_job), for a work that may fail: its error stays with this call.
@@ -90,20 +90,18 @@ where
         F: FnOnce(&Wanted<G::Value>) -> Result<G::Value, E>,
         B: FnOnce(Pin<&mut dyn Future<Output = ()>>),
     {
-        self.start_job(block_on, work, Leader::try_conclude_if, Ok)
+        self.start_job::<TryRun, _, _, _>(block_on, work)
     }
 
-    fn start_job<F, B, R, O>(
+    fn start_job<W, F, B, R>(
         self,
         block_on: B,
         work: F,
-        conclude: impl FnOnce(&mut Leader<G>, Result<R, Payload>, &P) -> O,
-        answer: impl FnOnce(Outcome<G::Value>) -> O,
-    ) -> Job<G, O, impl FnOnce()>
+    ) -> Job<G, W::Answer, impl FnOnce() + use<W, G, P, F, B, R>>
     where
+        W: Verb<G, R>,
         F: FnOnce(&Wanted<G::Value>) -> R,
         B: FnOnce(Pin<&mut dyn Future<Output = ()>>),
-        O: Answer,
     {
         let Self {
             part,
@@ -118,8 +116,9 @@ where
                 bind(binding.as_ref(), leader);
                 work(wanted)
             };
-            let conclude = |leader: &mut Leader<G>, result| conclude(leader, result, &shares);
-            let call = catching(drive_blocking(part, is_wanted, work, conclude, answer));
+            let call = catching(drive_blocking::<W, _, _, _, _>(
+                part, is_wanted, work, shares,
+            ));
             block_on(pin!(async move { sender.send(call.await) }));
         };
         (run, guard.with_task(receiver))
@@ -127,21 +126,22 @@ where
 }
 
 /// A call whose work runs on this thread.
-async fn drive_blocking<G, F, R, O>(
+async fn drive_blocking<W, G, F, R, P>(
     part: Part<G>,
     is_wanted: bool,
     work: F,
-    conclude: impl FnOnce(&mut Leader<G>, Result<R, Payload>) -> O,
-    answer: impl FnOnce(Outcome<G::Value>) -> O,
-) -> CallResult<O>
+    shares: P,
+) -> CallResult<W::Answer>
 where
+    W: Verb<G, R>,
     G: GroupRef,
     G::Value: Clone,
     F: FnOnce(&Leader<G>, &Wanted<G::Value>) -> R,
+    P: Shares<G::Value>,
 {
     let (mut leader, flight) = match part.lead(is_wanted).await? {
         Waited::Leads(leader, flight) => (leader, flight),
-        Waited::Landed(outcome) => return Ok(answer(outcome)),
+        Waited::Landed(outcome) => return Ok(W::follow(outcome)),
     };
     let wanted = Wanted {
         flight: is_wanted.then_some(flight),
@@ -155,7 +155,7 @@ where
         return result.map_or_else(|panic| told(&panic), |_| Err(CallError::TaskLost));
     }
     drop(wanted);
-    Ok(conclude(&mut leader, result))
+    Ok(W::conclude(&mut leader, result, &shares))
 }
 
 /// Makes a call's panic its answer.
