@@ -10,22 +10,15 @@ use std::task::{Context, Wake, Waker};
 
 use singleflight_core::{Builder, CallError, Follower, Group, Joined, SeededHashBuilder, Turn};
 
-use crate::hand::{Runs, arrive, lead, try_arrive};
+use crate::hand::{Runs, arrive, follow, lead, try_arrive};
 use crate::task::{Task, pause};
 
 type Static = Group<u32, u32, SeededHashBuilder>;
 
-fn follower<V>(group: &Group<u64, V>, key: u64) -> Follower<&Group<u64, V>> {
-    match group.join(key) {
-        Ok(Joined::Follower(follower)) => follower,
-        other => panic!("{key} follows: {other:?}"),
-    }
-}
-
 /// Two flights have ended, and their followers have not taken their share.
 fn followers_of_ended_flights(group: &Group<u64, u64>) -> [Follower<&Group<u64, u64>>; 2] {
     [1, 2].map(|key| {
-        let (leader, follower) = (lead(group, key), follower(group, key));
+        let (leader, follower) = (lead(group, key), follow(group, key));
         assert_eq!(leader.complete(key).followers, 1);
         follower
     })
@@ -41,7 +34,7 @@ fn a_flight_too_many_is_refused_and_registers_nothing() {
         assert_eq!((group.in_flight(), group.stats().refused), (capacity, 1));
 
         let followers: Vec<_> = (0..capacity as u64)
-            .map(|key| follower(&group, key))
+            .map(|key| follow(&group, key))
             .collect();
         drop(followers);
         drop(leaders.swap_remove(0));
@@ -56,7 +49,7 @@ fn a_flight_too_many_is_refused_and_registers_nothing() {
 fn fewer_than_two_are_two() {
     let group: Group<u64, ()> = Builder::new().fixed_capacity(0).build();
     let _leaders = [lead(&group, 1), lead(&group, 2)];
-    let _followers = [follower(&group, 1), follower(&group, 2)];
+    let _followers = [follow(&group, 1), follow(&group, 2)];
     assert!(matches!(group.join(3), Err(CallError::Full)));
 }
 
@@ -68,7 +61,7 @@ fn shared_parts_come_back_from_every_kind_of_ending() {
     let group: Group<u64, Rc<()>> = Builder::new().fixed_capacity(KEYS.len()).build();
     for round in 0..100 {
         let leaders: Vec<_> = KEYS.iter().map(|key| lead(&group, *key)).collect();
-        let followers: Vec<_> = KEYS.iter().map(|key| follower(&group, *key)).collect();
+        let followers: Vec<_> = KEYS.iter().map(|key| follow(&group, *key)).collect();
         for (leader, follower) in leaders.into_iter().zip(followers) {
             match round % 5 {
                 0 => {
@@ -113,7 +106,7 @@ fn the_first_follower_of_one_flight_too_many_is_refused() {
             other => panic!("flight {key} has landed: {other:?}"),
         }
     }
-    let _follower = follower(&group, 3);
+    let _follower = follow(&group, 3);
     drop(third);
 }
 
@@ -204,9 +197,9 @@ fn a_flight_whose_only_follower_has_left_holds_no_shared_part() {
         |follower: Follower<_>| drop(follower.without_work()),
     ] {
         let leader_of_one = lead(&group, 1);
-        leaves(follower(&group, 1));
+        leaves(follow(&group, 1));
         let leader_of_another = lead(&group, 2);
-        drop(follower(&group, 2));
+        drop(follow(&group, 2));
         assert_eq!(group.stats().refused, 0);
         drop((leader_of_one, leader_of_another));
     }
@@ -219,13 +212,13 @@ fn a_flight_whose_only_follower_has_left_holds_no_shared_part() {
 fn a_follower_that_leads_on_alone_gives_its_shared_part_back() {
     let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
     let [held, _] = followers_of_ended_flights(&group);
-    let (lost, next) = (lead(&group, 1), follower(&group, 1));
+    let (lost, next) = (lead(&group, 1), follow(&group, 1));
     drop(lost);
     let Ok(Turn::Lead(leads)) = Task::new(next.wait()).ends() else {
         panic!("it leads on");
     };
     let another = lead(&group, 2);
-    drop(follower(&group, 2));
+    drop(follow(&group, 2));
     drop((leads, another, held));
     assert_eq!(group.in_flight(), 0);
 }
@@ -349,7 +342,7 @@ fn a_work_that_is_wanted_again_is_not_cancelled() {
     let mut caller = Task::new(group.run(1, async || unreachable!("the first work is wanted")));
     caller.waits();
     // One flight holds one part, and another one has the other.
-    let other = (lead(&group, 2), follower(&group, 2));
+    let other = (lead(&group, 2), follow(&group, 2));
     let mut task = Task::new(task);
     task.waits();
     task.ends();

@@ -79,7 +79,7 @@ fn a_work_that_goes_is_refused_its_own_key() {
             };
             let mut calls: Vec<Task<'_, ()>> = Vec::new();
             calls.push(Task::new(async {
-                group.run(1, work).await;
+                assert_eq!(group.run(1, work).await, Ok(7));
             }));
             calls.push(Task::new(async {
                 let call = group.call(1).give_up_on(pending()).run(work);

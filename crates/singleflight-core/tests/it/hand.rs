@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use singleflight_core::{Arrived, CallResult, Group, GroupRef, Joined, Leader, ShareAll};
+use singleflight_core::{Arrived, CallResult, Follower, Group, GroupRef, Joined, Leader, ShareAll};
 
 /// Joins a key that nobody leads.
 #[track_caller]
@@ -19,7 +19,20 @@ where
     }
 }
 
-/// The same, by a leader that owns its group.
+/// Joins a key that somebody leads.
+#[track_caller]
+pub(crate) fn follow<K, V, S>(group: &Group<K, V, S>, key: K) -> Follower<&Group<K, V, S>>
+where
+    K: Eq + Hash,
+    S: BuildHasher,
+{
+    match group.join(key) {
+        Ok(Joined::Follower(follower)) => follower,
+        other => panic!("it follows: {other:?}"),
+    }
+}
+
+/// Leads by a leader that owns its group.
 #[track_caller]
 pub(crate) fn lead_owned(group: &Arc<Group<u64, u64>>, key: u64) -> Leader<Arc<Group<u64, u64>>> {
     match Group::join_owned(Arc::clone(group), key) {

@@ -295,20 +295,14 @@ fn a_batch_that_has_slept_elsewhere_is_refused_inside_its_work() {
     first.waits();
     batch.replace(Some(Task::new(group.run_many([1, 2], load))));
     poll_batch();
-    Task::new(group.run(3, || {
+    let polls = || {
         ready({
             poll_batch();
             3
         })
-    }))
-    .ends();
-    Task::new(other.run(1, || {
-        ready({
-            poll_batch();
-            3
-        })
-    }))
-    .ends();
+    };
+    assert_eq!(Task::new(group.run(3, polls)).ends(), Ok(3));
+    assert_eq!(Task::new(other.run(1, polls)).ends(), Ok(3));
     poll_batch();
     assert!(refused.borrow().is_none());
     first.waits();

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use singleflight_core::{
-    Builder, CallError, DefaultHashBuilder, Group, Joined, Outcome, SeededHashBuilder,
+    Builder, CallError, DefaultHashBuilder, Group, Joined, Outcome, SeededHashBuilder, StatKind,
 };
 
 use crate::hand::{Runs, arrive};
@@ -56,6 +56,10 @@ fn groups_and_their_parts_are_shown() {
          max_failures: Some(3), capacity: None, .. }, .. }"
     );
     assert!(format!("{:?}", group.call(1)).starts_with("Call {"));
+    let spawnable = group.call(1).spawnable().while_wanted();
+    let shown = format!("{spawnable:?}");
+    assert!(shown.starts_with("Spawnable { call: Call {"), "{shown}");
+    assert!(shown.ends_with("while_wanted: true }"), "{shown}");
     let Ok(Joined::Leader(leader)) = group.join(1) else {
         panic!("it leads");
     };
@@ -75,6 +79,80 @@ fn groups_and_their_parts_are_shown() {
     );
     let default = DefaultHashBuilder::default();
     assert_eq!(format!("{default:?}"), "DefaultHashBuilder { .. }");
+}
+
+/// What has no limit says so, and shows no number that stands for it.
+#[test]
+fn a_limit_that_is_none_is_not_shown_as_a_number() {
+    let built = |builder: Builder<u64, u64>| {
+        let shown = format!("{builder:?}");
+        assert_eq!(
+            format!("{:?}", builder.build()),
+            format!("Group {{ settings: {shown}, .. }}")
+        );
+        shown
+    };
+    let plain = built(Builder::new().shards(1));
+    let unlimited = built(Builder::new().shards(1).max_failures(u32::MAX));
+    for (shown, most) in [(&plain, "Some(3)"), (&unlimited, "None")] {
+        assert_eq!(
+            *shown,
+            format!(
+                "Builder {{ shards: 1, panic_policy: Share, max_followers: None, \
+                 max_failures: {most}, capacity: None, .. }}"
+            )
+        );
+        for number in [u64::from(u32::MAX), u64::MAX] {
+            assert!(!shown.contains(&number.to_string()), "{shown}");
+        }
+    }
+    let fixed = built(Builder::new().fixed_capacity(4));
+    assert!(fixed.contains("capacity: Some(4)"), "{fixed}");
+}
+
+/// Each number once, by the name that its field has.
+#[test]
+fn statistics_are_listed_by_name() {
+    let group: Numbers = Builder::new().max_followers(1).build();
+    let leader = group.join(1);
+    let follower = group.join(1);
+    assert!(group.join(1).is_err());
+    assert!(group.forget(1));
+    let lost = group.join(2);
+    drop(lost);
+    let stats = group.stats();
+    let shown = format!("{stats:?}");
+    let mut names = std::collections::BTreeSet::new();
+    for (name, kind, value) in stats.iter() {
+        assert!(names.insert(name), "{name} comes twice");
+        assert!(
+            shown.contains(&format!(" {name}: {value}")),
+            "{name} in {shown}"
+        );
+        let is_gauge = name.starts_with("in_flight") || name.starts_with("most_");
+        assert_eq!(kind == StatKind::Gauge, is_gauge, "{name}");
+    }
+    let fields = shown.matches(": ").count();
+    assert_eq!(names.len(), fields, "every field is listed");
+    let value = |wanted| {
+        let mut listed = stats.iter();
+        let found = listed.find(|(name, ..)| *name == wanted);
+        found.map(|(.., value)| value)
+    };
+    for (name, expected) in [
+        ("led", 2),
+        ("followed", 1),
+        ("refused", 1),
+        ("abandoned", 1),
+        ("forgotten", 1),
+        ("most_followers", 1),
+        ("in_flight", 1),
+        ("in_flight_forgotten", 1),
+        ("landed", 0),
+    ] {
+        assert_eq!(value(name), Some(expected), "{name}");
+    }
+    drop((leader, follower));
 }
 
 #[test]
@@ -128,6 +206,36 @@ fn a_listing_tells_each_flight() {
     );
     drop(follower);
     assert!(group.flights().is_empty());
+}
+
+/// With the length of a tick, the age is a duration, too.
+#[test]
+fn a_listing_tells_ages_where_ticks_are_known() {
+    use std::time::Duration;
+
+    thread_local!(static NOW: std::cell::Cell<u64> = const { std::cell::Cell::new(5) });
+    for (tick, age) in [
+        (Duration::from_millis(10), Duration::from_millis(30)),
+        (Duration::from_secs(3600), Duration::from_secs(3 * 3600)),
+        (Duration::MAX, Duration::from_secs(u64::MAX)),
+    ] {
+        NOW.set(5);
+        let group: Numbers = Builder::new().clock(|| NOW.get()).tick(tick).build();
+        let _leader = group.join(7);
+        NOW.set(8);
+        let [flight] = &group.flights()[..] else {
+            panic!("one flight is there");
+        };
+        assert_eq!(flight.age_in_ticks(), Some(3));
+        let told = flight.age().expect("a tick's length is known");
+        assert_eq!(told.as_secs(), age.as_secs());
+        assert!(tick == Duration::MAX || told == age, "{told:?}");
+    }
+    let group: Numbers = Group::new();
+    let _leader = group.join(7);
+    let flights = group.flights();
+    assert_eq!(flights[0].age(), None);
+    assert_eq!(flights[0].age_in_ticks(), None);
 }
 
 #[cfg(feature = "std")]

@@ -121,6 +121,6 @@ fn nothing_at_all_may_be_shared() {
     let mut follower = Task::new(group.run((), async || unreachable!("it follows")));
     follower.waits();
     assert_eq!(leader.complete(()).followers, 1);
-    follower.ends();
+    assert_eq!(follower.ends(), Ok(()));
     assert_eq!(group.in_flight(), 0);
 }
