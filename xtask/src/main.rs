@@ -77,8 +77,6 @@ enum Task {
     Targets { targets: Vec<String> },
     /// Check what no compiler checks: ladder, heads, names, licences, pages
     Tidy,
-    /// Unpack the Rust 1.85 or 1.96 that Debian packages, for the MSRV check
-    Toolchain { version: String },
     /// Chaos and scenarios under a sanitizer of races, with Debian's Rust 1.96
     Tsan {
         /// How long each front end has
@@ -122,7 +120,6 @@ impl Task {
             Self::Sizes { machines } => sizes::command(project, &machines),
             Self::Targets { targets } => targets::command(project, &targets),
             Self::Tidy => tidy::run(project),
-            Self::Toolchain { version } => toolchain::command(project, &version),
             Self::Tsan { seconds } => tsan::command(project, seconds),
             Self::WordSizes { systems } => word_sizes::command(project, &systems),
         }
@@ -203,7 +200,7 @@ mod tests {
     fn what_is_asked_for_is_read() {
         command().debug_assert();
         let lines = "ci, ci tidy fmt, bare-metal wasm32, instructions --bless, mutants --again, \
-                     sizes cortex-m0, targets, tidy, toolchain 1.85, tsan --seconds=5, word-sizes";
+                     sizes cortex-m0, targets, tidy, tsan --seconds=5, word-sizes";
         for line in lines.split(", ") {
             assert!(typed(line).is_ok(), "{line}");
         }
@@ -218,8 +215,6 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         for (line, what) in [
             ("tidy all", "all"),
-            ("toolchain", "<VERSION>"),
-            ("toolchain 1.85 1.96", "1.96"),
             ("tsan --seconds", "--seconds <N>"),
             ("tsan --seconds soon", "soon"),
             ("tsan --front std", "--front"),

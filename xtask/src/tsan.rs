@@ -55,7 +55,7 @@ impl Sanitizer {
     fn find(project: &Project) -> Result<Self, Stop> {
         let toolchain = Toolchain::unpacked(project, RUST).ok_or_else(|| {
             Stop::Unable(format!(
-                "there is no Rust {RUST} with its source (on Debian: `cargo xtask toolchain {RUST}`)"
+                "there is no Rust {RUST} with its source (on Debian: `.ci/debian-rust {RUST}`)"
             ))
         })?;
         let runtime = format!("{LLVM}/lib/clang/22/lib/linux/libclang_rt.tsan-{ARCH}.a");

@@ -26,7 +26,7 @@ pub(crate) fn deny(_: &Project) -> Result<(), Stop> {
 pub(crate) fn msrv(project: &Project) -> Result<(), Stop> {
     let Some(toolchain) = Toolchain::find(project, MSRV) else {
         return Stop::unable(format!(
-            "there is no Rust {MSRV} (on Debian: `cargo xtask toolchain {MSRV}`)"
+            "there is no Rust {MSRV} (on Debian: `.ci/debian-rust {MSRV}`)"
         ));
     };
     let target = project.target_for("msrv")?;
