@@ -36,7 +36,12 @@ use crate::stop::Stop;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
     /// Run every check, or only the steps that are named
-    Ci { steps: Vec<String> },
+    Ci {
+        /// Fail where a step has to be skipped
+        #[arg(long)]
+        no_skip: bool,
+        steps: Vec<String>,
+    },
     /// Run the core on a Cortex-M3, a Cortex-M0, RISC-V and WebAssembly
     BareMetal { machines: Vec<String> },
     /// Call at random on every front end, or the peers', and check what was seen
@@ -105,7 +110,7 @@ fn main() -> ExitCode {
 impl Task {
     fn run(self, project: &Project) -> Result<(), Stop> {
         match self {
-            Self::Ci { steps } => ci::command(project, &steps),
+            Self::Ci { no_skip, steps } => ci::command(project, no_skip, &steps),
             Self::BareMetal { machines } => bare_metal::command(project, &machines),
             Self::Chaos(request) => chaos::command(project, &request),
             Self::Compare(request) => compare::command(project, &request),
@@ -199,7 +204,7 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_read() {
         command().debug_assert();
-        let lines = "ci, ci tidy fmt, bare-metal wasm32, instructions --bless, mutants --again, \
+        let lines = "ci, ci tidy fmt --no-skip, bare-metal wasm32, instructions --bless, mutants --again, \
                      sizes cortex-m0, targets, tidy, tsan --seconds=5, word-sizes";
         for line in lines.split(", ") {
             assert!(typed(line).is_ok(), "{line}");
