@@ -76,6 +76,12 @@ enum Task {
         #[arg(long)]
         again: bool,
     },
+    /// Print the table of promises as tags on the tests tell it
+    Promises {
+        /// Write it into ARCHITECTURE.md
+        #[arg(long)]
+        write: bool,
+    },
     /// Print what a group costs a microcontroller: flash, RAM, masked interrupts
     Sizes { machines: Vec<String> },
     /// Check the core for bare targets, feature set by feature set
@@ -122,6 +128,7 @@ impl Task {
             } => LOOM.command(project, preemptions, &models),
             Self::Shuttle { schedules, models } => SHUTTLE.command(project, schedules, &models),
             Self::Mutants { again } => mutants::command(project, again),
+            Self::Promises { write } => tidy::promises(project, write),
             Self::Sizes { machines } => sizes::command(project, &machines),
             Self::Targets { targets } => targets::command(project, &targets),
             Self::Tidy => tidy::run(project),
@@ -204,7 +211,7 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_read() {
         command().debug_assert();
-        let lines = "ci, ci tidy fmt --no-skip, bare-metal wasm32, instructions --bless, mutants --again, \
+        let lines = "ci, ci tidy fmt --no-skip, bare-metal wasm32, instructions --bless, mutants --again, promises --write, \
                      sizes cortex-m0, targets, tidy, tsan --seconds=5, word-sizes";
         for line in lines.split(", ") {
             assert!(typed(line).is_ok(), "{line}");

@@ -21,6 +21,8 @@ const SHORT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(3600);
 
 /// A waiter's deadline leaves the wait, not the flight.
+///
+/// Holds P4.
 pub fn a_deadline_ends_the_wait_and_not_the_flight<F: Complete>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
@@ -37,6 +39,8 @@ pub fn a_deadline_ends_the_wait_and_not_the_flight<F: Complete>() {
 
 /// A leader whose deadline comes hands over, where its work can be cancelled. On threads the
 /// deadline bounds waiting only.
+///
+/// Holds P4.
 pub fn a_leaders_deadline_hands_over<F: Complete>() {
     let stage = Stage::<F>::new();
     let leader = stage.call(1).start_timeout(SHORT);
@@ -55,6 +59,8 @@ pub fn a_leaders_deadline_hands_over<F: Complete>() {
 }
 
 /// Neither as a newcomer nor in a lost leader's place, however many come together.
+///
+/// Holds P11.
 pub fn a_call_whose_time_is_up_starts_no_work<F: Complete>() {
     let stage = Stage::<F>::new();
     let newcomer = stage.call(1).start_timeout(Duration::ZERO);
@@ -73,6 +79,8 @@ pub fn a_call_whose_time_is_up_starts_no_work<F: Complete>() {
 }
 
 /// By default three callers of a work that always fails pay for it, however many there are.
+///
+/// Holds P11.
 pub fn failures_in_a_row_are_bounded_by_default<F: Complete>() {
     let stage = Stage::<F>::new();
     let failing = |number| stage.call(number).by(Entry::TryRun).fails("no route");
@@ -87,6 +95,8 @@ pub fn failures_in_a_row_are_bounded_by_default<F: Complete>() {
 }
 
 /// After so many failures in a row the error is shared.
+///
+/// Holds P5.
 pub fn failures_in_a_row_are_bounded<F: Complete>() {
     let stage = Stage::<F>::with(Builder::new().max_failures(2));
     let failing = |number| stage.call(number).by(Entry::TryRun).fails("no route");
@@ -105,6 +115,8 @@ pub fn failures_in_a_row_are_bounded<F: Complete>() {
 }
 
 /// An error that nobody else could do anything about is shared.
+///
+/// Holds P5.
 pub fn an_error_is_shared_with_those_who_cannot_lead<F: Complete>() {
     let stage = Stage::<F>::new();
     let leader = stage.call(1).by(Entry::TryRun).fails("no route").lead();
@@ -124,6 +136,8 @@ fn now() -> u64 {
 
 /// A flight that is too old is joined no more: exactly one newcomer leads a successor, and
 /// those who wait for the old one still receive its value.
+///
+/// Holds P2.
 pub fn an_old_flight_has_exactly_one_successor<F: Complete>() {
     // One scenario at a time moves the clock.
     let _clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
@@ -154,6 +168,8 @@ pub fn an_old_flight_has_exactly_one_successor<F: Complete>() {
 }
 
 /// A fence tells a work that its flight was forgotten, or has got too old.
+///
+/// Holds P2.
 pub fn a_fence_tells_that_a_flight_was_forgotten<F: Complete>() {
     let _clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let stage = Stage::<F>::with(Builder::new().max_age(10, now));
@@ -174,6 +190,8 @@ pub fn a_fence_tells_that_a_flight_was_forgotten<F: Complete>() {
 }
 
 /// A closed group refuses new calls of every entry point, and lets the others finish.
+///
+/// Holds P5.
 pub fn a_closed_group_refuses_and_drains<F: Complete>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
@@ -203,6 +221,8 @@ pub fn a_closed_group_refuses_and_drains<F: Complete>() {
 }
 
 /// A group that is closed while a leader is lost still hands over, and drains when all is done.
+///
+/// Holds P6.
 pub fn a_closed_group_still_hands_over<F: Complete>() {
     let stage = Stage::<F>::new();
     let lost = stage.losable();

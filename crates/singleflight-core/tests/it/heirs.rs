@@ -19,6 +19,7 @@ fn spawn(group: &Shared, until: Until, value: u64) -> (Task<'static, ()>, Spawne
     (Task::new(task), handle)
 }
 
+/// Holds P11.
 #[test]
 fn of_many_detached_calls_one_stays_and_is_no_follower() {
     let group: Shared = Arc::new(Builder::new().max_followers(1).build());
@@ -76,6 +77,8 @@ fn an_heir_leads_on_when_the_leader_is_lost() {
 }
 
 /// P7: an heir learns that the work is done, and is given nothing.
+///
+/// Holds P7.
 #[test]
 fn an_heir_costs_no_clone() {
     struct Counted(Rc<Cell<usize>>);

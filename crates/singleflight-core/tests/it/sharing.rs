@@ -18,6 +18,8 @@ impl Clone for Counted {
 }
 
 /// Eleven receive a value, ten of them a clone: the last one to come takes the value itself.
+///
+/// Holds P7.
 #[test]
 fn a_leader_and_ten_followers_cost_ten_clones() {
     let group: Group<u64, Counted> = Group::new();
@@ -38,6 +40,7 @@ fn a_leader_and_ten_followers_cost_ten_clones() {
     assert_eq!(clones.get(), 10);
 }
 
+/// Holds P7.
 #[test]
 fn a_lone_call_clones_nothing() {
     let group: Group<u64, Counted> = Group::new();
@@ -47,6 +50,8 @@ fn a_lone_call_clones_nothing() {
 }
 
 /// Landing wakes each follower once, and each is served by that one wake.
+///
+/// Holds P3.
 #[test]
 fn landing_takes_one_wake_for_each_follower() {
     let group: Group<u64, u64> = Group::new();
@@ -103,6 +108,8 @@ fn a_lost_leader_takes_one_wake_for_each_follower() {
 }
 
 /// Whoever leaves, at whatever point, leaves nothing: not asleep, not woken, not vacant.
+///
+/// Holds P6.
 #[test]
 fn followers_may_leave_at_any_point() {
     let group: Group<u64, u64> = Group::new();
@@ -151,6 +158,8 @@ fn handles_carry_a_flight_from_hand_to_hand() {
 }
 
 /// A call that is cancelled when nobody wants it has a handle and listens; neither costs a clone.
+///
+/// Holds P7.
 #[test]
 fn an_unwanted_call_with_ten_followers_costs_ten_clones() {
     let clones = Rc::new(Cell::new(0));
