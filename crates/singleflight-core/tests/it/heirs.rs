@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use singleflight_core::{Builder, CallError, Group, Joined, PanicPolicy, Role, Spawned, Until};
 
-use crate::hand::lead_owned;
+use crate::hand::{Counted, lead_owned};
 use crate::task::{Task, pause};
 
 type Shared = Arc<Group<u64, u64>>;
@@ -81,15 +81,6 @@ fn an_heir_leads_on_when_the_leader_is_lost() {
 /// Holds P7.
 #[test]
 fn an_heir_costs_no_clone() {
-    struct Counted(Rc<Cell<usize>>);
-
-    impl Clone for Counted {
-        fn clone(&self) -> Self {
-            self.0.set(self.0.get() + 1);
-            Self(Rc::clone(&self.0))
-        }
-    }
-
     let clones = Rc::new(Cell::new(0));
     let group: Rc<Group<u64, Counted>> = Rc::default();
     let Ok(Joined::Leader(leader)) = group.join(1) else {

@@ -6,16 +6,8 @@ use std::rc::Rc;
 
 use singleflight_core::{Group, Joined, Role, Turn, Until};
 
+use crate::hand::Counted;
 use crate::task::{Task, pause};
-
-struct Counted(Rc<Cell<usize>>);
-
-impl Clone for Counted {
-    fn clone(&self) -> Self {
-        self.0.set(self.0.get() + 1);
-        Self(Rc::clone(&self.0))
-    }
-}
 
 /// Eleven receive a value, ten of them a clone: the last one to come takes the value itself.
 ///
