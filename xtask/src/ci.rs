@@ -10,6 +10,7 @@ mod suites;
 use crate::bare_metal;
 use crate::chaos;
 use crate::instructions;
+use crate::messages;
 use crate::models;
 use crate::project::Project;
 use crate::section::{Cost, Section, seconds};
@@ -44,6 +45,11 @@ pub(crate) const STEPS: &[Step] = &[
         "doctests",
         "the examples in documentation and pages run",
         suites::doctests,
+    ),
+    step(
+        "messages",
+        "the compiler tells common mistakes in words that help",
+        messages::step,
     ),
     step(
         "no-std",

@@ -8,6 +8,7 @@ mod compare;
 mod cross;
 mod instructions;
 mod manifest;
+mod messages;
 mod models;
 mod mutants;
 mod project;
@@ -70,6 +71,8 @@ enum Task {
         #[command(flatten)]
         models: Models,
     },
+    /// See what the compiler says to common mistakes
+    Messages,
     /// Break the crates in a thousand ways and see the tests notice (an hour)
     Mutants {
         /// Try only what survived the last time
@@ -127,6 +130,7 @@ impl Task {
                 models,
             } => LOOM.command(project, preemptions, &models),
             Self::Shuttle { schedules, models } => SHUTTLE.command(project, schedules, &models),
+            Self::Messages => messages::step(project),
             Self::Mutants { again } => mutants::command(project, again),
             Self::Promises { write } => tidy::promises(project, write),
             Self::Sizes { machines } => sizes::command(project, &machines),
@@ -212,7 +216,7 @@ mod tests {
     fn what_is_asked_for_is_read() {
         command().debug_assert();
         let lines = "ci, ci tidy fmt --no-skip, bare-metal wasm32, instructions --bless, mutants --again, promises --write, \
-                     sizes cortex-m0, targets, tidy, tsan --seconds=5, word-sizes";
+                     sizes cortex-m0, targets, messages, tidy, tsan --seconds=5, word-sizes";
         for line in lines.split(", ") {
             assert!(typed(line).is_ok(), "{line}");
         }
