@@ -18,9 +18,16 @@ pub(crate) fn deny(_: &Project) -> Result<(), Stop> {
         let why = "cargo-deny is not installed (`cargo install cargo-deny --locked`)";
         return Stop::unable(why);
     }
-    cargo("fetch --locked").run()?;
     // Advisories need a database from the network, which is not the same tomorrow.
-    cargo("deny --offline check bans licenses sources").run()
+    let workspaces = ["Cargo.toml", "peers/Cargo.toml"];
+    run_all(workspaces.into_iter().flat_map(|manifest| {
+        [
+            cargo(&format!("fetch --locked --manifest-path {manifest}")),
+            cargo(&format!(
+                "deny --offline --manifest-path {manifest} check --config deny.toml bans licenses sources"
+            )),
+        ]
+    }))
 }
 
 pub(crate) fn msrv(project: &Project) -> Result<(), Stop> {
