@@ -18,6 +18,7 @@ fn the_counter_counts() {
     assert_eq!(counted(|| ()).0, 0);
 }
 
+/// Holds P7.
 #[test]
 fn a_lone_call_allocates_nothing_in_steady_state() {
     let core: Group<u64, u64> = Group::new();
@@ -52,6 +53,7 @@ fn a_call_beside_many_others_allocates_nothing_in_steady_state() {
     assert_eq!(group.in_flight(), 0);
 }
 
+/// Holds P7.
 #[test]
 fn a_group_with_a_fixed_capacity_allocates_nothing_after_it_is_built() {
     const FLIGHTS: usize = 50;
@@ -96,6 +98,8 @@ fn a_group_with_a_fixed_capacity_allocates_nothing_after_it_is_built() {
 }
 
 /// Nor do those who sleep, whether their flight lands or loses its leader.
+///
+/// Holds P7.
 #[test]
 fn sleeping_in_a_group_with_a_fixed_capacity_allocates_nothing() {
     let group: Group<u64, u64> = Group::builder().fixed_capacity(2).build();
@@ -128,6 +132,7 @@ fn sleeping_in_a_group_with_a_fixed_capacity_allocates_nothing() {
     assert_eq!(group.in_flight(), 0);
 }
 
+/// Holds P7.
 #[test]
 fn a_borrowed_key_is_made_to_lead_and_never_to_join() {
     let group: Group<String, u64> = Group::new();
@@ -212,6 +217,8 @@ fn a_blocking_follower_allocates_nothing_for_itself() {
 }
 
 /// P6: nothing is kept for ended calls, and a table that grew shrinks again.
+///
+/// Holds P6.
 #[test]
 fn memory_after_a_burst_is_what_it_was_before() {
     let group: Group<u64, u64> = Group::new();

@@ -10,7 +10,7 @@ use crate::project::{Project, cargo, cargo_of_peers};
 use crate::stop::Stop;
 
 /// The package and its program.
-pub(crate) const PROGRAM: &str = "-p singleflight-chaos --bin chaos";
+pub(crate) const PROGRAM: &str = "--profile checks -p singleflight-chaos --bin chaos";
 
 /// The package and the program that tries the peers beside ours.
 const PEERS: &str = "--locked --release --bin chaos-peers";
@@ -74,13 +74,13 @@ pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> 
 }
 
 fn build() -> Command {
-    cargo(&format!("build --release {PROGRAM}"))
+    cargo(&format!("build {PROGRAM}"))
 }
 
 fn program(request: &Request) -> Command {
     // The program takes this time if nobody says how long.
     let seconds = request.seconds.unwrap_or(20);
-    cargo(&format!("run --quiet --release {PROGRAM} --"))
+    cargo(&format!("run --quiet {PROGRAM} --"))
         .args(request.arguments())
         .within(Duration::from_secs(seconds) + GRACE)
 }

@@ -32,11 +32,6 @@ impl Project {
         &self.root
     }
 
-    /// Where `cargo xtask toolchain` unpacks the toolchain of this version.
-    pub(crate) fn toolchain(&self, version: &str) -> PathBuf {
-        self.root.join(".toolchains").join(version)
-    }
-
     /// Names `path` as a person in the root would type it.
     pub(crate) fn typed(&self, path: &Path) -> String {
         path.strip_prefix(&self.root)

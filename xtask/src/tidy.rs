@@ -9,11 +9,13 @@ pub(crate) mod manifests;
 mod names;
 pub(crate) mod pages;
 mod paths;
-mod promises;
+pub(crate) mod promises;
 mod sources;
 mod text;
 pub(crate) mod tokens;
 pub(crate) mod tree;
+
+use std::fs;
 
 use crate::project::Project;
 use crate::seeds;
@@ -52,7 +54,7 @@ const CHECKS: &[Check] = &[
     ),
     ("pages link to what is there", links::check),
     (
-        "promises and peers' tests name scenarios and models that exist",
+        "the table of promises is what tests say, and peers' tests name ours",
         promises::check,
     ),
 ];
@@ -69,6 +71,24 @@ pub(crate) fn run(project: &Project) -> Result<(), Stop> {
         1 => Stop::failed("1 finding"),
         _ => Stop::failed(format!("{count} findings")),
     }
+}
+
+/// Prints the table of promises, or writes it into its page.
+pub(crate) fn promises(project: &Project, write: bool) -> Result<(), Stop> {
+    let tree = Tree::load(project.root()).map_err(at("the checkout"))?;
+    let done = if write {
+        promises::written(&tree)
+            .map(|page| fs::write(promises::PAGE, page).map_err(at(promises::PAGE)))
+    } else {
+        promises::table(&tree).map(|table| {
+            print!("{table}");
+            Ok(())
+        })
+    };
+    done.unwrap_or_else(|findings| {
+        report("the tests say what they hold", &findings);
+        Stop::failed("the table cannot be made")
+    })
 }
 
 fn report(what: &str, findings: &[Finding]) -> usize {

@@ -160,6 +160,8 @@ pub fn a_batch_loads_what_nobody_is_loading<F: Complete>() {
 }
 
 /// There is nothing to load, so nothing is called.
+///
+/// Holds P7.
 pub fn an_empty_batch_calls_nothing<F: Complete>() {
     let stage = Stage::<F>::new();
     let batch = stage.batch(&[], Returns::Panic("it is called"));
@@ -170,6 +172,8 @@ pub fn an_empty_batch_calls_nothing<F: Complete>() {
 }
 
 /// Batches of the same keys load them once.
+///
+/// Holds P1.
 pub fn equal_batches_share_one_execution<F: Complete>() {
     let stage = Stage::<F>::new();
     let first = stage.batch(&["a", "b"], Returns::All(1));
@@ -192,6 +196,8 @@ pub fn equal_batches_share_one_execution<F: Complete>() {
 }
 
 /// A batch that is lost hands over every key that it has claimed, and leaves the others.
+///
+/// Holds P4.
 pub fn a_lost_batch_hands_over_every_key<F: Complete>() {
     // A thread cannot be cancelled; there, a panic can be made to count as a loss.
     let policy = if F::CANCELS {
@@ -217,6 +223,8 @@ pub fn a_lost_batch_hands_over_every_key<F: Complete>() {
 
 /// A key that the work did not return says so, and whoever waits for it tries its own work; a key
 /// that was not asked for is dropped.
+///
+/// Holds P5.
 pub fn a_key_that_a_batch_does_not_return_is_handed_over<F: Complete>() {
     let stage = Stage::<F>::new();
     let batch = stage.batch(&["a", "b"], Returns::AllBut("b", 1));
@@ -239,6 +247,8 @@ pub fn a_key_that_a_batch_does_not_return_is_handed_over<F: Complete>() {
 }
 
 /// A panic settles every key of the batch, not only the first.
+///
+/// Holds P4.
 pub fn a_panic_in_a_batch_settles_every_key<F: Complete>() {
     let stage = Stage::<F>::new();
     let batch = stage.batch(&["a", "b"], Returns::Panic("boom"));
@@ -254,6 +264,8 @@ pub fn a_panic_in_a_batch_settles_every_key<F: Complete>() {
 
 /// An error of the work as a whole is its caller's, at once: the keys that the work was given are
 /// handed over, and those that the batch waits for are left.
+///
+/// Holds P5.
 pub fn an_error_in_a_batch_stays_with_its_caller<F: Complete>() {
     let stage = Stage::<F>::new();
     let elsewhere = stage.call(1).key("c").may_overlap().lead();
@@ -352,6 +364,8 @@ pub fn a_fence_is_bound_to_a_batch<F: Complete>() {
 }
 
 /// What is handed over to a batch while it waits is given to its work again.
+///
+/// Holds P3.
 pub fn keys_handed_over_to_a_batch_are_loaded_by_it<F: Complete>() {
     let stage = Stage::<F>::new();
     let lost = ["a", "b"].map(|key| join(&stage.group, key));
@@ -369,6 +383,8 @@ pub fn keys_handed_over_to_a_batch_are_loaded_by_it<F: Complete>() {
 }
 
 /// Two batches that overlap in opposite orders do not wait for each other.
+///
+/// Holds P1.
 pub fn overlapping_batches_do_not_wait_for_each_other<F: Complete>() {
     let stage = Stage::<F>::new();
     let first = stage.batch(&["a", "b"], Returns::All(1));
@@ -399,6 +415,8 @@ pub fn overlapping_batches_do_not_wait_for_each_other<F: Complete>() {
 }
 
 /// Batches share flights with calls and handles, on threads and in tasks.
+///
+/// Holds P9.
 pub fn batches_share_flights_with_every_entry_point<F: Complete>() {
     let stage = Stage::<F>::new();
     let batch = stage.batch(&["a", "b"], Returns::All(1));
@@ -434,6 +452,8 @@ enum Kind {
 }
 
 /// Whoever leads, in whatever way, serves whoever follows, in whatever way; once.
+///
+/// Holds P9.
 pub fn every_kind_of_caller_joins_every_other<F: Complete>() {
     let kinds = [Kind::Call, Kind::Thread, Kind::Spawned, Kind::Batch];
     for (leads, follows) in kinds

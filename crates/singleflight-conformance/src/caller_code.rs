@@ -13,6 +13,8 @@ use crate::work::NestedCall;
 
 /// While a work runs, everything that the group offers can be asked of it: no lock is held.
 /// (Each work lists the flights when it is dropped, besides.)
+///
+/// Holds P8.
 pub fn the_work_may_use_its_own_group<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.call(1).may_overlap().lead();
@@ -26,6 +28,8 @@ pub fn the_work_may_use_its_own_group<F: FrontEnd>() {
 }
 
 /// Making a call's future does nothing.
+///
+/// Holds P9.
 pub fn a_call_that_is_not_polled_registers_nothing<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let group = stage.front_end();
@@ -42,6 +46,8 @@ pub fn a_call_that_is_not_polled_registers_nothing<F: FrontEnd>() {
 }
 
 /// What is in flight can be told by key, while it goes on.
+///
+/// Holds P8.
 pub fn a_listing_names_what_is_in_flight<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.call(1).may_overlap().lead();
@@ -69,6 +75,8 @@ pub fn a_listing_names_what_is_in_flight<F: FrontEnd>() {
 }
 
 /// A call that would wait for the work that it is made from is an error at once.
+///
+/// Holds P3.
 pub fn a_call_from_inside_its_own_work_is_refused<F: FrontEnd>() {
     for entry in Entry::ALL {
         let stage = Stage::<F>::new();
@@ -85,6 +93,8 @@ pub fn a_call_from_inside_its_own_work_is_refused<F: FrontEnd>() {
 }
 
 /// Through another key, too: A calls B, B calls A.
+///
+/// Holds P3.
 pub fn a_circle_of_calls_is_refused_where_it_closes<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let closes = stage.call(3);

@@ -11,6 +11,8 @@ use crate::value::Answer;
 use crate::work::PRIVATE;
 
 /// `run` shares whatever the work returns.
+///
+/// Holds P5.
 pub fn an_error_is_shared_as_it_is<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.call(1).fails("no route").lead();
@@ -24,6 +26,8 @@ pub fn an_error_is_shared_as_it_is<F: FrontEnd>() {
 }
 
 /// An `Err` is its caller's own; the next one tries.
+///
+/// Holds P5.
 pub fn try_run_keeps_its_error_and_hands_over<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.call(1).by(Entry::TryRun).fails("no route").lead();
@@ -37,6 +41,8 @@ pub fn try_run_keeps_its_error_and_hands_over<F: FrontEnd>() {
 }
 
 /// An `Ok` is everyone's.
+///
+/// Holds P5.
 pub fn try_run_shares_its_success<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.call(1).by(Entry::TryRun).lead();
@@ -47,6 +53,8 @@ pub fn try_run_shares_its_success<F: FrontEnd>() {
 }
 
 /// With nobody to hand over to, the flight is over.
+///
+/// Holds P5.
 pub fn try_run_without_followers_keeps_its_error<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     for _ in 0..3 {
@@ -187,6 +195,8 @@ pub fn refused_values_and_failures_are_one_row<F: FrontEnd>() {
 
 /// There is one kind of flight: entry points of one library coalesce with each other, and
 /// which of them led decides what is shared.
+///
+/// Holds P5.
 pub fn every_entry_point_joins_every_other<F: FrontEnd>() {
     for leads in Entry::ALL {
         for follows in Entry::ALL {
@@ -217,6 +227,8 @@ pub fn every_entry_point_joins_every_other<F: FrontEnd>() {
 }
 
 /// A flight can be bounded, and the one who is refused neither waits nor runs.
+///
+/// Holds P5.
 pub fn a_full_flight_refuses_at_once<F: FrontEnd>() {
     let stage = Stage::<F>::with(Builder::new().max_followers(2));
     let leader = stage.leader(1);
@@ -240,6 +252,8 @@ pub fn a_full_flight_refuses_at_once<F: FrontEnd>() {
 
 /// A group can be bounded too. Who is refused neither waits nor runs; others join what is there,
 /// and a flight that ends makes room, storage for its followers included.
+///
+/// Holds P5.
 pub fn a_full_group_refuses_at_once<F: FrontEnd>() {
     let stage = Stage::<F>::with(Builder::new().fixed_capacity(2));
     for round in 0..3 {

@@ -21,6 +21,8 @@ pub(crate) const SHORT: Duration = Duration::from_millis(1);
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
 /// A waiter's deadline leaves the wait, not the flight.
+///
+/// Holds P4.
 pub fn a_deadline_ends_the_wait_and_not_the_flight<F: Complete>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
@@ -37,6 +39,8 @@ pub fn a_deadline_ends_the_wait_and_not_the_flight<F: Complete>() {
 
 /// A leader whose deadline comes hands over, where its work can be cancelled. On threads the
 /// deadline bounds waiting only.
+///
+/// Holds P4.
 pub fn a_leaders_deadline_hands_over<F: Complete>() {
     let stage = Stage::<F>::new();
     let leader = stage.call(1).by(Entry::Timeout(SHORT)).start();
@@ -55,6 +59,8 @@ pub fn a_leaders_deadline_hands_over<F: Complete>() {
 }
 
 /// Neither as a newcomer nor in a lost leader's place, however many come together.
+///
+/// Holds P11.
 pub fn a_call_whose_time_is_up_starts_no_work<F: Complete>() {
     let stage = Stage::<F>::new();
     let newcomer = stage.call(1).by(Entry::Timeout(Duration::ZERO)).start();
@@ -81,6 +87,8 @@ fn now() -> u64 {
 
 /// A flight that is too old is joined no more: exactly one newcomer leads a successor, and
 /// those who wait for the old one still receive its value.
+///
+/// Holds P2.
 pub fn an_old_flight_has_exactly_one_successor<F: Complete>() {
     // One scenario at a time moves the clock.
     let _clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,6 +119,8 @@ pub fn an_old_flight_has_exactly_one_successor<F: Complete>() {
 }
 
 /// A leader's fence tells that its flight was forgotten, or has got too old.
+///
+/// Holds P2.
 pub fn a_fence_tells_that_a_flight_was_forgotten<F: Complete>() {
     let _clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let stage = Stage::<F>::with(Builder::new().max_age(10, now));
@@ -179,6 +189,8 @@ pub fn a_call_may_own_its_group<F: Complete>() {
 }
 
 /// A closed group refuses new calls of every entry point, and lets the others finish.
+///
+/// Holds P5.
 pub fn a_closed_group_refuses_and_drains<F: Complete>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
@@ -211,6 +223,8 @@ pub fn a_closed_group_refuses_and_drains<F: Complete>() {
 }
 
 /// A group that is closed while a leader is lost still hands over, and drains when all is done.
+///
+/// Holds P6.
 pub fn a_closed_group_still_hands_over<F: Complete>() {
     let stage = Stage::<F>::new();
     let lost = stage.losable();

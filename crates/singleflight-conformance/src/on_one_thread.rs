@@ -55,6 +55,8 @@ async fn until(what: &str, happened: impl Fn() -> bool) {
 }
 
 /// Every entry point takes a key, a value and a work that are not `Send`, and keeps none.
+///
+/// Holds P9.
 pub fn calls_take_what_is_not_send<F: Local>() {
     F::block_on(Box::pin(async {
         let (group, value) = stage::<F>();
@@ -73,6 +75,8 @@ pub fn calls_take_what_is_not_send<F: Local>() {
 }
 
 /// So do the handles, for a leader and a follower of one thread.
+///
+/// Holds P9.
 pub fn followers_take_what_is_not_send<F: Local>() {
     F::block_on(Box::pin(async {
         let (group, value) = stage::<F>();
@@ -94,6 +98,8 @@ pub fn followers_take_what_is_not_send<F: Local>() {
 }
 
 /// So do batches.
+///
+/// Holds P9.
 pub fn batches_take_what_is_not_send<F: Local>() {
     F::block_on(Box::pin(async {
         let (group, value) = stage::<F>();
@@ -109,6 +115,8 @@ pub fn batches_take_what_is_not_send<F: Local>() {
 }
 
 /// Tasks of one thread share a flight, and what they receive is one value.
+///
+/// Holds P9.
 pub fn tasks_of_one_thread_share_flights<F: LocalTasks>() {
     F::block_on(Box::pin(async {
         let (group, value) = stage::<F>();
@@ -137,6 +145,8 @@ pub fn tasks_of_one_thread_share_flights<F: LocalTasks>() {
 }
 
 /// A leader that is lost hands over to a task beside it.
+///
+/// Holds P9.
 pub fn a_lost_leader_hands_over_on_its_thread<F: LocalTasks>() {
     F::block_on(Box::pin(async {
         let (group, value) = stage::<F>();
@@ -167,6 +177,8 @@ pub fn a_lost_leader_hands_over_on_its_thread<F: LocalTasks>() {
 }
 
 /// A call may own a task of this thread.
+///
+/// Holds P9.
 pub fn a_call_may_be_spawned_on_its_thread<F: LocalTasks>() {
     F::block_on(Box::pin(async {
         for while_wanted in [false, true] {

@@ -9,6 +9,8 @@ use crate::stage::Stage;
 use crate::work::Payload;
 
 /// The leader's panic goes on unchanged, and N followers do not pay for N attempts.
+///
+/// Holds P4.
 pub fn a_panic_resumes_in_the_leader_and_reaches_every_follower<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.call(1).panics("boom").lead();
@@ -27,6 +29,8 @@ pub fn a_panic_resumes_in_the_leader_and_reaches_every_follower<F: FrontEnd>() {
 
 /// Whatever a work panics with, its own caller catches; the others are told that it cannot be
 /// read.
+///
+/// Holds P4.
 pub fn a_panics_payload_goes_on_unchanged<F: FrontEnd>() {
     for entry in Entry::ALL {
         let stage = Stage::<F>::new();
@@ -44,6 +48,8 @@ pub fn a_panics_payload_goes_on_unchanged<F: FrontEnd>() {
 }
 
 /// Callers of every entry point are told, and only the leader's panics.
+///
+/// Holds P4.
 pub fn a_panic_reaches_callers_of_every_entry_point<F: FrontEnd>() {
     for entry in Entry::ALL {
         let stage = Stage::<F>::new();
@@ -59,6 +65,8 @@ pub fn a_panic_reaches_callers_of_every_entry_point<F: FrontEnd>() {
 }
 
 /// The next call runs as if nothing had been.
+///
+/// Holds P4.
 pub fn a_key_is_usable_after_a_panic<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     for round in 1..=3 {
@@ -69,6 +77,8 @@ pub fn a_key_is_usable_after_a_panic<F: FrontEnd>() {
 }
 
 /// A group can be built to let the next one try.
+///
+/// Holds P4.
 pub fn a_panic_hands_over_where_the_group_says_so<F: FrontEnd>() {
     let stage = Stage::<F>::with(Builder::new().panic_policy(PanicPolicy::HandOver));
     let leader = stage.call(1).panics("boom").lead();

@@ -42,6 +42,8 @@ pub fn a_spawned_work_outlives_its_handle<F: Complete>() {
 }
 
 /// Spawned calls, calls and handles share flights, in every order.
+///
+/// Holds P9.
 pub fn spawned_calls_share_flights_with_every_entry_point<F: Complete>() {
     for while_wanted in [false, true] {
         let stage = Stage::<F>::new();
@@ -64,6 +66,8 @@ pub fn spawned_calls_share_flights_with_every_entry_point<F: Complete>() {
 }
 
 /// Nobody has to poll the handle for the call to lead on.
+///
+/// Holds P3.
 pub fn a_spawned_follower_leads_on_by_itself<F: Complete>() {
     let stage = Stage::<F>::new();
     let lost = stage.losable();
@@ -75,6 +79,8 @@ pub fn a_spawned_follower_leads_on_by_itself<F: Complete>() {
 }
 
 /// A panic reaches whoever waits, and nobody else.
+///
+/// Holds P4.
 pub fn a_panic_in_a_spawned_work_reaches_its_handle<F: Complete>() {
     for while_wanted in [false, true] {
         let stage = Stage::<F>::new();
@@ -93,6 +99,8 @@ pub fn a_panic_in_a_spawned_work_reaches_its_handle<F: Complete>() {
 }
 
 /// And to the handle of a call that followed: its process lives.
+///
+/// Holds P4.
 pub fn a_panic_reaches_a_spawned_follower<F: Complete>() {
     for while_wanted in [false, true] {
         let stage = Stage::<F>::new();
@@ -109,6 +117,8 @@ pub fn a_panic_reaches_a_spawned_follower<F: Complete>() {
 }
 
 /// The work is cancelled when the last handle goes.
+///
+/// Holds P1.
 pub fn an_unwanted_work_is_cancelled<F: Complete>() {
     let stage = Stage::<F>::new();
     let spawned = stage.call(1).spawn_while_wanted();
@@ -123,6 +133,8 @@ pub fn an_unwanted_work_is_cancelled<F: Complete>() {
 
 /// Of many handles it is the last one that counts, whichever it is: the leader's, or one of those
 /// who followed.
+///
+/// Holds P4.
 pub fn a_work_is_cancelled_when_the_last_of_many_goes<F: Complete>() {
     for (handles, last) in [(2, 0), (2, 1), (5, 0), (5, 2), (5, 4), (20, 7)] {
         let stage = Stage::<F>::new();
@@ -156,6 +168,8 @@ pub fn a_work_is_cancelled_when_the_last_of_many_goes<F: Complete>() {
 }
 
 /// A spawned call owns its group: every other handle may go while it runs.
+///
+/// Holds P6.
 pub fn a_spawned_work_keeps_its_group<F: Complete>() {
     for while_wanted in [false, true] {
         let stage = Stage::<F>::new();
@@ -171,6 +185,8 @@ pub fn a_spawned_work_keeps_its_group<F: Complete>() {
 }
 
 /// Any caller's interest keeps the work going, of whatever entry point.
+///
+/// Holds P4.
 pub fn a_work_that_anybody_wants_is_not_cancelled<F: Complete>() {
     let stage = Stage::<F>::new();
     let spawned = stage.call(1).spawn_while_wanted();
@@ -194,6 +210,8 @@ pub fn a_work_that_anybody_wants_is_not_cancelled<F: Complete>() {
 }
 
 /// A follower whose handle goes leaves, so that a work that only it wanted is cancelled.
+///
+/// Holds P6.
 pub fn a_spawned_follower_leaves_with_its_handle<F: Complete>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
@@ -213,6 +231,8 @@ pub fn a_spawned_follower_leaves_with_its_handle<F: Complete>() {
 
 /// Of spawned calls that follow without a handle one stays for the work's sake. It is no follower,
 /// whatever the group's bound, and it leads on when the leader is lost.
+///
+/// Holds P11.
 pub fn one_detached_follower_stays_as_the_heir<F: Complete>() {
     let stage = Stage::<F>::with(Builder::new().max_followers(1));
     let lost = stage.losable();
@@ -234,6 +254,8 @@ pub fn one_detached_follower_stays_as_the_heir<F: Complete>() {
 
 /// A caller who comes while a work is being cancelled gets the value if the work goes on for
 /// its sake, or runs its own work afterwards; never the dead one's fate (tailscale 18919).
+///
+/// Holds P1.
 pub fn a_late_caller_gets_a_successor<F: Complete>() {
     for round in 0..20 {
         let stage = Stage::<F>::new();

@@ -71,13 +71,13 @@ fn proof(text: &str) -> Option<&str> {
 }
 
 pub(crate) fn examples(project: &Project) -> Result<(), Stop> {
-    cargo("build --release --workspace --examples").run()?;
+    cargo("build --profile checks --workspace --examples").run()?;
     let target = project.target_for(STAMPEDE)?;
     fs::create_dir_all(&target).map_err(at(&target))?;
     for runtime in ["threads", "tokio", "smol"] {
         let json = format!("{target}/{runtime}.json");
         cargo(&format!(
-            "run --release --example {STAMPEDE} -- --runtime {runtime} --clients 8 \
+            "run --profile checks --example {STAMPEDE} -- --runtime {runtime} --clients 8 \
              --requests 200 --keys 4 --json {json} --chart {target}/{runtime}.svg"
         ))
         .within(DEADLINE)

@@ -55,6 +55,8 @@ fn a_batch_tells_its_keys_apart() {
 
 /// A timeout around a batch is polled after it: one that is over by then drops the batch, and no
 /// work has started in vain.
+///
+/// Holds P3.
 #[test]
 fn a_batch_that_takes_over_starts_at_its_next_poll() {
     let (group, loads) = (Numbers::new(), RefCell::new(Vec::new()));
@@ -133,6 +135,8 @@ fn keys_that_land_together_wake_their_batch_once() {
 
 /// P3: a poll that nobody has asked for changes nothing, and wakes go to where the batch was
 /// polled last.
+///
+/// Holds P3.
 #[test]
 fn a_batch_that_is_polled_in_vain_is_woken_where_it_was_polled_last() {
     let group = Numbers::new();
@@ -159,6 +163,8 @@ fn a_batch_that_is_polled_in_vain_is_woken_where_it_was_polled_last() {
 }
 
 /// A follower that looks in vain, because another has taken the flight over, is woken again.
+///
+/// Holds P3.
 #[test]
 fn a_batch_waits_on_for_flights_that_others_have_taken_over() {
     let (group, loads) = (Numbers::new(), RefCell::new(Vec::new()));

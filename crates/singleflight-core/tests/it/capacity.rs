@@ -54,6 +54,8 @@ fn fewer_than_two_are_two() {
 }
 
 /// However flights end, what their followers shared serves the next ones.
+///
+/// Holds P6.
 #[test]
 fn shared_parts_come_back_from_every_kind_of_ending() {
     const KEYS: [u64; 5] = [0, 1, 2, 3, 4];
@@ -235,6 +237,8 @@ fn a_flight_without_room_for_followers_takes_no_shared_part() {
 }
 
 /// A handle that is kept holds nothing of a flight that has ended.
+///
+/// Holds P6.
 #[test]
 fn a_handle_that_is_kept_holds_no_shared_part() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());

@@ -60,6 +60,7 @@ impl Drop for Calls {
     }
 }
 
+/// Holds P8.
 #[test]
 fn a_work_that_goes_is_refused_its_own_key() {
     for end in [End::Returns, End::Panics, End::Waits] {

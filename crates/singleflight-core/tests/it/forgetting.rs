@@ -38,6 +38,8 @@ impl Hash for Picky {
 }
 
 /// Whichever of the comparisons panics.
+///
+/// Holds P8.
 #[test]
 fn a_forget_whose_eq_panics_changes_nothing() {
     let group: Group<Picky, u64> = Builder::new().shards(1).build();
@@ -71,6 +73,8 @@ fn a_forget_whose_eq_panics_changes_nothing() {
 }
 
 /// A call meets those of its own hash that it could join, and no more.
+///
+/// Holds P11.
 #[test]
 fn closed_flights_do_not_pile_up_in_the_way_of_their_key() {
     static NOW: AtomicU64 = AtomicU64::new(1);

@@ -7,6 +7,7 @@ use singleflight_core::{CallResult, Group};
 
 use crate::task::{Task, pause};
 
+/// Holds P9.
 #[test]
 fn the_work_may_borrow_and_need_not_be_send() {
     let group: Group<u64, Rc<str>> = Group::new();
@@ -25,6 +26,7 @@ fn the_work_may_borrow_and_need_not_be_send() {
     assert_eq!(local.get(), 1);
 }
 
+/// Holds P9.
 #[test]
 fn a_call_is_send_where_its_parts_are() {
     fn is_send<T: Send>(value: T) -> T {
@@ -40,6 +42,7 @@ fn a_call_is_send_where_its_parts_are() {
     drop(generic(1));
 }
 
+/// Holds P9.
 #[test]
 fn a_generic_caller_can_bound_the_works_future() {
     fn spawnable<'a, F, T>(
@@ -56,6 +59,7 @@ fn a_generic_caller_can_bound_the_works_future() {
     assert_eq!(Task::new(spawnable(&group, async || 7)).ends(), Ok(7));
 }
 
+/// Holds P9.
 #[test]
 fn nothing_happens_before_the_first_poll() {
     let group: Group<u64, u64> = Group::new();
@@ -89,6 +93,7 @@ fn a_followers_work_is_never_made_into_a_future() {
     );
 }
 
+/// Holds P1.
 #[test]
 fn the_works_future_is_dropped_before_the_flight_lands_or_is_handed_over() {
     struct Witness<'a>(&'a Group<u64, u64>, &'a Cell<usize>);

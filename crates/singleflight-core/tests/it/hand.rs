@@ -1,7 +1,9 @@
-//! What tests do by hand: lead, and see whether something panics.
+//! What tests do by hand: lead, see whether something panics, and count clones.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher, Hash};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use singleflight_core::{Arrived, CallResult, Follower, Group, GroupRef, Joined, Leader, ShareAll};
@@ -80,4 +82,14 @@ where
 
 pub(crate) fn panics<T>(run: impl FnOnce() -> T) -> bool {
     catch_unwind(AssertUnwindSafe(run)).is_err()
+}
+
+/// A value whose clones are counted.
+pub(crate) struct Counted(pub(crate) Rc<Cell<usize>>);
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        self.0.set(self.0.get() + 1);
+        Self(Rc::clone(&self.0))
+    }
 }

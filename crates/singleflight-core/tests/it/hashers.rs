@@ -57,6 +57,8 @@ impl BuildHasher for Reseeded {
 }
 
 /// A hasher that never gives the same hash twice makes calls miss each other, and no more.
+///
+/// Holds P6.
 #[test]
 fn with_a_fickle_hasher_nobody_meets_and_everyone_is_served() {
     let group: Group<u64, u64, Fickle> = Group::with_hasher(Fickle::default());
@@ -162,6 +164,8 @@ fn compared<S: BuildHasher>(group: &Group<Compared, u64, S>) -> [u64; 4] {
 
 /// A call's key is compared with every key in flight that has its hash, and with no other. A
 /// borrow is looked for twice, before it is made into a key and after.
+///
+/// Holds P7.
 #[test]
 fn a_key_is_compared_with_those_of_its_hash_only() {
     assert_eq!(compared(&Group::with_hasher(Colliding)), [100, 200, 0, 0]);

@@ -9,7 +9,7 @@ use singleflight_core::{
     Builder, CallError, Group, Joined, Outcome, PanicPolicy, Receiver, Role, Spawned,
 };
 
-use crate::hand::{Runs, arrive, arrive_by, lead_owned, try_arrive};
+use crate::hand::{Counted, Runs, arrive, arrive_by, lead_owned, try_arrive};
 use crate::task::{Task, pause};
 
 type Shared = Arc<Group<u64, u64>>;
@@ -22,6 +22,7 @@ fn spawn(group: &Shared, runs: Runs, value: u64) -> (Task<'static, ()>, Handle) 
     (Task::new(task), handle)
 }
 
+/// Holds P11.
 #[test]
 fn of_many_detached_calls_one_stays_and_is_no_follower() {
     let group: Shared = Arc::new(Builder::new().max_followers(1).build());
@@ -78,16 +79,9 @@ fn an_heir_leads_on_when_the_leader_is_lost() {
     next.ends();
 }
 
-struct Counted(Rc<Cell<usize>>);
-
-impl Clone for Counted {
-    fn clone(&self) -> Self {
-        self.0.set(self.0.get() + 1);
-        Self(Rc::clone(&self.0))
-    }
-}
-
 /// P7: an heir learns that the work is done, and is given nothing.
+///
+/// Holds P7.
 #[test]
 fn an_heir_costs_no_clone() {
     let clones = Rc::new(Cell::new(0));

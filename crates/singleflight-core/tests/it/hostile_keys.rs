@@ -104,6 +104,7 @@ const ASK: [fn(&Fused, &Fuse); 5] = [
     |group, key| assert_eq!(group.followers(key), None),
 ];
 
+/// Holds P8.
 #[test]
 fn a_hash_that_panics_registers_nothing() {
     around(|group| {
@@ -114,6 +115,7 @@ fn a_hash_that_panics_registers_nothing() {
     });
 }
 
+/// Holds P8.
 #[test]
 fn an_eq_that_panics_changes_nothing() {
     around(|group| {
@@ -124,6 +126,7 @@ fn an_eq_that_panics_changes_nothing() {
     });
 }
 
+/// Holds P8.
 #[test]
 fn a_clone_of_a_key_that_panics_registers_nothing() {
     around(|group| {

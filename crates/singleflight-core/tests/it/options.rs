@@ -74,6 +74,8 @@ fn a_value_that_is_there_wins_over_its_deadline() {
 }
 
 /// Neither as a newcomer, nor in a lost leader's place, nor after it has claimed that.
+///
+/// Holds P11.
 #[test]
 fn a_call_whose_time_is_up_starts_no_work() {
     let group: Group<u64, u64> = Group::new();
@@ -98,6 +100,8 @@ fn a_call_whose_time_is_up_starts_no_work() {
 
 /// An outer timeout looks at its clock after it has polled the call. A call that takes over is
 /// dropped by then, before it has started a work that nobody waits for.
+///
+/// Holds P3.
 #[test]
 fn a_follower_that_takes_over_starts_its_work_at_its_next_poll() {
     let group: Group<u64, u64> = Group::new();
@@ -143,6 +147,8 @@ impl Clone for Grows {
 
 /// A call that is polled once and sleeps then must not have taken over a flight whose work it has
 /// not begun: others would wait for it (P3).
+///
+/// Holds P3.
 #[test]
 fn a_call_whose_leader_is_lost_as_it_joins_starts_its_work_at_once() {
     let group: &'static Group<Falls, u64> = Box::leak(Box::default());
@@ -153,6 +159,7 @@ fn a_call_whose_leader_is_lost_as_it_joins_starts_its_work_at_once() {
     assert_eq!(group.stats().handed_over, 1);
 }
 
+/// Holds P3.
 #[test]
 fn a_batch_whose_leader_is_lost_as_it_joins_starts_its_work_at_once() {
     let group: &'static Group<Grows, u64> = Box::leak(Box::default());

@@ -21,6 +21,8 @@ fn flight(group: &Shared) -> (Leader<Shared>, Follower<Shared>) {
 }
 
 /// The work drops its owner's handle; its leader keeps the group until it has ended.
+///
+/// Holds P6.
 #[test]
 fn a_work_may_drop_its_group() {
     let group = Shared::default();

@@ -111,6 +111,8 @@ fn a_spawned_call_that_handed_its_panic_over_is_told_of_it() {
 }
 
 /// The closure that makes the future may panic, and so may the future's drop.
+///
+/// Holds P4.
 #[test]
 fn panics_at_the_edges_of_the_work_are_the_works_panics() {
     struct Bomb;
@@ -185,6 +187,8 @@ fn a_clone_that_panics_harms_its_own_caller_only() {
 }
 
 /// Equality is the one piece of caller's code under a lock; if it panics, nothing has changed.
+///
+/// Holds P8.
 #[test]
 fn an_eq_that_panics_harms_its_own_caller_only() {
     #[derive(Debug)]

@@ -31,6 +31,7 @@ fn crowd(group: &Group<u64, usize>) -> Vec<Task<'_, (usize, Role)>> {
     followers
 }
 
+/// Holds P3.
 #[test]
 fn a_hundred_thousand_followers_are_served_by_one_wake_each() {
     let group = Group::new();
@@ -46,6 +47,8 @@ fn a_hundred_thousand_followers_are_served_by_one_wake_each() {
 }
 
 /// Half of them go, the leader is lost, and of those who are left one leads on.
+///
+/// Holds P3.
 #[test]
 fn a_hundred_thousand_followers_survive_their_leader() {
     let group = Group::new();
@@ -69,6 +72,7 @@ fn a_hundred_thousand_followers_survive_their_leader() {
     assert_eq!((group.stats().handed_over, group.in_flight()), (1, 0));
 }
 
+/// Holds P1.
 #[test]
 fn a_million_keys_are_in_flight_at_once() {
     let group: Group<u64, u64> = Group::new();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use singleflight_core::{Builder, CallError, Group, Role};
 
-use crate::hand::{Runs, arrive, lead};
+use crate::hand::{Counted, Runs, arrive, lead};
 use crate::task::{Task, pause};
 
 /// A spawned call is one caller, handle and all.
@@ -53,15 +53,6 @@ fn a_handle_that_waits_is_interested() {
         task.ends();
         let outcome = waiting.ends().expect("it landed");
         assert_eq!((outcome.value, group.stats().abandoned), (1, 0));
-    }
-}
-
-struct Counted(Rc<Cell<usize>>);
-
-impl Clone for Counted {
-    fn clone(&self) -> Self {
-        self.0.set(self.0.get() + 1);
-        Self(Rc::clone(&self.0))
     }
 }
 

@@ -98,6 +98,8 @@ fn most(polls: usize, each: usize) {
 }
 
 /// By default the third failure in a row is the last: the others are told of it.
+///
+/// Holds P11.
 #[test]
 fn callers_that_all_fail_cost_a_few_polls_each() {
     let group: Rc<Numbers> = Rc::default();
@@ -137,6 +139,8 @@ async fn pause_woken() {
 }
 
 /// The deadlines of all followers of a hung work come at once.
+///
+/// Holds P11.
 #[test]
 fn callers_that_expire_together_start_no_work() {
     #[derive(Clone, Default)]
@@ -183,6 +187,8 @@ fn callers_that_expire_together_start_no_work() {
 }
 
 /// Each handle that goes concerns its own task, whether that follows for itself or for its handle.
+///
+/// Holds P11.
 #[test]
 fn handles_that_are_dropped_one_by_one_wake_their_own_tasks() {
     for runs in [Runs::ToItsEnd, Runs::WhileWanted] {

@@ -167,6 +167,8 @@ impl Drop for Fragile {
 
 /// Between a claim and its leader stands event-listener, which may unwind. The claim is counted
 /// once, and the flight is free again.
+///
+/// Holds P6.
 #[test]
 fn a_claim_that_unwinds_is_counted_out_once() {
     for (when_called, when_dropped) in [(1, 0), (0, 1), (1, 1)] {
@@ -210,6 +212,8 @@ fn a_claim_that_unwinds_is_counted_out_once() {
 }
 
 /// Those who drain a group are told, whatever the waker of a follower does.
+///
+/// Holds P6.
 #[cfg(feature = "std")]
 #[test]
 fn a_follower_whose_waker_panics_keeps_no_drain_asleep() {

@@ -64,6 +64,8 @@ const ENDINGS: [fn(Leader<Shared>); 2] = [
 ];
 
 /// Polls a follower of another flight, which is served, or leads on, inside `wake`.
+///
+/// Holds P8.
 #[test]
 fn a_waker_may_poll_a_follower_of_another_flight() {
     for end in ENDINGS {
@@ -93,6 +95,8 @@ fn a_waker_may_poll_a_follower_of_another_flight() {
 }
 
 /// Drops a follower of another flight, so that it ends or is left to its leader.
+///
+/// Holds P8.
 #[test]
 fn a_waker_may_drop_a_follower_of_another_flight() {
     for end in ENDINGS {
@@ -114,6 +118,8 @@ fn a_waker_may_drop_a_follower_of_another_flight() {
 }
 
 /// Lands or loses other flights, whose wakers do the same.
+///
+/// Holds P8.
 #[test]
 fn a_waker_may_end_other_flights() {
     const FLIGHTS: u64 = 50;
@@ -135,6 +141,8 @@ fn a_waker_may_end_other_flights() {
 }
 
 /// Makes a call for the key that it is woken for: by then its flight is over.
+///
+/// Holds P8.
 #[test]
 fn a_waker_may_make_the_same_call_again() {
     let group = Shared::default();

@@ -25,6 +25,8 @@ fn spawn<T: Future<Output = u32>, F: FnOnce() -> T>(
 /// A follower that takes over starts its work at its next poll, which it brings about itself.
 ///
 /// Seeded bug seen to fail here: `silent-claim` (it leads, and sleeps for ever).
+///
+/// Holds P11.
 #[test]
 fn a_follower_takes_over_while_another_is_dropped() {
     loom::model(|| {
@@ -53,6 +55,8 @@ fn a_follower_takes_over_while_another_is_dropped() {
 /// its leader is lost meanwhile (P3).
 ///
 /// Seeded bug seen to fail here: `pause-as-it-joins` (it leads, and sleeps).
+///
+/// Holds P3.
 #[test]
 fn a_leader_is_lost_while_a_call_joins_that_sleeps_then() {
     loom::model(|| {
@@ -81,6 +85,8 @@ fn a_leader_is_lost_while_a_call_joins_that_sleeps_then() {
 /// Two handles go at once, whose tasks follow for the work's sake: one stays.
 ///
 /// Seeded bug seen to fail here: `many-heirs` (both stay).
+///
+/// Holds P11.
 #[test]
 fn two_handles_dropped_together() {
     loom::model(|| {
@@ -113,6 +119,8 @@ fn two_handles_dropped_together() {
 ///
 /// Seeded bugs seen to fail here: `claim-is-not-noted` (the task is counted out for its handle, too)
 /// and `silent-desertion`.
+///
+/// Holds P6.
 #[test]
 fn a_handle_dropped_against_its_claim() {
     loom::model(|| {
@@ -133,6 +141,8 @@ fn a_handle_dropped_against_its_claim() {
 /// The leader is lost while a handle goes: the heir does the work, or a caller that came does.
 ///
 /// Seeded bug seen to fail here: `silent-loss` (the heir sleeps for ever).
+///
+/// Holds P6.
 #[test]
 fn a_handle_dropped_against_the_loss_of_the_leader() {
     loom::model(|| {

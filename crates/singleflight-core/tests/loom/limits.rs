@@ -16,6 +16,8 @@ use crate::bench::{Bench, Group, KEY};
 /// the task ends all the same, and a call that comes afterwards runs.
 ///
 /// Seeded bug seen to fail here: `silent-desertion` (the task sleeps for ever).
+///
+/// Holds P4.
 #[test]
 fn last_interested_caller_leaving_against_the_task() {
     loom::model(|| {
@@ -41,6 +43,8 @@ fn last_interested_caller_leaving_against_the_task() {
 /// A spawned call ends while its handle begins to wait.
 ///
 /// Seeded bug seen to fail here: `one-look` (the handle sleeps for ever).
+///
+/// Holds P3.
 #[test]
 fn an_answer_against_its_handles_wait() {
     loom::model(|| {
@@ -62,6 +66,8 @@ fn an_answer_against_its_handles_wait() {
 /// The handle of a spawned call that follows goes while its task begins to wait: the task leaves.
 ///
 /// Seeded bug seen to fail here: `silent-parting` (it sleeps until the flight ends).
+///
+/// Holds P6.
 #[test]
 fn a_handle_dropped_against_its_follower() {
     loom::model(|| {
@@ -83,6 +89,8 @@ fn a_handle_dropped_against_its_follower() {
 /// time, or runs its own work after the cancelled one (P1); never the dead one's fate.
 ///
 /// Seeded bug seen to fail here: `silent-loss` (the caller sleeps for ever).
+///
+/// Holds P1.
 #[test]
 fn last_handle_dropped_against_join() {
     loom::model(|| {
@@ -122,6 +130,8 @@ fn last_handle_dropped_against_join() {
 /// successor.
 ///
 /// Seeded bug seen to fail here: `remove-by-key`.
+///
+/// Holds P2.
 #[test]
 fn age_limit_against_landing() {
     // Loom's own counters cannot be static; this one only ever grows, and every execution
@@ -158,6 +168,8 @@ fn age_limit_against_landing() {
 ///
 /// Seeded bug seen to fail here: `batch-waits-first` (each waits for what the other has
 /// claimed).
+///
+/// Holds P1.
 #[test]
 fn two_batches_in_opposite_orders() {
     loom::model(|| {
@@ -177,6 +189,8 @@ fn two_batches_in_opposite_orders() {
 /// Draining ends when the last flight does.
 ///
 /// Seeded bug seen to fail here: `silent-end` (whoever drains sleeps for ever).
+///
+/// Holds P6.
 #[test]
 fn draining_against_the_last_landing() {
     loom::model(|| {
@@ -198,6 +212,8 @@ fn draining_against_the_last_landing() {
 /// old value.
 ///
 /// Seeded bug seen to fail here: `forget-unnoticed` (the fence says no).
+///
+/// Holds P2.
 #[test]
 fn fence_against_invalidation() {
     loom::model(|| {
@@ -261,6 +277,8 @@ fn a_flight_that_is_closed_if_alone_against_join() {
 /// In a group with a fixed capacity, whoever lets go of a shared part last puts it back.
 ///
 /// Seeded bug seen to fail here: `let-go-unlocked` (neither of two is the last).
+///
+/// Holds P6.
 #[test]
 fn two_let_go_of_a_shared_part() {
     loom::model(|| {

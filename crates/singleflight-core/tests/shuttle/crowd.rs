@@ -83,6 +83,8 @@ fn load(stage: &Stage, keys: [u32; 3]) -> Part {
 ///
 /// Seeded bugs seen to fail here: `claim-leaves-vacant`, `silent-loss`, `vacant-entry-stays`,
 /// `end-without-settling`.
+///
+/// Holds P1.
 #[test]
 fn five_callers_of_whom_many_are_lost() {
     explore(|| {
@@ -95,6 +97,8 @@ fn five_callers_of_whom_many_are_lost() {
 /// Three batches in different orders, and a caller between them.
 ///
 /// Seeded bug seen to fail here: `batch-waits-first`.
+///
+/// Holds P1.
 #[test]
 fn three_batches_and_a_caller() {
     explore(|| {
@@ -113,6 +117,8 @@ fn three_batches_and_a_caller() {
 /// that begins in the midst of it.
 ///
 /// Seeded bug seen to fail here: `silent-end`.
+///
+/// Holds P6.
 #[test]
 fn spawned_calls_and_a_drain() {
     explore(|| {
@@ -132,6 +138,8 @@ fn spawned_calls_and_a_drain() {
 /// Callers, and two who forget: an old flight leaves a newer one alone.
 ///
 /// Seeded bug seen to fail here: `remove-by-key`.
+///
+/// Holds P2.
 #[test]
 fn callers_and_two_who_forget() {
     explore(|| {
@@ -150,6 +158,8 @@ fn callers_and_two_who_forget() {
 ///
 /// Seeded bug seen to fail here: `vacant-entry-stays` (so does a part). Shuttle takes letting go
 /// for one step; loom's `two_let_go_of_a_shared_part` looks into it.
+///
+/// Holds P6.
 #[test]
 fn a_full_group_has_its_storage_back() {
     explore(|| {
