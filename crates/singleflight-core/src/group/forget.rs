@@ -10,8 +10,9 @@ use crate::table::slot::FlightId;
 
 impl<K, V, S> Group<K, V, S> {
     /// Lets no newcomer join a flight any more, as [`Leader::close_to_newcomers`] does: for a follower
-    /// that has waited too long and does not want to join it again. A flight that has ended, and one
-    /// of another group, is none of this group's: nothing happens then.
+    /// that has waited too long and does not want to join it again. Nothing happens if the flight has
+    /// ended, or is one of another group (which is known by its hash: two groups whose hash builders
+    /// were seeded alike are not told apart).
     ///
     /// Takes the shard's lock.
     ///

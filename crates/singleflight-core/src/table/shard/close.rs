@@ -35,8 +35,12 @@ impl<K, V> Table<K, V> {
     }
 
     /// Closes one flight to newcomers, for its leader: it is not counted as forgotten.
+    ///
+    /// One that has stepped aside is closed. One with another hash is of another group, which counts
+    /// its flights as this one does.
     pub(crate) fn close_to_newcomers(&mut self, flight: FlightId) {
-        if let Some((slot, _)) = self.find_id(flight) {
+        let found = self.find_id(flight).map(|(slot, _)| slot);
+        if let Some(slot) = found.filter(|slot| slot.hash == flight.hash) {
             slot.forget();
         }
     }
