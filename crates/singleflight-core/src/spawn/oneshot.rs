@@ -8,7 +8,7 @@ use core::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::error::{CallError, CallResult};
-use crate::platform::sync::{Arc, Mutex};
+use crate::platform::sync::{Arc, Mutex, seeded};
 use crate::platform::wait::{Listener, Signal};
 
 /// Receives the answer of a call once: a future, and a wait for threads. If the call's task is
@@ -67,17 +67,19 @@ impl<O> Future for Receiver<O> {
 
     /// Look, listen, look again, sleep.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CallResult<O>> {
+        let Self { shared, listener } = &mut *self;
         loop {
-            if let Some(answer) = self.shared.look() {
-                self.listener = None;
+            if let Some(answer) = shared.look() {
+                *listener = None;
                 return Poll::Ready(answer);
             }
-            let Some(listener) = &mut self.listener else {
-                self.listener = Some(self.shared.signal.listen());
+            let is_new = listener.is_none();
+            let sleeps = listener.get_or_insert_with(|| shared.signal.listen());
+            if is_new && !seeded("one-look") {
                 continue;
-            };
-            match Pin::new(listener).poll(context) {
-                Poll::Ready(()) => self.listener = None,
+            }
+            match Pin::new(sleeps).poll(context) {
+                Poll::Ready(()) => *listener = None,
                 Poll::Pending => return Poll::Pending,
             }
         }
