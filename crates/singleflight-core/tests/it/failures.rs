@@ -96,8 +96,8 @@ fn a_success_ends_the_row_for_all() {
     drop(blocker);
     assert_eq!(failing.ends(), Ok(Err(())));
     assert_eq!((leads.ends(), other.ends()), (Ok(8), Ok(Ok(8))));
-    let watched = Task::new(watcher.wait()).ends();
-    assert_eq!(watched.map(|outcome| outcome.value), Ok(8));
+    let landed = Task::new(watcher.wait()).ends();
+    assert_eq!(landed.map(|outcome| outcome.value), Ok(8));
     // The next flight has a row of its own.
     let failing = || Task::new(group.try_run(1, async || Err(())));
     for _ in 0..10 {

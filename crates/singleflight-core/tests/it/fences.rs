@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use singleflight_core::{Builder, Fence, Group};
+use singleflight_core::{Answers, Builder, Fence, Group, GroupRef};
 
 use crate::hand::{Runs, lead};
 use crate::task::{Task, pause};
@@ -14,7 +14,7 @@ type Numbers = Group<u64, u64>;
 /// What a work that waits once is told by its fence before and after.
 async fn ask<G>(fence: &Fence<G>, told: &RefCell<Vec<bool>>) -> u64
 where
-    G: singleflight_core::GroupRef,
+    G: GroupRef,
 {
     told.borrow_mut().push(fence.is_forgotten());
     pause().await;
@@ -248,7 +248,7 @@ fn a_batchs_fence_is_bound_anew_to_what_is_handed_over() {
     batch.waits();
     drop(lost);
     batch.waits();
-    let answers = batch.ends().map(|answers| answers.into_all());
+    let answers = batch.ends().map(Answers::into_all);
     assert_eq!(answers, Ok(Ok(vec![(1, 10), (2, 20)])));
     let told = told.take();
     let expected = [(1, false), (1, true), (2, false), (2, false)];

@@ -66,8 +66,9 @@ fn a_batch_that_gives_up_hands_over_and_leaves() {
     let mut batch = Task::new(batch.run(|_| {
         let held = Rc::clone(&dropped);
         async move {
-            let _held = held;
-            pending::<Vec<_>>().await
+            let loaded = pending::<Vec<_>>().await;
+            drop(held);
+            loaded
         }
     }));
     batch.waits();

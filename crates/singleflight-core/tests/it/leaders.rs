@@ -69,6 +69,25 @@ fn a_flight_is_closed_to_newcomers_by_its_id() {
     assert_eq!(group.stats().forgotten, 0);
 }
 
+/// A flight of another group is none of this group's, though they count alike.
+#[test]
+fn an_id_of_another_group_closes_nothing() {
+    let one_shard = || -> Numbers { Group::builder().shards(1).build() };
+    let (group, other) = (one_shard(), one_shard());
+    for spilled in 0..5 {
+        let (mut here, mut there) = (Vec::new(), Vec::new());
+        for key in 0..=spilled {
+            here.push(lead(&group, key));
+            there.push(lead(&other, key));
+        }
+        for leader in &there {
+            group.close_to_newcomers(leader.flight_id().expect("it leads"));
+        }
+        let is_open = (0..=spilled).all(|key| group.followers(key) == Some(0));
+        assert!(is_open, "{} in flight", here.len());
+    }
+}
+
 #[test]
 fn a_leader_that_is_alone_ends_its_flight() {
     let group = Numbers::new();

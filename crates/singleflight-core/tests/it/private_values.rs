@@ -15,6 +15,10 @@ use crate::task::{Task, pause};
 type Numbers = Group<u64, u64>;
 
 /// What is private: odd numbers.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "a predicate is given a reference"
+)]
 fn is_even(value: &u64) -> bool {
     value % 2 == 0
 }

@@ -95,13 +95,14 @@ impl Model {
                     self.lose(flight);
                     late
                 }
-                Place::Waits(flight) => match self.share(flight, Role::Follower) {
-                    Some(share) => share.map(|share| share.value),
-                    None => {
+                Place::Waits(flight) => {
+                    if let Some(share) = self.share(flight, Role::Follower) {
+                        share.map(|share| share.value)
+                    } else {
                         self.leave(flight, number);
                         late
                     }
-                },
+                }
                 Place::Answered(answer) => answer,
             });
         }

@@ -50,13 +50,11 @@ impl<O> Future for JoinHandle<O> {
     type Output = CallResult<O>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CallResult<O>> {
-        match self.0.answer.take() {
-            Some(answer) => Poll::Ready(answer),
-            None => {
-                self.0.waker.replace(Some(context.waker().clone()));
-                Poll::Pending
-            }
+        if let Some(answer) = self.0.answer.take() {
+            return Poll::Ready(answer);
         }
+        self.0.waker.replace(Some(context.waker().clone()));
+        Poll::Pending
     }
 }
 
