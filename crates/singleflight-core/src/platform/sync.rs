@@ -13,6 +13,7 @@
 
 #![expect(clippy::disallowed_types, reason = "this is the file that may")]
 
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::task::Waker;
 
@@ -75,6 +76,10 @@ pub(crate) use const_fn;
 /// The one piece of caller's code that runs under it is key equality. If that
 /// panics, nothing has been changed yet, so poisoning is ignored.
 pub(crate) struct Mutex<T>(Inner<T>);
+
+// The same under every feature set, whatever the lock says.
+impl<T> UnwindSafe for Mutex<T> {}
+impl<T> RefUnwindSafe for Mutex<T> {}
 
 impl<T> Mutex<T> {
     const_fn! {

@@ -8,7 +8,6 @@
 use alloc::vec::Vec;
 use core::mem;
 use core::ops::Deref;
-use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::error::CallError;
 use crate::outcome::{Outcome, Role};
@@ -183,7 +182,3 @@ fn let_go<V>(pooled: Arc<Pooled<V>>) {
         drop(last);
     }
 }
-
-// The same under every feature set, whatever the lock says: no caller's code runs under it.
-impl<V> UnwindSafe for FreeList<V> {}
-impl<V> RefUnwindSafe for FreeList<V> {}

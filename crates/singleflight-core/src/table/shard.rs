@@ -27,7 +27,6 @@
 
 use core::mem;
 use core::num::NonZeroU64;
-use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use hashbrown::HashTable;
 
@@ -259,11 +258,6 @@ fn find_spilled<K, V>(
 ) -> Option<&mut Slot<K, V>> {
     spilled.find_mut(hash, is)
 }
-
-// The same under every feature set, whatever the lock says: the only caller's code that
-// runs under the lock is key equality, and it runs before anything is changed.
-impl<K, V> UnwindSafe for Shard<K, V> {}
-impl<K, V> RefUnwindSafe for Shard<K, V> {}
 
 mod close;
 mod enter;
