@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use singleflight_core::{Builder, CallError, Group, PanicPolicy, Watcher};
+#[cfg(feature = "std")]
+use singleflight_core::PanicPolicy;
+use singleflight_core::{Builder, CallError, Group, Watcher};
 
 #[cfg(feature = "std")]
 use crate::hand::panics;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use singleflight_core::{CallError, Group, Outcome, Receiver, Role, Spawned};
 
-use crate::hand::{Runs, arrive, lead, panics};
+#[cfg(all(feature = "std", not(target_family = "wasm")))]
+use crate::hand::lead;
+use crate::hand::{Runs, arrive, panics};
 use crate::task::{Task, pause};
 
 type Shared = Arc<Group<u64, u64>>;

@@ -20,7 +20,9 @@ use singleflight_core::Group;
 #[cfg(feature = "std")]
 use singleflight_core::{Builder, CallError, Joined, Leader, PanicPolicy};
 
-use crate::hand::{Runs, arrive, lead, panics};
+#[cfg(feature = "std")]
+use crate::hand::{Runs, arrive};
+use crate::hand::{lead, panics};
 use crate::task::Task;
 
 /// A panic's payload that panics again when it is dropped.
