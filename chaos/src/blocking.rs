@@ -51,13 +51,11 @@ impl<S: Blocking> Caller<S> {
     }
 
     fn batch(&self, script: BatchScript) {
-        let BatchScript {
-            keys, plan, omits, ..
-        } = script;
-        let begun = self.log.begin(of_batch(&keys));
-        let work = BatchWork::new(&self.log, begun.begin, plan, omits);
-        let returned = returned(caught(|| self.subject.batch(keys.clone(), work)));
-        let endings = returned.endings(&keys);
+        let orders = of_batch(&script);
+        let begun = self.log.begin(&*orders);
+        let work = BatchWork::new(&self.log, begun.begin, &script);
+        let returned = returned(caught(|| self.subject.batch(script.keys, work)));
+        let endings = returned.endings(&orders);
         begun.end(endings);
     }
 }

@@ -29,7 +29,7 @@ mod violation;
 mod work;
 
 pub use answer::Answer;
-pub use batch::{BatchWork, Loaded};
+pub use batch::{BatchAnswers, BatchWork, Loaded};
 pub use clock::Stamp;
 pub use front::Front;
 pub use order::{Order, Way};
@@ -39,6 +39,6 @@ pub use round::{Options, run};
 pub use rules::{Rules, ticks};
 pub use setup::Setup;
 pub use subject::{Ability, Async, Blocking, Subject};
-pub use value::{Fault, Made, Value};
+pub use value::{Fault, Made, OwnFault, Value};
 pub use violation::{Kind, Violations};
-pub use work::{Work, Working};
+pub use work::{Returns, Work, Working};

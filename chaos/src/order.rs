@@ -6,16 +6,22 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Way {
-    /// The plain call: panics where there is no value.
+    /// The plain call.
     Run,
-    /// The call that returns an error where there is no value.
+    /// The call that tells its role.
     Outcome,
+    /// The same, by a call that owns its group.
+    Owned,
     /// Keeps the fault of its own work and hands over.
     KeepFaults,
+    /// Keeps a value that is private and hands over.
+    ShareIf,
     /// The work asks whether it was forgotten.
     Fence,
     /// In a task or on a thread of its own, to its end.
     Spawn,
+    /// The same; keeps the fault of its own work.
+    SpawnKeepFaults,
     /// In a task or on a thread of its own, as long as it is wanted.
     SpawnUnwanted,
     /// Waits without work of its own; where it has to lead, it does.
@@ -40,6 +46,21 @@ pub struct Order {
     pub is_given_up: bool,
     /// Made from inside the work for the same key.
     pub(crate) is_inner: bool,
+}
+
+impl Way {
+    /// Whether a fault of the call's own work stays with it.
+    pub(crate) fn keeps_faults(self) -> bool {
+        matches!(self, Self::KeepFaults | Self::SpawnKeepFaults | Self::Batch)
+    }
+
+    /// Whether the call has a task or a thread of its own.
+    pub(crate) fn is_spawned(self) -> bool {
+        matches!(
+            self,
+            Self::Spawn | Self::SpawnKeepFaults | Self::SpawnUnwanted
+        )
+    }
 }
 
 impl Order {

@@ -18,6 +18,12 @@ pub enum Refusal {
     TimedOut,
     /// The flight has as many followers as it may.
     Full,
+    /// So many works have failed in a row.
+    TooManyFailures(usize),
+    /// The last work made a value that is its caller's own.
+    NotShared,
+    /// The work of a batch did not return the key.
+    NotReturned,
     /// Anything else, in its own words. It is never right.
     Other(String),
 }
@@ -31,6 +37,9 @@ impl From<CallError> for Refusal {
             CallError::Closed => Self::Closed,
             CallError::TimedOut => Self::TimedOut,
             CallError::TooManyFollowers => Self::Full,
+            CallError::TooManyFailures { failures } => Self::TooManyFailures(failures),
+            CallError::NotShared => Self::NotShared,
+            CallError::NotReturned => Self::NotReturned,
             other => Self::Other(other.to_string()),
         }
     }

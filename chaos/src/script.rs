@@ -63,6 +63,7 @@ pub(crate) struct BatchScript {
     /// Distinct, in no order.
     pub(crate) keys: Vec<u64>,
     pub(crate) plan: Plan,
+    pub(crate) patience: Option<Duration>,
     pub(crate) omits: Option<u64>,
     pub(crate) lost_at: Option<u32>,
 }
@@ -80,14 +81,17 @@ pub(crate) struct StepGenerator<'a> {
 }
 
 /// How often each way is wished, of those that the subject knows. Threads are dear.
-fn wishes(threads: bool) -> [(Way, u32); 8] {
+fn wishes(threads: bool) -> [(Way, u32); 11] {
     let spawned = if threads { 3 } else { 30 };
     [
         (Way::Run, 200),
-        (Way::Outcome, 500),
+        (Way::Outcome, 460),
+        (Way::Owned, 40),
         (Way::KeepFaults, 120),
+        (Way::ShareIf, 60),
         (Way::Fence, 40),
         (Way::Spawn, spawned),
+        (Way::SpawnKeepFaults, spawned),
         (Way::SpawnUnwanted, spawned),
         (Way::Watch, 40),
         (Way::Desert, 20),
@@ -175,12 +179,18 @@ impl<'a> StepGenerator<'a> {
 
     fn call(&mut self) -> Script {
         let mut order = Order::new(self.key(), self.way());
-        let bounded = matches!(order.way, Way::Outcome | Way::KeepFaults | Way::Fence);
-        if bounded && self.can(Ability::Deadline) && self.rng.u32(..16) == 0 {
-            order.patience = Some(Duration::from_micros(self.rng.u64(..2_000)));
+        if matches!(
+            order.way,
+            Way::Outcome | Way::KeepFaults | Way::ShareIf | Way::Fence
+        ) {
+            order.patience = self.patience();
         }
         order.is_given_up = self.of_thousand(self.rules.lost_share);
         let mut script = self.plain(order);
+        let makes_value = script.plan.result == Completion::Value;
+        if order.way == Way::ShareIf && makes_value && self.of_thousand(self.rules.private_share) {
+            script.plan.result = Completion::Private;
+        }
         script.lost_at = self.lost_at();
         let roll = self.rng.u32(..100);
         let inner = if roll == 0 && self.can(Ability::Reenter) {
@@ -222,9 +232,16 @@ impl<'a> StepGenerator<'a> {
         Step::Batch(BatchScript {
             keys,
             plan: self.plan(),
+            patience: self.patience(),
             omits: (self.rng.u32(..4) == 0).then(|| self.rng.u64(2..5)),
             lost_at: self.lost_at(),
         })
+    }
+
+    /// A deadline, for a few.
+    fn patience(&mut self) -> Option<Duration> {
+        let is_bounded = self.can(Ability::Deadline) && self.rng.u32(..16) == 0;
+        is_bounded.then(|| Duration::from_micros(self.rng.u64(..2_000)))
     }
 
     /// A call that nobody gives up.

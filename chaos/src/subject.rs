@@ -27,7 +27,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::answer::Answer;
-use crate::batch::BatchWork;
+use crate::batch::{BatchAnswers, BatchWork};
 use crate::order::{Order, Way};
 use crate::work::Work;
 
@@ -113,13 +113,8 @@ pub trait Async: Subject {
         async move { Some(self.run(order.key, work).await) }
     }
 
-    /// Makes one call for many keys; those without an answer were given to the work, which
-    /// did not return them.
-    fn batch(
-        &self,
-        keys: Vec<u64>,
-        work: BatchWork,
-    ) -> impl Future<Output = Vec<(u64, Answer)>> + Send {
+    /// Makes one call for many keys. Each has an answer, unless the work failed.
+    fn batch(&self, keys: Vec<u64>, work: BatchWork) -> impl Future<Output = BatchAnswers> + Send {
         async move { unreachable!("{} has no batch for {keys:?}, {work:?}", Self::NAME) }
     }
 
@@ -139,9 +134,12 @@ pub trait Blocking: Subject {
         Some(self.run(order.key, work))
     }
 
-    /// Makes one call for many keys; those without an answer were given to the work, which
-    /// did not return them.
-    fn batch(&self, keys: Vec<u64>, work: BatchWork) -> Vec<(u64, Answer)> {
+    /// Makes one call for many keys. Each has an answer, unless the work failed.
+    ///
+    /// # Errors
+    ///
+    /// What the work failed with.
+    fn batch(&self, keys: Vec<u64>, work: BatchWork) -> BatchAnswers {
         unreachable!("{} has no batch for {keys:?}, {work:?}", Self::NAME)
     }
 

@@ -59,19 +59,14 @@ impl<S: Async> Caller<S> {
     }
 
     async fn batch_async(&self, script: BatchScript) {
-        let BatchScript {
-            keys,
-            plan,
-            omits,
-            lost_at,
-        } = script;
-        let begun = self.log.begin(of_batch(&keys));
-        let work = BatchWork::new(&self.log, begun.begin, plan, omits);
+        let orders = of_batch(&script);
+        let begun = self.log.begin(&*orders);
+        let work = BatchWork::new(&self.log, begun.begin, &script);
         let returned = {
-            let call = pin!(self.subject.batch(keys.clone(), work));
-            until_lost(call, lost_at).await
+            let call = pin!(self.subject.batch(script.keys, work));
+            until_lost(call, script.lost_at).await
         };
-        let endings = returned.endings(&keys);
+        let endings = returned.endings(&orders);
         begun.end(endings);
     }
 

@@ -42,7 +42,9 @@ pub struct Value {
 struct Content {
     key: u64,
     execution: Stamp,
-    /// Follows from the other two.
+    /// It is its caller's own.
+    is_private: bool,
+    /// Follows from the others.
     seal: u64,
 }
 
@@ -52,11 +54,11 @@ pub(crate) const EVERY_KEY: u64 = u64::MAX;
 impl Value {
     pub(crate) fn new(values: &Arc<ValueCount>, key: u64, execution: Stamp) -> Self {
         ValueCount::count(&values.made);
-        let seal = seal(key, execution);
         let content = Content {
             key,
             execution,
-            seal,
+            is_private: false,
+            seal: seal(key, execution, false),
         };
         Self {
             values: Arc::clone(values),
@@ -64,17 +66,31 @@ impl Value {
         }
     }
 
+    /// Makes it its caller's own.
+    pub(crate) fn into_private(mut self) -> Self {
+        let Content { key, execution, .. } = *self.content;
+        self.content.is_private = true;
+        self.content.seal = seal(key, execution, true);
+        self
+    }
+
+    /// Whether it is its caller's own.
+    pub(crate) fn is_private(&self) -> bool {
+        self.content.is_private
+    }
+
     /// Returns the execution that made it, unless it is not what that execution made for `key`.
     pub(crate) fn execution(&self, key: u64) -> Option<Stamp> {
         let content = &*self.content;
-        let is_whole = content.seal == seal(content.key, content.execution);
+        let is_whole = content.seal == seal(content.key, content.execution, content.is_private);
         let is_for = content.key == key || content.key == EVERY_KEY;
         (is_whole && is_for).then_some(content.execution)
     }
 }
 
-fn seal(key: u64, execution: Stamp) -> u64 {
-    (key ^ execution.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+fn seal(key: u64, execution: Stamp, is_private: bool) -> u64 {
+    let seal = (key ^ execution.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    seal ^ u64::from(is_private)
 }
 
 impl Clone for Value {
@@ -100,7 +116,7 @@ impl fmt::Debug for Value {
     }
 }
 
-/// What a work that fails returns.
+/// What a work that fails returns, as a value that is shared.
 #[derive(Clone, Debug)]
 pub struct Fault(pub(crate) Value);
 
@@ -111,3 +127,7 @@ impl fmt::Display for Fault {
 }
 
 impl Error for Fault {}
+
+/// What a work fails with that is its caller's own: a group cannot share it, for it cannot be cloned.
+#[derive(Debug)]
+pub struct OwnFault(pub(crate) Value);
