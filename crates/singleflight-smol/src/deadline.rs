@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use singleflight_core::Deadline;
+use singleflight_core::{Deadline, GroupRef, Undrained};
 use smol::Timer;
 use smol::future::or;
 
-use crate::{Call, CallMany, Group, GroupRef, Undrained};
+use crate::group::{Call, CallMany, Group};
 
 /// Deadlines, by smol's timers. The work and the wait end together: a follower leaves the flight, a
 /// leader drops its work and hands the flight over. What the work has detached runs on: work that

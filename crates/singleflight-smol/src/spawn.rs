@@ -7,13 +7,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use async_task::FallibleTask;
-use singleflight_core::{NoDeadline, Shares};
+use singleflight_core::{
+    CallError, CallResult, DefaultHashBuilder, GroupRef, Key, NoDeadline, Outcome, Shares,
+};
 use smol::{Executor, LocalExecutor};
 
-use crate::{
-    Call, CallError, CallResult, Current, DefaultHashBuilder, Group, GroupRef, Key, Outcome,
-    SpawnCall,
-};
+use crate::group::{Call, Current, Group, SpawnCall};
 
 /// The handle to a call that runs by itself: a future of `Result<V, CallError>`. See
 /// [`spawn`](Group::spawn).

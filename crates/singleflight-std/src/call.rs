@@ -4,11 +4,13 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
-use singleflight_core::{BlockingLimit, NoDeadline, ShareAll, Shares, TimeLimit};
+use singleflight_core::{
+    BlockingLimit, CallResult, Fence, GroupRef, Key, NoDeadline, Outcome, ShareAll, Shares,
+    TimeLimit,
+};
 
 #[cfg(doc)]
-use crate::CallError;
-use crate::{CallResult, Fence, GroupRef, Key, Outcome};
+use singleflight_core::CallError;
 
 /// A call whose options are being chosen. Made by [`Group::call`](crate::Group::call).
 ///

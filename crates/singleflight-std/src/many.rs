@@ -7,9 +7,11 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 #[cfg(doc)]
-use crate::CallError;
+use singleflight_core::CallError;
+use singleflight_core::{Answers, Fence, GroupRef};
+
+use crate::group::Group;
 use crate::park::block_on;
-use crate::{Answers, Fence, Group, GroupRef};
 
 /// A call for many keys whose options are being chosen. Made by [`Group::call_many`].
 ///

@@ -3,7 +3,10 @@
 use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
-use crate::{Call, CallResult, Group, Key, Outcome, Undrained};
+use singleflight_core::{CallResult, Key, Outcome, Undrained};
+
+use crate::call::Call;
+use crate::group::Group;
 
 impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
     /// Returns the value for `key`: runs `work` on this thread if nobody is running it, else

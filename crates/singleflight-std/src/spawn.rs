@@ -6,10 +6,14 @@ use std::hash::BuildHasher;
 use std::io;
 use std::thread;
 
-use singleflight_core::{Answer, Arrived, NoDeadline, Receiver, Shares, Spawnable};
+use singleflight_core::{
+    Answer, Arrived, CallError, DefaultHashBuilder, Fence, GroupRef, Key, NoDeadline, Outcome,
+    Receiver, Shares, Spawnable, Wanted,
+};
 
+use crate::call::Call;
+use crate::group::Group;
 use crate::park::block_on;
-use crate::{Call, CallError, DefaultHashBuilder, Fence, Group, GroupRef, Key, Outcome, Wanted};
 
 /// The handle to a call that runs by itself: [`join`](singleflight_core::Spawned::join) it, or
 /// [`join_timeout`](singleflight_core::Spawned::join_timeout). See [`spawn`](Group::spawn).

@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::time::Duration;
 
-use singleflight_core::Deadline;
+use singleflight_core::{Deadline, GroupRef, Undrained};
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::{Call, CallMany, Group, GroupRef, Undrained};
+use crate::group::{Call, CallMany, Group};
 
 /// Deadlines, by tokio's clock. The work and the wait end together: a follower leaves the flight, a
 /// leader drops its work and hands the flight over. What the work has detached runs on: work that

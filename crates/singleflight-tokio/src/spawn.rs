@@ -6,14 +6,13 @@ use std::hash::BuildHasher;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use singleflight_core::{NoDeadline, Shares};
+use singleflight_core::{
+    CallError, CallResult, DefaultHashBuilder, GroupRef, Key, NoDeadline, Outcome, Shares,
+};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, LocalSet};
 
-use crate::{
-    Call, CallError, CallResult, Current, DefaultHashBuilder, Group, GroupRef, Key, Outcome,
-    SpawnCall,
-};
+use crate::group::{Call, Current, Group, SpawnCall};
 
 /// The handle to a call that runs by itself: a future of `Result<V, CallError>`. See
 /// [`spawn`](Group::spawn).

@@ -8,7 +8,6 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::handle::Spawned;
 use crate::group::GroupRef;
 use crate::group::flight_ref::FlightRef;
 use crate::platform::sync::Arc;
@@ -37,14 +36,6 @@ pub(crate) struct Interested<G: GroupRef> {
 }
 
 impl<G: GroupRef> SpawnGuard<G> {
-    /// Makes the handle of a call that was spawned, from what its runtime gives to wait for a task:
-    /// a future that is ready with what the task returned, or with
-    /// [`TaskLost`](crate::CallError::TaskLost) if the task was dropped. It must not cancel the task
-    /// when it is dropped.
-    pub fn with_task<J>(self, task: J) -> Spawned<G, J> {
-        Spawned::running(task, self)
-    }
-
     /// Whether the call is to be told when nobody wants it.
     pub(crate) fn is_while_wanted(&self) -> bool {
         let interest = self.interest.as_deref();

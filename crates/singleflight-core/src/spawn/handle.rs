@@ -85,14 +85,20 @@ impl<V, E> Answer for Result<Outcome<V>, E> {
     }
 }
 
-impl<G: GroupRef, J> Spawned<G, J> {
-    pub(crate) fn running(task: J, guard: SpawnGuard<G>) -> Self {
-        Self {
-            call: Ok(Running { task, guard }),
+impl<G: GroupRef> SpawnGuard<G> {
+    /// Makes the handle of a call that was spawned, from what its runtime gives to wait for a task:
+    /// a future that is ready with what the task returned, or with
+    /// [`TaskLost`](crate::CallError::TaskLost) if the task was dropped. It must not cancel the task
+    /// when it is dropped.
+    pub fn with_task<J>(self, task: J) -> Spawned<G, J> {
+        Spawned {
+            call: Ok(Running { task, guard: self }),
             has_ended: false,
         }
     }
+}
 
+impl<G: GroupRef, J> Spawned<G, J> {
     /// Makes the handle of a call that was refused, or whose task could not be started.
     pub fn refused(error: CallError) -> Self {
         Self {
