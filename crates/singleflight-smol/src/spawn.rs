@@ -88,7 +88,6 @@ where
     /// # smol::block_on(async {
     /// let group: Group<String, u32> = Group::new();
     /// let handle = group.spawn("key", async || 42);
-    /// assert_eq!(group.in_flight(), 1, "claimed, and nothing was polled yet");
     /// assert_eq!(handle.await?, 42);
     /// # Ok::<_, CallError>(())
     /// # }).unwrap();
