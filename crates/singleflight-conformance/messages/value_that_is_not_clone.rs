@@ -1,9 +1,10 @@
 //! A value is shared by cloning it, and this one cannot be cloned.
 //!
-//! Says: Clone
+//! Says: doesn't satisfy `Connection: Clone`
+//! Says: #[derive(Clone)]
 //! Errors: 1
 
-use singleflight_core::Group;
+use singleflight_tokio::Group;
 
 struct Connection;
 

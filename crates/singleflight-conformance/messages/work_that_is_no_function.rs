@@ -1,9 +1,10 @@
 //! The work is given as a future, where a function that makes one is asked for.
 //!
-//! Says: FnOnce
+//! Says: expected a `FnOnce()` closure
+//! Says: wrap the
 //! Errors: 1
 
-use singleflight_core::Group;
+use singleflight_tokio::Group;
 
 fn main() {
     let group: Group<u32, u32> = Group::new();
