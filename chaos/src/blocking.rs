@@ -1,10 +1,11 @@
 //! Callers that block their thread.
 
+use crate::ability::Ability;
 use crate::batch::BatchWork;
 use crate::caller::{Caller, Return, of_batch};
 use crate::quiet::caught;
 use crate::script::{BatchScript, Script, Step};
-use crate::subject::{Ability, Blocking};
+use crate::subject::Blocking;
 use crate::work::{Nested, Work};
 
 impl<S: Blocking> Caller<S> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::ability::Ability;
 use crate::answer::{Answer, thrown};
 use crate::batch::BatchAnswers;
 use crate::history::{Closing, Ending, Retirement};
@@ -11,7 +12,7 @@ use crate::log::Log;
 use crate::order::{Order, Way};
 use crate::rules::{Rules, outlive};
 use crate::script::{BatchScript, Step, StepGenerator};
-use crate::subject::{Ability, Subject};
+use crate::subject::Subject;
 
 /// What all callers of a round know.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! [`run`] plays rounds with the [`Setup`] that its caller makes of [`Subject`]s: our own front ends
 //! ([`Front`]), or a peer behind an adapter of ten lines ([`subject`]).
 
+mod ability;
 mod answer;
 mod batch;
 mod blocking;
@@ -28,6 +29,7 @@ mod value;
 mod violation;
 mod work;
 
+pub use ability::Ability;
 pub use answer::Answer;
 pub use batch::{BatchAnswers, BatchWork, Loaded};
 pub use clock::Stamp;
@@ -38,7 +40,7 @@ pub use report::Report;
 pub use round::{Options, run};
 pub use rules::{Rules, ticks};
 pub use setup::Setup;
-pub use subject::{Ability, Async, Blocking, Subject};
+pub use subject::{Async, Blocking, Subject};
 pub use value::{Fault, Made, OwnFault, Value};
 pub use violation::{Kind, Violations};
 pub use work::{Returns, Work, Working};

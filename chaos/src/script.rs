@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use crate::ability::Ability;
 use crate::history::Completion;
 use crate::order::{Order, Way};
 use crate::rules::Rules;
-use crate::subject::Ability;
 use crate::work::{ENDLESS, Plan};
 
 /// Keys up to here are cold, if they are not hot.

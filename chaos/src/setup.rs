@@ -10,10 +10,11 @@ use smol::channel;
 use smol::{Executor, Timer};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::ability::Ability;
 use crate::caller::{Caller, Stage};
 use crate::log::{Log, RunningRound};
 use crate::rules::{Rules, mixed};
-use crate::subject::{Ability, Async, Blocking, Subject};
+use crate::subject::{Async, Blocking, Subject};
 
 /// All that callers need to start: a caller is given its log and its number by it.
 pub(crate) struct StartContext<'a> {

@@ -26,47 +26,11 @@
 use std::future::Future;
 use std::time::Duration;
 
+use crate::ability::Ability;
 use crate::answer::Answer;
 use crate::batch::{BatchAnswers, BatchWork};
-use crate::order::{Order, Way};
+use crate::order::Order;
 use crate::work::Work;
-
-/// What a subject can take part in. What it cannot, it is not asked for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Ability {
-    /// Its calls may be dropped half way.
-    Lose,
-    /// Its works may panic.
-    Panic,
-    /// Its calls may be made from inside works for other keys.
-    Nest,
-    /// It refuses a call from inside the work for the same key.
-    Reenter,
-    /// A call that waits and is not polled holds nobody up.
-    Sleep,
-    /// Drops the work's future before it hands out the result. The work of others is over
-    /// once it is ready.
-    DropFirst,
-    /// Has [`forget`](Subject::forget).
-    Forget,
-    /// Has [`forget_unshared`](Subject::forget_unshared).
-    ForgetUnshared,
-    /// Has [`forget_all`](Subject::forget_all).
-    ForgetAll,
-    /// Does not join flights that are too old by [`ticks`](crate::ticks).
-    Age,
-    /// Has [`close`](Subject::close), and `drain`.
-    Close,
-    /// Has `batch`.
-    Batch,
-    /// Its `call` can do what this is about, beside [`Way::Run`].
-    Call(Way),
-    /// Its `call` knows [`Order::patience`].
-    Deadline,
-    /// Gives every byte back when it is dropped.
-    Free,
-}
 
 /// Something that coalesces calls for equal keys: a front end of ours, or a peer.
 pub trait Subject: Send + Sync + 'static {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use crate::ability::Ability;
 use crate::answer::Answer;
 use crate::batch::BatchWork;
 use crate::caller::{Caller, Return, of_batch};
@@ -14,7 +15,7 @@ use crate::order::Order;
 use crate::pause::pauses;
 use crate::quiet::caught;
 use crate::script::{BatchScript, Move, Script, Step};
-use crate::subject::{Ability, Async};
+use crate::subject::Async;
 use crate::work::{Nested, Work};
 
 /// After how many steps a caller lets others run: a call that waits for nobody does not.

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use singleflight_core::{Answers, Group, Joined, Turn};
 
+use crate::ability::Ability;
 use crate::answer::Answer;
 use crate::batch::{BatchAnswers, BatchWork};
 use crate::order::{Order, Way};
 use crate::pause::pauses;
-use crate::subject::Ability;
 use crate::value::Made;
 use crate::work::Work;
 
@@ -49,7 +49,7 @@ pub(super) const ABILITIES: &[Ability] = &[
 macro_rules! subject {
     ($name:literal) => {
         const NAME: &'static str = $name;
-        const ABILITIES: &'static [crate::subject::Ability] = crate::front::shared::ABILITIES;
+        const ABILITIES: &'static [crate::ability::Ability] = crate::front::shared::ABILITIES;
 
         fn in_flight(&self) -> Option<usize> {
             Some(self.group().in_flight())
