@@ -1,134 +1,19 @@
 //! One call for many keys.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use futures_lite::future::{FutureExt as _, or};
 use singleflight_core::{Answers, Builder, CallError, Joined, PanicPolicy, Turn};
 
-use crate::caller::{Caller, SpawnedCall, led, message};
+use crate::batch::{Batch, answers};
+use crate::caller::{Caller, SpawnedCall, led};
 use crate::front_end::{Complete, Entry};
-use crate::gate::{DEADLINE, Gate, until};
+use crate::gate::{Gate, until};
 use crate::limits::{LONG, SHORT};
 use crate::stage::{KEY, Stage};
-use crate::value::{CoreGroup, Failure, Token, Value};
-use crate::work::{BatchWork, Returns};
-
-/// A batch under way.
-struct Running {
-    begun: Gate,
-    may_end: Gate,
-    cancel: Gate,
-    ended: Receiver<Result<BatchResult, String>>,
-}
-
-/// What a batch comes to that does not panic.
-type BatchResult = Result<Answers<String, Value>, Failure>;
-
-/// What a batch that was cancelled is told to have ended with.
-const CANCELLED: &str = "cancelled";
-
-impl Running {
-    fn has_begun(&self) {
-        self.begun.expect("a batch's work beginning");
-    }
-
-    /// Waits for the end, which the work need not come to.
-    fn wait(&self) -> Result<BatchResult, String> {
-        let end = self.ended.recv_timeout(DEADLINE);
-        end.expect("hang: a batch did not end")
-    }
-
-    /// Lets the work end and waits for it.
-    fn end(self) -> Result<BatchResult, String> {
-        self.may_end.open();
-        self.wait()
-    }
-
-    /// Cancels the batch, or where that cannot be, lets its work panic.
-    fn lose<F: Complete>(self) {
-        if F::CANCELS {
-            self.cancel.open();
-            assert_eq!(self.wait().err().as_deref(), Some(CANCELLED));
-        } else {
-            assert!(self.end().is_err());
-        }
-    }
-
-    /// Lets the work end and waits for the answers.
-    fn answers(self) -> Answers<String, Value> {
-        answers(self.end())
-    }
-
-    /// Lets the work end and waits for the error that it returns.
-    fn failure(self) -> &'static str {
-        match self.end() {
-            Ok(Err(Failure(error))) => error,
-            other => panic!("the batch did not fail: {:?}", other.map(Result::ok)),
-        }
-    }
-
-    /// The keys and numbers of the answers.
-    fn numbers(self) -> Vec<(String, u32)> {
-        let answers: Vec<_> = self.answers().into_all().expect("each key has a value");
-        let number = |value: Value| value.map_or(0, |token| token.number());
-        let answers = answers.into_iter();
-        answers.map(|(key, value)| (key, number(value))).collect()
-    }
-}
-
-impl<F: Complete> Stage<F> {
-    fn batch(&self, keys: &[&str], returns: Returns) -> Running {
-        self.batch_by(Entry::Run, keys, returns)
-    }
-
-    fn batch_by(&self, entry: Entry, keys: &[&str], returns: Returns) -> Running {
-        let (begun, may_end) = (Gate::new(), Gate::new());
-        let work = BatchWork {
-            tally: Arc::clone(&self.tally),
-            begun: begun.clone(),
-            may_end: may_end.clone(),
-            returns,
-        };
-        let keys = keys.iter().map(ToString::to_string).collect();
-        let group = self.front_end();
-        let (sender, ended) = channel();
-        let cancel = Gate::new();
-        let cancelled = cancel.clone();
-        F::spawn(Box::pin(async move {
-            let batch = async {
-                AssertUnwindSafe(F::batch(&group, entry, keys, work))
-                    .catch_unwind()
-                    .await
-                    .map_err(|payload| message(&*payload))
-            };
-            let cancelled = async {
-                cancelled.passed().await;
-                Err(CANCELLED.to_owned())
-            };
-            let end = or(cancelled, batch).await;
-            drop(group);
-            let _gone = sender.send(end);
-        }));
-        Running {
-            begun,
-            may_end,
-            cancel,
-            ended,
-        }
-    }
-}
-
-fn answers(end: Result<BatchResult, String>) -> Answers<String, Value> {
-    match end {
-        Ok(Ok(answers)) => answers,
-        Ok(Err(Failure(error))) => panic!("the batch failed: {error}"),
-        Err(panic) => panic!("the batch panicked: {panic}"),
-    }
-}
+use crate::value::{CoreGroup, Token, Value};
+use crate::work::Returns;
 
 /// Why a key of a batch has no value.
 fn error<'a>(answers: &'a Answers<String, Value>, key: &str) -> Option<&'a CallError> {
@@ -478,7 +363,7 @@ enum Party {
     Call(Caller),
     Thread(Gate, thread::JoinHandle<u32>),
     Spawned(SpawnedCall),
-    Batch(Running),
+    Batch(Batch),
 }
 
 impl Party {

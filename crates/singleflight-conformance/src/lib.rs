@@ -38,6 +38,7 @@ pub mod one_at_a_time;
 pub mod panics;
 pub mod spawned;
 
+mod batch;
 mod caller;
 mod entry_points;
 mod front_end;
