@@ -2,8 +2,9 @@
 
 use singleflight_core::Role;
 
+use crate::flight::Why;
 use crate::party::{End, Place, Stage, text};
-use crate::rules::{Joined, Model, Told, Why};
+use crate::rules::{Joined, Model, Told};
 use crate::step::{Many, Plan};
 
 impl Model {

@@ -9,8 +9,8 @@ use singleflight_core::{Answers, CallError, CallResult, Key, Outcome, Turn};
 use crate::caller::Polled;
 use crate::case::Shared;
 use crate::counted::Counted;
+use crate::flight::{self, Share, Why};
 use crate::party::End;
-use crate::rules::{self, Share, Why};
 use crate::step::{Call, Fails, Form, Many};
 use crate::work::{Gate, Loaded, Own, Value};
 
@@ -22,7 +22,7 @@ pub(crate) fn share(outcome: Outcome<Value>) -> Share {
     }
 }
 
-fn bare(value: Value) -> rules::Value {
+fn bare(value: Value) -> flight::Value {
     value.map(|value| value.what).map_err(|error| error.what)
 }
 

@@ -2,8 +2,9 @@
 
 use singleflight_core::Role;
 
+use crate::flight::Why;
 use crate::party::{End, Party, Stage};
-use crate::rules::{Model, Told, Why};
+use crate::rules::{Model, Told};
 use crate::step::{Call, Fails, Form, Kind, Plan, Runs, Spawned};
 
 impl Model {

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `options` | what a case's group is made with |
 //! | `step` | what can happen |
+//! | `flight` | the model: a flight |
 //! | `rules` | the model: the group |
 //! | `party`, `poll`, `batch`, `hand` | the model: those who call it |
 //! | `take` | the model: what each step does to it |
@@ -30,6 +31,7 @@ mod calls;
 mod case;
 mod counted;
 mod draw;
+mod flight;
 mod hand;
 mod join;
 mod options;

@@ -1,7 +1,8 @@
 //! The model of those who call a group: how they come and go.
 
 use crate::counted::Made;
-use crate::rules::{Joined, Model, Seat, Share, Value, Why};
+use crate::flight::{Seat, Share, Value, Why};
+use crate::rules::{Joined, Model};
 use crate::step::{Kind, On, Plan, Runs, Spawned};
 
 #[derive(Clone, PartialEq)]

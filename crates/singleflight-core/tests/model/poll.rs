@@ -2,8 +2,9 @@
 
 use singleflight_core::Role;
 
+use crate::flight::{Share, Why};
 use crate::party::{End, Stage, text};
-use crate::rules::{Joined, Model, Share, Told, Why};
+use crate::rules::{Joined, Model, Told};
 use crate::step::{Call, Form, Kind, Plan, Runs, Spawned};
 
 impl Model {

@@ -7,8 +7,9 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use proptest_state_machine::ReferenceStateMachine;
 use singleflight_core::Role;
 
+use crate::flight::{Value, Why};
 use crate::party::{End, Party};
-use crate::rules::{Model, Told, Value, Why};
+use crate::rules::{Model, Told};
 use crate::step::{Fails, Kind};
 
 /// How many cases are looked at.

@@ -13,8 +13,9 @@ use singleflight_core::{Fence, Joined, Role};
 use crate::caller::Polled;
 use crate::case::Shared;
 use crate::counted::{Counted, Made, Tally};
+use crate::flight::Why;
 use crate::party::text;
-use crate::rules::{Told, Why};
+use crate::rules::Told;
 use crate::step::Plan;
 
 pub(crate) type Value = Result<Counted<Made>, Counted<Made>>;
