@@ -3,9 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::aside::{Aside, InProcess};
-use crate::error::Fault;
-use crate::flights::{Flights, Loaded};
+use crate::flights::Flights;
+use crate::get::{Aside, InProcess};
 use crate::store::Store;
 
 /// Where a get looks.
@@ -220,10 +219,7 @@ impl<S: Store> Builder<S> {
 
     /// Makes the aside over flights of the caller's choice, which may be shared between processes.
     #[must_use = "an aside does nothing until it is asked"]
-    pub fn build_over<E, F>(self, flights: F) -> Aside<S, E, F>
-    where
-        F: Flights<S::Key, Loaded<S::Value>, Fault<E, S::Error>>,
-    {
+    pub fn build_over<E, F: Flights<S, E>>(self, flights: F) -> Aside<S, E, F> {
         Aside::new(self.store, flights, self.settings, self.seed)
     }
 }

@@ -8,10 +8,12 @@ use core::fmt;
 use core::future::Future;
 use core::hash::{BuildHasher, Hash};
 
-use singleflight_core::{CallError, Group, Joined, Leader, Turn};
+use singleflight_core::{CallError, Group, Joined, Leader, Outcome, Turn};
 
 use crate::entry::Entry;
+use crate::error::Fault;
 use crate::planted::planted;
+use crate::store::Store;
 
 /// What a flight lands: an entry, and how it was come by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,14 +39,20 @@ impl Lease {
     pub const NONE: Self = Self(None);
 }
 
-/// What a flight is to a caller: what is shared, or what a work has failed with, or, of type `X`, why
-/// there is neither.
-pub type Landed<T, E, X> = Result<Result<T, E>, X>;
+/// What is shared of a flight.
+pub type Landing<S, E> = Result<Loaded<<S as Store>::Value>, Fault<E, <S as Store>::Error>>;
+
+/// The work of a batch, which may be called for several times.
+///
+/// (No closure: a future that names a closure and what it returns as two types is not known to be
+/// `Send` where both borrow.)
+pub trait Batch<S: Store, E>: Copy {
+    /// Loads keys, and returns something for each.
+    fn load(self, keys: Vec<S::Key>) -> impl Future<Output = Vec<(S::Key, Landing<S, E>)>>;
+}
 
 /// Runs one work for each key at a time. The core's [`Group`] does so in one process.
-///
-/// `K` is the key, `T` what is shared, `E` what a work fails with.
-pub trait Flights<K, T, E> {
+pub trait Flights<S: Store, E> {
     /// Why a call has no answer.
     type Error: Clone + From<CallError>;
 
@@ -52,44 +60,35 @@ pub trait Flights<K, T, E> {
     /// leader looks again.
     const BETWEEN_PROCESSES: bool = false;
 
-    /// Runs `work` if nobody does it for `key`, else waits for the one who does. An `Err` is shared
-    /// with those who wait in this process.
-    fn run<W, U>(&self, key: &K, work: W) -> impl Future<Output = Landed<T, E, Self::Error>>
-    where
-        W: FnOnce(Lease) -> U,
-        U: Future<Output = Result<T, E>>;
+    /// Runs `work` if nobody does it for `key`, else waits for the one who does, and `work` is not
+    /// polled. An `Err` is shared with those who wait in this process.
+    fn run(
+        &self,
+        key: &S::Key,
+        work: impl Future<Output = Landing<S, E>>,
+    ) -> impl Future<Output = Result<Landing<S, E>, Self::Error>>;
 
     /// Runs `work` if nobody does it for `key`, else returns `None`, or what somebody has come to
     /// who began at that moment.
-    fn try_lead<W, U>(
+    fn try_lead(
         &self,
-        key: &K,
-        work: W,
-    ) -> impl Future<Output = Option<Landed<T, E, Self::Error>>>
-    where
-        W: FnOnce(Lease) -> U,
-        U: Future<Output = Result<T, E>>;
+        key: &S::Key,
+        work: impl Future<Output = Landing<S, E>>,
+    ) -> impl Future<Output = Option<Result<Landing<S, E>, Self::Error>>>;
 
     /// Gives those of the keys that nobody is loading to `work`, waits for the rest, and returns an
     /// answer for each key. A layer that has no batches is asked for one key after the other.
     #[expect(clippy::type_complexity, reason = "it names what it is made of")]
-    fn run_many<W, U>(
+    fn run_many(
         &self,
-        keys: Vec<K>,
-        mut work: W,
-    ) -> impl Future<Output = Vec<(K, Landed<T, E, Self::Error>)>>
-    where
-        K: Clone,
-        W: FnMut(Vec<K>, Lease) -> U,
-        U: Future<Output = Vec<(K, Result<T, E>)>>,
-    {
+        keys: Vec<S::Key>,
+        work: impl Batch<S, E>,
+    ) -> impl Future<Output = Vec<(S::Key, Result<Landing<S, E>, Self::Error>)>> {
         async move {
             let mut answers = Vec::with_capacity(keys.len());
             for key in keys {
-                let one = |lease| {
-                    let loading = work(Vec::from([key.clone()]), lease);
-                    async { loading.await.pop().expect("each key has its answer").1 }
-                };
+                let loading = work.load(Vec::from([key.clone()]));
+                let one = async { loading.await.pop().expect("each key has its answer").1 };
                 let answer = self.run(&key, one).await;
                 answers.push((key, answer));
             }
@@ -97,54 +96,53 @@ pub trait Flights<K, T, E> {
         }
     }
 
+    /// Tells by what right the load of `key` runs that runs now in this process.
+    fn lease(&self, key: &S::Key) -> Lease {
+        let _ = key;
+        Lease::NONE
+    }
+
     /// Lets later calls for `key` start afresh.
-    fn forget(&self, key: &K) -> impl Future<Output = Result<(), Self::Error>>;
+    fn forget(&self, key: &S::Key) -> impl Future<Output = Result<(), Self::Error>>;
 
     /// Lets later calls for every key start afresh.
     fn forget_all(&self) -> impl Future<Output = Result<(), Self::Error>>;
 }
 
-impl<K, T, E, S> Flights<K, T, E> for Group<K, Result<T, E>, S>
-where
-    K: Clone + Eq + Hash,
-    T: Clone,
-    E: Clone,
-    S: BuildHasher,
-{
+impl<S: Store, E, H: BuildHasher> Flights<S, E> for Group<S::Key, Landing<S, E>, H> {
     type Error = CallError;
 
-    async fn run<W, U>(&self, key: &K, work: W) -> Landed<T, E, CallError>
-    where
-        W: FnOnce(Lease) -> U,
-        U: Future<Output = Result<T, E>>,
-    {
-        run(self, key, || work(Lease::NONE)).await
+    async fn run(
+        &self,
+        key: &S::Key,
+        work: impl Future<Output = Landing<S, E>>,
+    ) -> Result<Landing<S, E>, CallError> {
+        run(self, key, work).await
     }
 
-    async fn try_lead<W, U>(&self, key: &K, work: W) -> Option<Landed<T, E, CallError>>
-    where
-        W: FnOnce(Lease) -> U,
-        U: Future<Output = Result<T, E>>,
-    {
+    async fn try_lead(
+        &self,
+        key: &S::Key,
+        work: impl Future<Output = Landing<S, E>>,
+    ) -> Option<Result<Landing<S, E>, CallError>> {
         if self.followers(key).is_some() {
             return None;
         }
-        Some(run(self, key, || work(Lease::NONE)).await)
+        Some(run(self, key, work).await)
     }
 
-    async fn run_many<W, U>(&self, keys: Vec<K>, mut work: W) -> Vec<(K, Landed<T, E, CallError>)>
-    where
-        W: FnMut(Vec<K>, Lease) -> U,
-        U: Future<Output = Vec<(K, Result<T, E>)>>,
-    {
-        let answers = Self::run_many(self, keys, |keys| work(keys, Lease::NONE)).await;
-        let answers = answers.into_iter();
-        answers
-            .map(|(key, answer)| (key, answer.map(|outcome| outcome.value)))
-            .collect()
+    async fn run_many(
+        &self,
+        keys: Vec<S::Key>,
+        work: impl Batch<S, E>,
+    ) -> Vec<(S::Key, Result<Landing<S, E>, CallError>)> {
+        let answers = Self::run_many(self, keys, move |keys| work.load(keys)).await;
+        let value =
+            |(key, answer): (_, Result<Outcome<_>, _>)| (key, answer.map(|landed| landed.value));
+        answers.into_iter().map(value).collect()
     }
 
-    async fn forget(&self, key: &K) -> Result<(), CallError> {
+    async fn forget(&self, key: &S::Key) -> Result<(), CallError> {
         Self::forget(self, key);
         Ok(())
     }
@@ -156,18 +154,12 @@ where
 }
 
 /// Runs `work`, or waits for the one who does.
-pub(crate) async fn run<K, V, S, U>(
-    group: &Group<K, V, S>,
+pub(crate) async fn run<K: Clone + Eq + Hash, V: Clone, H: BuildHasher>(
+    group: &Group<K, V, H>,
     key: &K,
-    work: impl FnOnce() -> U,
-) -> Result<V, CallError>
-where
-    K: Clone + Eq + Hash,
-    V: Clone,
-    S: BuildHasher,
-    U: Future<Output = V>,
-{
-    Ok(group.call(key).run(work).await?.value)
+    work: impl Future<Output = V>,
+) -> Result<V, CallError> {
+    Ok(group.call(key).run(|| work).await?.value)
 }
 
 /// The right to change what the store has for a key. One at a time has it.

@@ -2,29 +2,18 @@
 
 use core::future::Future;
 
-use crate::aside::{Aside, Inner};
-use crate::error::{Fault, InvalidateError, Unremoved};
-use crate::flights::{Flights, Loaded};
+use crate::error::{InvalidateError, Unremoved};
+use crate::flights::Flights;
+use crate::get::Aside;
+use crate::load::Inner;
 use crate::planted::planted;
 use crate::stats::count;
 use crate::store::{RemoveAll, Store};
 
 /// Why an invalidation was not made.
-type NotInvalidated<S, E, F> =
-    InvalidateError<
-        <S as Store>::Error,
-        <F as Flights<
-            <S as Store>::Key,
-            Loaded<<S as Store>::Value>,
-            Fault<E, <S as Store>::Error>,
-        >>::Error,
-    >;
+type NotInvalidated<S, E, F> = InvalidateError<<S as Store>::Error, <F as Flights<S, E>>::Error>;
 
-impl<S, E, F> Aside<S, E, F>
-where
-    S: Store,
-    F: Flights<S::Key, Loaded<S::Value>, Fault<E, S::Error>>,
-{
+impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// Removes what the store has for `key`, and lets no load that has begun store what it finds.
     /// Call it after the database was written: [`write`](Self::write) keeps the order.
     ///
@@ -100,22 +89,11 @@ where
     /// assert_eq!(rows, 1);
     /// # });
     /// ```
-    pub async fn write<W, T>(
+    pub async fn write<T>(
         &self,
         key: &S::Key,
-        write: W,
-    ) -> Result<
-        T::Output,
-        Unremoved<
-            T::Output,
-            S::Error,
-            <F as Flights<S::Key, Loaded<S::Value>, Fault<E, S::Error>>>::Error,
-        >,
-    >
-    where
-        W: FnOnce() -> T,
-        T: Future,
-    {
+        write: impl AsyncFnOnce() -> T,
+    ) -> Result<T, Unremoved<T, S::Error, F::Error>> {
         let voiding = Voiding {
             inner: &self.0,
             key,
@@ -186,11 +164,7 @@ where
     }
 }
 
-impl<S, E, F> Inner<S, E, F>
-where
-    S: Store,
-    F: Flights<S::Key, Loaded<S::Value>, Fault<E, S::Error>>,
-{
+impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
     /// Lets no load that has begun store what it finds, and newcomers join no look.
     fn void(&self, key: &S::Key) {
         self.marks.void(key);
@@ -211,20 +185,12 @@ where
 }
 
 /// A write under way. However it ends, the loads that have begun by then are void.
-struct Voiding<'a, S, E, F>
-where
-    S: Store,
-    F: Flights<S::Key, Loaded<S::Value>, Fault<E, S::Error>>,
-{
+struct Voiding<'a, S: Store, E, F: Flights<S, E>> {
     inner: &'a Inner<S, E, F>,
     key: &'a S::Key,
 }
 
-impl<S, E, F> Drop for Voiding<'_, S, E, F>
-where
-    S: Store,
-    F: Flights<S::Key, Loaded<S::Value>, Fault<E, S::Error>>,
-{
+impl<S: Store, E, F: Flights<S, E>> Drop for Voiding<'_, S, E, F> {
     fn drop(&mut self) {
         self.inner.void(self.key);
     }

@@ -5,13 +5,14 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-mod aside;
 mod builder;
 mod dates;
 mod entry;
 mod error;
 mod flights;
+mod get;
 mod invalidate;
+mod load;
 mod many;
 mod planted;
 mod refresh;
@@ -19,11 +20,11 @@ mod seed;
 mod stats;
 mod store;
 
-pub use aside::{Aside, Freshness, Got, InProcess};
 pub use builder::{Builder, Early, Look, StoreDown};
 pub use entry::{Entry, EntryId, Held};
 pub use error::{Error, Fault, InvalidateError, Unremoved};
-pub use flights::{Flights, Landed, Lease, Loaded};
+pub use flights::{Batch, Flights, Landing, Lease, Loaded};
+pub use get::{Aside, Freshness, Got, InProcess};
 pub use refresh::{Refresh, Refreshed};
 pub use stats::Stats;
 pub use store::{Found, Put, RemoveAll, Store};

@@ -2,36 +2,31 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::future::Future;
+use core::marker::PhantomData;
+use core::mem;
 
 use hashbrown::{HashMap, HashSet};
 use singleflight_core::DefaultHashBuilder;
 
-use crate::aside::{Aside, GetError, How, Inner, Known, Lack, Seen, Sight};
 use crate::builder::StoreDown;
 use crate::dates::Verdict;
 use crate::entry::Entry;
-use crate::error::{Error, Fault};
-use crate::flights::{Claim, Flights, Landed, Lease, Loaded};
+use crate::flights::{Batch, Claim, Flights, Landing};
+use crate::get::{Aside, GetError};
+use crate::load::{Begun, Elsewhere, How, Inner, Known, Seen};
 use crate::stats::count;
 use crate::store::Store;
 
-/// An old entry that stands for a key, with the duty to refresh it where that is why it is loaded.
-struct Old<K, V> {
-    entry: Entry<V>,
-    duty: Option<Claim<K>>,
-}
+/// The old entry of a key, with the duty to refresh it where that is why the key is loaded.
+type Olds<S> =
+    Map<<S as Store>::Key, (Entry<<S as Store>::Value>, Option<Claim<<S as Store>::Key>>)>;
 
 type Map<K, V> = HashMap<K, V, DefaultHashBuilder>;
 
 /// An answer for each key.
-type Answers<S, E, F> = Vec<(<S as Store>::Key, Sight<S, E, F>)>;
+type Answers<S, E, F> = Vec<(<S as Store>::Key, Seen<S, E, F>)>;
 
-impl<S, E, F> Aside<S, E, F>
-where
-    S: Store,
-    F: Flights<S::Key, Loaded<S::Value>, Fault<E, S::Error>>,
-{
+impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// Returns the values of many keys, one answer for each: `load` is given those that neither
     /// the store nor anybody else's load has, in one call, and returns what it has found. A key
     /// that it does not return has no value, and that is stored.
@@ -71,209 +66,169 @@ where
     /// assert_eq!(names, [Some("name 1".to_owned()), None]);
     /// # });
     /// ```
-    pub async fn get_many<I, L, T, R>(
+    pub async fn get_many<R: IntoIterator<Item = (S::Key, S::Value)>>(
         &self,
-        keys: I,
-        load: L,
-    ) -> Vec<(S::Key, Result<Option<S::Value>, GetError<S, E, F>>)>
-    where
-        I: IntoIterator<Item = S::Key>,
-        L: Fn(Vec<S::Key>) -> T,
-        T: Future<Output = Result<R, E>>,
-        R: IntoIterator<Item = (S::Key, S::Value)>,
-    {
+        keys: impl IntoIterator<Item = S::Key>,
+        load: impl AsyncFn(Vec<S::Key>) -> Result<R, E>,
+    ) -> Vec<(S::Key, Result<Option<S::Value>, GetError<S, E, F>>)> {
         let inner = &*self.0;
         let mut named = HashSet::with_hasher(DefaultHashBuilder::default());
         let mut keys: Vec<_> = keys.into_iter().collect();
         keys.retain(|key| named.insert(key.clone()));
         let mut answers = Vec::with_capacity(keys.len());
         while !keys.is_empty() {
-            let (wanted, olds) = inner.look_many(keys, &mut answers).await;
+            let (wanted, mut olds) = inner.look_many(keys, &mut answers).await;
             if !wanted.is_empty() {
-                let work = |keys, lease| inner.lead_many(keys, lease, &olds, &load);
+                let work = Work(inner, &olds, &load, PhantomData);
                 let landed = inner.loads.run_many(wanted, work).await;
-                inner.sort_out(landed, &olds, &mut answers);
+                answers.extend(landed.into_iter().map(|(key, answer)| {
+                    let old = olds.remove(&key).map(|(entry, _)| entry);
+                    (key, inner.seen(answer, old))
+                }));
             }
             // What was found at first may have got too old while the rest was loaded.
             keys = inner.take_expired(&mut answers);
         }
-        let value = |seen: Seen<S::Value, E>| seen.entry.held.into_value();
+        let value = |(entry, how): (Entry<S::Value>, How<E>)| {
+            if matches!(how, How::AfterError(_)) {
+                count(&inner.counts.served_after_error);
+            }
+            entry.held.into_value()
+        };
         let answers = answers.into_iter();
         answers.map(|(key, seen)| (key, seen.map(value))).collect()
     }
 }
 
-impl<S, E, F> Inner<S, E, F>
+/// The work of a batch.
+struct Work<'a, S: Store, E, F: Flights<S, E>, L, R>(
+    &'a Inner<S, E, F>,
+    &'a Olds<S>,
+    &'a L,
+    PhantomData<fn() -> R>,
+);
+
+impl<S, E, F, L, R> Batch<S, E> for Work<'_, S, E, F, L, R>
 where
     S: Store,
-    F: Flights<S::Key, Loaded<S::Value>, Fault<E, S::Error>>,
+    F: Flights<S, E>,
+    L: AsyncFn(Vec<S::Key>) -> Result<R, E>,
+    R: IntoIterator<Item = (S::Key, S::Value)>,
 {
+    async fn load(self, keys: Vec<S::Key>) -> Vec<(S::Key, Landing<S, E>)> {
+        self.0.lead_many(keys, self.1, self.2).await
+    }
+}
+
+impl<S: Store, E, F: Flights<S, E>, L, R> Clone for Work<'_, S, E, F, L, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Store, E, F: Flights<S, E>, L, R> Copy for Work<'_, S, E, F, L, R> {}
+
+impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
     /// Answers what the store has. Returns the keys that are to be loaded, and what stands there.
     async fn look_many(
         &self,
         keys: Vec<S::Key>,
         answers: &mut Answers<S, E, F>,
-    ) -> (Vec<S::Key>, Map<S::Key, Old<S::Key, S::Value>>) {
+    ) -> (Vec<S::Key>, Olds<S>) {
         let found = self.store.get_many(&keys).await;
         let (mut wanted, mut olds) = (Vec::new(), Map::default());
         for (key, found) in keys.into_iter().zip(found) {
-            let (entry, duty) = match self.known(&key, found).await {
-                Ok(Known::Usable(entry)) => {
-                    let verdict = self
-                        .settings
-                        .judge(&entry, self.settings.now(), &self.random);
-                    let is_due = matches!(verdict, Verdict::Usable { due: true, .. });
-                    let Some(duty) = is_due.then(|| self.duties.try_claim(&key)).flatten() else {
-                        answers.push((
-                            key,
-                            Ok(Seen {
-                                entry,
-                                how: How::Looked,
-                            }),
-                        ));
+            let seen = match self.known(&key, found).await {
+                Ok(Known::Usable(entry)) => match self.duty(&key, &entry) {
+                    None => Ok((entry, How::Looked)),
+                    Some(duty) => {
+                        olds.insert(key.clone(), (entry, Some(duty)));
+                        wanted.push(key);
                         continue;
-                    };
-                    (Some(entry), Some(duty))
-                }
-                Ok(Known::Lacking {
-                    old: Some(old),
-                    wait: true,
-                }) => {
-                    count(&self.counts.served_after_error);
-                    answers.push((
-                        key,
-                        Ok(Seen {
-                            entry: old,
-                            how: How::AfterError(None),
-                        }),
-                    ));
+                    }
+                },
+                Ok(Known::Spared(entry)) => Ok((entry, How::AfterError(None))),
+                Err(fault) if self.settings.store_down == StoreDown::Fail => Err(fault.into()),
+                known => {
+                    if let Ok(Known::Old(entry)) = known {
+                        olds.insert(key.clone(), (entry, None));
+                    }
+                    wanted.push(key);
                     continue;
                 }
-                Ok(Known::Lacking { old, .. }) => (old, None),
-                Err(error) if self.settings.store_down == StoreDown::Fail => {
-                    answers.push((key, Err(Error::Store(Arc::new(error)))));
-                    continue;
-                }
-                Err(_) => (None, None),
             };
-            if let Some(entry) = entry {
-                olds.insert(key.clone(), Old { entry, duty });
-            }
-            wanted.push(key);
+            answers.push((key, seen));
         }
         (wanted, olds)
     }
 
+    /// Takes the duty to refresh an entry, if it is due and nobody has it.
+    fn duty(&self, key: &S::Key, entry: &Entry<S::Value>) -> Option<Claim<S::Key>> {
+        let verdict = self
+            .settings
+            .judge(entry, self.settings.now(), &self.random);
+        let is_due = matches!(verdict, Verdict::Usable { due: true, .. });
+        is_due.then(|| self.duties.try_claim(key)).flatten()
+    }
+
     /// Looks again, loads the rest by one call, and stores what it finds.
-    async fn lead_many<L, T, R>(
+    async fn lead_many<R: IntoIterator<Item = (S::Key, S::Value)>>(
         &self,
         keys: Vec<S::Key>,
-        lease: Lease,
-        olds: &Map<S::Key, Old<S::Key, S::Value>>,
-        load: &L,
-    ) -> Vec<(S::Key, Result<Loaded<S::Value>, Fault<E, S::Error>>)>
-    where
-        L: Fn(Vec<S::Key>) -> T,
-        T: Future<Output = Result<R, E>>,
-        R: IntoIterator<Item = (S::Key, S::Value)>,
-    {
+        olds: &Olds<S>,
+        load: &impl AsyncFn(Vec<S::Key>) -> Result<R, E>,
+    ) -> Vec<(S::Key, Landing<S, E>)> {
         let found = self.store.get_many(&keys).await;
-        let (mut landing, mut lacking) = (Vec::with_capacity(keys.len()), Vec::new());
+        let (mut landing, mut tasks) = (Vec::with_capacity(keys.len()), Vec::new());
+        let mut all = Vec::with_capacity(keys.len());
         for (key, found) in keys.into_iter().zip(found) {
             let known = self.known(&key, found).await;
-            let old = olds.get(&key).filter(|old| old.duty.is_some());
-            match self.lacks(known, old.map(|old| old.entry.id)) {
-                Ok(Lack::Nothing(entry)) => landing.push((key, Ok(Loaded { entry, anew: false }))),
-                Ok(Lack::Load(old)) => lacking.push((key, old, None)),
-                Ok(Lack::LoadOnly(permit)) => lacking.push((key, None, Some(permit))),
+            all.push((key, known));
+        }
+        for (key, known) in all {
+            let refreshes = olds.get(&key).filter(|(_, duty)| duty.is_some());
+            match self.begin(&key, known, refreshes.map(|(entry, _)| entry.id)) {
+                Ok(Begun::Task(task)) => tasks.push((key, task)),
+                Ok(Begun::Needless(loaded)) => landing.push((key, Ok(loaded))),
                 Err(fault) => landing.push((key, Err(fault))),
             }
         }
-        if lacking.is_empty() {
+        if tasks.is_empty() {
             return landing;
         }
+        let _elsewhere = Elsewhere(&self.elsewhere);
         count(&self.counts.loads);
-        let keys: Vec<_> = lacking.iter().map(|(key, ..)| key.clone()).collect();
-        let marks: Vec<_> = keys.iter().map(|key| self.marks.begin(key)).collect();
-        let began = self.settings.now();
-        let loaded = match load(keys).await {
-            Ok(found) => Ok(found.into_iter().collect::<Map<_, _>>()),
-            Err(error) => Err(Arc::new(error)),
-        };
-        if loaded.is_err() {
-            count(&self.counts.load_failures);
-        }
-        let mut loaded = loaded;
-        for ((key, old, permit), mark) in lacking.into_iter().zip(&marks) {
-            let putting = permit.is_none().then_some(mark);
-            let result = match &mut loaded {
-                Ok(found) => {
-                    let value = found.remove(&key);
-                    Ok(self.keep(&key, lease, value, began, old, putting).await)
-                }
-                Err(error) => {
-                    self.keep_failure(&key, lease, old, putting).await;
-                    Err(Fault::Load(Arc::clone(error)))
-                }
+        let keys = tasks.iter().map(|(key, _)| key.clone()).collect();
+        let loaded = load(keys).await.map_err(Arc::new);
+        let now = self.settings.now();
+        let mut loaded = loaded.map(|found| found.into_iter().collect::<Map<_, _>>());
+        for (key, task) in tasks {
+            let loaded = match &mut loaded {
+                Ok(found) => Ok(found.remove(&key)),
+                Err(error) => Err(Arc::clone(error)),
             };
-            landing.push((key, result));
+            let landed = self.end(&key, task, loaded, now).await;
+            landing.push((key, landed));
         }
-        self.ended_elsewhere();
         landing
-    }
-
-    #[expect(clippy::type_complexity, reason = "it names what it is made of")]
-    /// Answers what has landed.
-    fn sort_out(
-        &self,
-        landed: Vec<(
-            S::Key,
-            Landed<Loaded<S::Value>, Fault<E, S::Error>, F::Error>,
-        )>,
-        olds: &Map<S::Key, Old<S::Key, S::Value>>,
-        answers: &mut Answers<S, E, F>,
-    ) {
-        for (key, answer) in landed {
-            let old = olds.get(&key).map(|old| old.entry.clone());
-            let seen = self.seen(answer, old);
-            if matches!(
-                seen,
-                Ok(Seen {
-                    how: How::AfterError(_),
-                    ..
-                })
-            ) {
-                count(&self.counts.served_after_error);
-            }
-            answers.push((key, seen));
-        }
     }
 
     /// Takes out what has got too old, and returns its keys.
     fn take_expired(&self, answers: &mut Answers<S, E, F>) -> Vec<S::Key> {
-        let now = self.settings.now();
-        let is_expired = |seen: &Sight<S, E, F>| match seen {
-            Ok(Seen {
-                entry,
-                how: How::AfterError(_),
-            }) => self.settings.left(entry, now) == 0,
-            Ok(Seen {
-                entry,
-                how: How::Looked,
-            }) => {
-                let verdict = self.settings.judge(entry, now, &self.random);
-                !matches!(verdict, Verdict::Usable { .. })
-            }
-            Ok(Seen { how: How::Anew, .. }) | Err(_) => false,
+        let is_served = |entry: &Entry<_>| {
+            let verdict = self
+                .settings
+                .judge(entry, self.settings.now(), &self.random);
+            matches!(verdict, Verdict::Usable { .. })
         };
-        let mut expired = Vec::new();
-        answers.retain(|(key, seen)| {
-            let is_expired = is_expired(seen);
-            if is_expired {
-                expired.push(key.clone());
-            }
-            !is_expired
-        });
-        expired
+        let is_good = |(_, seen): &(S::Key, Seen<S, E, F>)| match seen {
+            Ok((entry, How::AfterError(_))) => self.is_left(entry),
+            Ok((entry, How::Looked)) => is_served(entry),
+            Ok((_, How::Anew)) | Err(_) => true,
+        };
+        let (good, expired) = mem::take(answers).into_iter().partition(is_good);
+        *answers = good;
+        let expired: Answers<S, E, F> = expired;
+        expired.into_iter().map(|(key, _)| key).collect()
     }
 }

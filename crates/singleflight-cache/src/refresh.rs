@@ -1,12 +1,10 @@
 //! A value that is loaded anew while the old one is served.
 
 use core::fmt;
-use core::future::Future;
 
-use crate::aside::{Aside, GetError};
 use crate::entry::EntryId;
-use crate::error::Fault;
-use crate::flights::{Claim, Flights, Loaded};
+use crate::flights::{Claim, Flights};
+use crate::get::{Aside, GetError};
 use crate::store::Store;
 
 /// The duty to refresh one value, which one caller at a time has.
@@ -14,11 +12,7 @@ use crate::store::Store;
 /// [`run`](Self::run) it in a task, or where nobody waits. Dropping it, or the future that it
 /// makes, leaves the duty to the next reader.
 #[must_use = "dropping it leaves the refresh to the next reader"]
-pub struct Refresh<S, E, F, L>
-where
-    S: Store,
-    F: Flights<S::Key, Loaded<S::Value>, Fault<E, S::Error>>,
-{
+pub struct Refresh<S: Store, E, F: Flights<S, E>, L> {
     aside: Aside<S, E, F>,
     key: S::Key,
     /// The entry that was found due.
@@ -39,11 +33,7 @@ pub enum Refreshed<V, X> {
     Failed(X),
 }
 
-impl<S, E, F, L> Refresh<S, E, F, L>
-where
-    S: Store,
-    F: Flights<S::Key, Loaded<S::Value>, Fault<E, S::Error>>,
-{
+impl<S: Store, E, F: Flights<S, E>, L> Refresh<S, E, F, L> {
     pub(crate) fn new(
         aside: Aside<S, E, F>,
         key: S::Key,
@@ -76,21 +66,17 @@ where
     /// # Cancel safety
     ///
     /// As [`Aside::get`].
-    pub async fn run<T>(self) -> Refreshed<S::Value, GetError<S, E, F>>
+    pub async fn run(self) -> Refreshed<S::Value, GetError<S, E, F>>
     where
-        L: FnOnce() -> T,
-        T: Future<Output = Result<Option<S::Value>, E>>,
+        L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
         self.run_or_return().await.0
     }
 
     /// As [`run`](Self::run), and gives back the load, if it was not begun.
-    pub(crate) async fn run_or_return<T>(
-        self,
-    ) -> (Refreshed<S::Value, GetError<S, E, F>>, Option<L>)
+    pub(crate) async fn run_or_return(self) -> (Refreshed<S::Value, GetError<S, E, F>>, Option<L>)
     where
-        L: FnOnce() -> T,
-        T: Future<Output = Result<Option<S::Value>, E>>,
+        L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
         let Self {
             aside,
@@ -101,9 +87,9 @@ where
         } = self;
         let (inner, key, mut load) = (&*aside.0, &key, Some(load));
         let rest = &mut load;
-        let work = |lease| async move {
+        let work = async {
             let known = inner.known(key, inner.store.get(key).await).await;
-            inner.lead(key, lease, known, Some(old), rest).await
+            inner.lead(key, known, Some(old), rest).await
         };
         let answer = inner.loads.try_lead(key, work).await;
         drop(duty);
@@ -117,11 +103,7 @@ where
     }
 }
 
-impl<S, E, F, L> fmt::Debug for Refresh<S, E, F, L>
-where
-    S: Store,
-    F: Flights<S::Key, Loaded<S::Value>, Fault<E, S::Error>>,
-{
+impl<S: Store, E, F: Flights<S, E>, L> fmt::Debug for Refresh<S, E, F, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refresh")
             .field("old", &self.old)

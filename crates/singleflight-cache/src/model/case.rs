@@ -261,8 +261,9 @@ impl Case {
                             note_refresh(&fake, key);
                             let refreshing = Refreshing(fake.clone(), key);
                             refreshes.borrow_mut().push(Box::pin(async move {
-                                let _refreshing = refreshing;
+                                let reading = Self::begin(&refreshing.0, &[key]);
                                 drop(refresh.run().await);
+                                drop((reading, refreshing));
                             }));
                         }
                         got.value
@@ -456,10 +457,7 @@ fn note(fake: &Fake, key: u8, begun: Moment, answer: Answer, limits: Limits) {
         "{now}: read of {key} from {begun}: {answer:?}, clock {}",
         CLOCK.get()
     ));
-    if let Err(wrong) = world
-        .records
-        .judge(key, (begun, now), answer, CLOCK.get(), limits)
-    {
+    if let Err(wrong) = world.records.judge(key, begun, answer, CLOCK.get(), limits) {
         world.wrong.get_or_insert(wrong);
     }
 }

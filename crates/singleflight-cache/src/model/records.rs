@@ -43,8 +43,6 @@ pub(crate) struct Load {
     /// With the clock.
     pub(crate) ended: Option<(Moment, u64, Came)>,
     pub(crate) dropped: bool,
-    /// When the first caller received it. Before that its flight can be joined.
-    pub(crate) told: Option<Moment>,
     pub(crate) put: Putting,
 }
 
@@ -109,8 +107,6 @@ pub(crate) struct Records {
     pub(crate) lacking: BTreeMap<u8, u32>,
     /// A put, a get or an entry was lost, so a load may be needed again.
     pub(crate) excuses: BTreeMap<u8, Moment>,
-    /// When a caller was first told of the store's failure of a moment.
-    pub(crate) failures_told: BTreeMap<Moment, Moment>,
     /// Loads are begun only where the store has answered.
     pub(crate) protected: bool,
     pub(crate) judged: u64,
@@ -128,36 +124,36 @@ impl Records {
         reads.filter(move |read| read.key == key && read.ended.is_none())
     }
 
-    /// Whether a read that began then could join a flight whose result was told then: itself, or the
-    /// look of one that had.
-    fn is_joined(&self, key: u8, told: Option<Moment>, begun: Moment) -> bool {
-        let mut reads = self.reads.iter().filter(|read| read.key == key);
-        told.is_none_or(|told| {
-            reads.any(|read| read.begun < told && read.ended.is_none_or(|ended| ended > begun))
-        })
+    /// Whether a read that began then could join a flight that had its result at a moment: its own,
+    /// or the look of one that had joined it.
+    fn is_joined(&self, key: u8, result: Moment, begun: Moment) -> bool {
+        self.since(key, begun) <= result
+    }
+
+    /// Since when there have always been reads of a key: what they look at and wait for may be parted
+    /// by any invalidation since.
+    fn since(&self, key: u8, moment: Moment) -> Moment {
+        let mut since = moment;
+        loop {
+            let lasts = |read: &&Read| read.key == key && read.ended.is_none_or(|end| end >= since);
+            let oldest = self.reads.iter().filter(lasts).map(|read| read.begun).min();
+            match oldest {
+                Some(oldest) if oldest < since => since = oldest,
+                _ => return since,
+            }
+        }
     }
 
     /// Whether every load of a key that begins after a put must have seen it.
     pub(crate) fn is_looked_at(&self, key: u8, put: Moment) -> bool {
-        let since = self
-            .reading(key)
-            .map(|read| read.begun)
-            .min()
-            .unwrap_or(put);
-        self.protected
-            && !self
-                .invalidations_of(key)
-                .any(|inv| inv.parts(since.min(put)))
+        let since = self.since(key, put);
+        self.protected && !self.invalidations_of(key).any(|inv| inv.parts(since))
     }
 
     /// A load begins.
     pub(crate) fn begin(&mut self, key: u8, now: Moment) -> Wrong<usize> {
         // P1, but for flights that an invalidation has parted.
-        let oldest = self
-            .reading(key)
-            .map(|read| read.begun)
-            .min()
-            .unwrap_or(now);
+        let oldest = self.since(key, now);
         let beside = self
             .loads
             .iter()
@@ -181,7 +177,6 @@ impl Records {
             read: None,
             ended: None,
             dropped: false,
-            told: None,
             put: Putting::Never,
         });
         Ok(self.loads.len() - 1)
@@ -191,26 +186,13 @@ impl Records {
     pub(crate) fn judge(
         &mut self,
         key: u8,
-        (begun, now): (Moment, Moment),
+        begun: Moment,
         answer: Answer,
         clock: u64,
         limits: Limits,
     ) -> Wrong<()> {
         let result = self.judge_answer(key, begun, answer, clock, limits);
         self.judged += 1;
-        if let Answer::LoadFailed(load)
-        | Answer::Value(
-            Stamp {
-                load: Some(load), ..
-            },
-            _,
-        ) = answer
-        {
-            self.loads[load].told.get_or_insert(now);
-        }
-        if let Answer::StoreFailed(at) = answer {
-            self.failures_told.entry(at).or_insert(now);
-        }
         result
     }
 
@@ -239,10 +221,10 @@ impl Records {
                 let Some(load) = stamp.load.map(|load| &self.loads[load]) else {
                     return self.judge_age(clock - stamp.made, age, limits);
                 };
-                let Some((_, made, Came::Value)) = load.ended else {
+                let Some((ended, made, Came::Value)) = load.ended else {
                     return Err(format!("made up: {stamp:?} of {load:?}"));
                 };
-                if !self.is_joined(key, load.told, begun) {
+                if !self.is_joined(key, ended, begun) {
                     return self.judge_age(clock - made, age, limits);
                 }
                 // Loaded for it, or while it was there: stored before anybody has it, if it may be.
@@ -260,12 +242,12 @@ impl Records {
             Answer::Absent => {
                 let mut loads = self.loads.iter().filter(|load| load.key == key);
                 let found = loads.any(|load| {
-                    let Some((_, made, Came::Absent)) = load.ended else {
+                    let Some((ended, made, Came::Absent)) = load.ended else {
                         return false;
                     };
                     let read = load.read.expect("it has ended");
                     voided(read).is_none()
-                        && (self.is_joined(key, load.told, begun) || clock - made < limits.absent)
+                        && (self.is_joined(key, ended, begun) || clock - made < limits.absent)
                 });
                 if found {
                     Ok(())
@@ -278,15 +260,11 @@ impl Records {
             Answer::LoadFailed(load) => {
                 let load = &self.loads[load];
                 match load.ended {
-                    Some((_, _, Came::Failed)) if self.is_joined(key, load.told, begun) => Ok(()),
+                    Some((ended, _, Came::Failed)) if self.is_joined(key, ended, begun) => Ok(()),
                     _ => Err(format!("an error of another time: {load:?}")),
                 }
             }
-            Answer::StoreFailed(at)
-                if self.is_joined(key, self.failures_told.get(&at).copied(), begun) =>
-            {
-                Ok(())
-            }
+            Answer::StoreFailed(at) if self.is_joined(key, at, begun) => Ok(()),
             Answer::StoreFailed(at) => Err(format!("the store's error of {at}, read from {begun}")),
             Answer::Other => Err(format!("a read of key {key} from {begun} has no answer")),
         }

@@ -1,7 +1,7 @@
 // A store that is a map in this process. It is included in examples, so it begins with no `//!`.
 /// Keeps entries until they are removed.
 #[derive(Debug, Default)]
-pub struct Map(std::sync::Mutex<std::collections::HashMap<u64, singleflight_cache::Entry<String>>>);
+pub(crate) struct Map(std::sync::Mutex<std::collections::HashMap<u64, singleflight_cache::Entry<String>>>);
 
 impl singleflight_cache::Store for Map {
     type Key = u64;
