@@ -238,6 +238,7 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
                             refresh = self.refresh(key, entry.id, load);
                         }
                         if stale {
+                            count(&inner.counts.served_stale);
                             Freshness::Stale
                         } else {
                             Freshness::Fresh

@@ -110,7 +110,7 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
         let elsewhere = self.elsewhere.load(Ordering::Acquire);
-        let first = match self.known(key, self.store.get(key).await).await {
+        let first = match self.looked(self.known(key, self.store.get(key).await).await) {
             Ok(Known::Usable(entry)) => return Ok((entry, How::Looked)),
             Ok(Known::Spared(entry)) => return Ok((entry, How::AfterError(None))),
             Err(fault) if self.settings.store_down == StoreDown::Fail => return Err(fault.into()),
@@ -173,11 +173,17 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
     ) -> Knowledge<S, E> {
         let counts = &self.counts;
         match found {
-            Ok(Found::Entry(entry)) => Ok(self.judged(entry)),
-            Ok(Found::Nothing) => {
-                count(&counts.misses);
-                Ok(Known::Nothing)
+            Ok(Found::Entry(entry)) => {
+                let verdict = self
+                    .settings
+                    .judge(&entry, self.settings.now(), &self.random);
+                Ok(match verdict {
+                    Verdict::Usable { .. } => Known::Usable(entry),
+                    Verdict::Fallback { wait: true } => Known::Spared(entry),
+                    Verdict::Fallback { .. } | Verdict::Gone => Known::Old(entry),
+                })
             }
+            Ok(Found::Nothing) => Ok(Known::Nothing),
             Ok(Found::Unreadable) => {
                 count(&counts.unreadable);
                 if self.store.remove(key).await.is_err() {
@@ -193,19 +199,17 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         }
     }
 
-    fn judged(&self, entry: Entry<S::Value>) -> Known<S::Value> {
+    /// Counts a call's first look: a second one is no other miss.
+    pub(crate) fn looked(&self, known: Knowledge<S, E>) -> Knowledge<S, E> {
         let counts = &self.counts;
-        let verdict = self
-            .settings
-            .judge(&entry, self.settings.now(), &self.random);
-        let (counter, known) = match (verdict, &entry.held) {
-            (Verdict::Usable { .. }, Held::Absent) => (&counts.absent_hits, Known::Usable(entry)),
-            (Verdict::Usable { stale: false, .. }, _) => (&counts.hits, Known::Usable(entry)),
-            (Verdict::Usable { .. }, _) => (&counts.stale_hits, Known::Usable(entry)),
-            (Verdict::Fallback { wait: true }, _) => (&counts.misses, Known::Spared(entry)),
-            (Verdict::Fallback { .. } | Verdict::Gone, _) => (&counts.misses, Known::Old(entry)),
-        };
-        count(counter);
+        match &known {
+            Ok(Known::Usable(Entry {
+                held: Held::Absent, ..
+            })) => count(&counts.absent_hits),
+            Ok(Known::Usable(_)) => count(&counts.hits),
+            Ok(_) => count(&counts.misses),
+            Err(_) => {}
+        }
         known
     }
 

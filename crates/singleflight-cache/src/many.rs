@@ -2,7 +2,6 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::marker::PhantomData;
 use core::mem;
 
 use hashbrown::{HashMap, HashSet};
@@ -58,7 +57,7 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// let aside = Builder::new(Map::default()).build();
     /// let load = async |ids: Vec<u64>| {
     ///     let found = ids.into_iter().filter(|id| *id != 2);
-    ///     Ok::<_, std::io::Error>(found.map(|id| (id, format!("name {id}"))))
+    ///     Ok::<_, std::io::Error>(found.map(|id| (id, format!("name {id}"))).collect())
     /// };
     /// let mut names = aside.get_many([1, 2], load).await;
     /// names.sort_by_key(|(id, _)| *id);
@@ -66,11 +65,14 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// assert_eq!(names, [Some("name 1".to_owned()), None]);
     /// # });
     /// ```
-    pub async fn get_many<R: IntoIterator<Item = (S::Key, S::Value)>>(
+    pub async fn get_many<L>(
         &self,
         keys: impl IntoIterator<Item = S::Key>,
-        load: impl AsyncFn(Vec<S::Key>) -> Result<R, E>,
-    ) -> Vec<(S::Key, Result<Option<S::Value>, GetError<S, E, F>>)> {
+        load: L,
+    ) -> Vec<(S::Key, Result<Option<S::Value>, GetError<S, E, F>>)>
+    where
+        L: AsyncFnOnce(Vec<S::Key>) -> Result<Vec<(S::Key, S::Value)>, E> + Clone,
+    {
         let inner = &*self.0;
         let mut named = HashSet::with_hasher(DefaultHashBuilder::default());
         let mut keys: Vec<_> = keys.into_iter().collect();
@@ -79,7 +81,7 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
         while !keys.is_empty() {
             let (wanted, mut olds) = inner.look_many(keys, &mut answers).await;
             if !wanted.is_empty() {
-                let work = Work(inner, &olds, &load, PhantomData);
+                let work = Work(inner, &olds, &load);
                 let landed = inner.loads.run_many(wanted, work).await;
                 answers.extend(landed.into_iter().map(|(key, answer)| {
                     let old = olds.remove(&key).map(|(entry, _)| entry);
@@ -101,32 +103,26 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
 }
 
 /// The work of a batch.
-struct Work<'a, S: Store, E, F: Flights<S, E>, L, R>(
-    &'a Inner<S, E, F>,
-    &'a Olds<S>,
-    &'a L,
-    PhantomData<fn() -> R>,
-);
+struct Work<'a, S: Store, E, F: Flights<S, E>, L>(&'a Inner<S, E, F>, &'a Olds<S>, &'a L);
 
-impl<S, E, F, L, R> Batch<S, E> for Work<'_, S, E, F, L, R>
+impl<S, E, F, L> Batch<S, E> for Work<'_, S, E, F, L>
 where
     S: Store,
     F: Flights<S, E>,
-    L: AsyncFn(Vec<S::Key>) -> Result<R, E>,
-    R: IntoIterator<Item = (S::Key, S::Value)>,
+    L: AsyncFnOnce(Vec<S::Key>) -> Result<Vec<(S::Key, S::Value)>, E> + Clone,
 {
     async fn load(self, keys: Vec<S::Key>) -> Vec<(S::Key, Landing<S, E>)> {
-        self.0.lead_many(keys, self.1, self.2).await
+        self.0.lead_many(keys, self.1, self.2.clone()).await
     }
 }
 
-impl<S: Store, E, F: Flights<S, E>, L, R> Clone for Work<'_, S, E, F, L, R> {
+impl<S: Store, E, F: Flights<S, E>, L> Clone for Work<'_, S, E, F, L> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S: Store, E, F: Flights<S, E>, L, R> Copy for Work<'_, S, E, F, L, R> {}
+impl<S: Store, E, F: Flights<S, E>, L> Copy for Work<'_, S, E, F, L> {}
 
 impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
     /// Answers what the store has. Returns the keys that are to be loaded, and what stands there.
@@ -138,7 +134,7 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         let found = self.store.get_many(&keys).await;
         let (mut wanted, mut olds) = (Vec::new(), Map::default());
         for (key, found) in keys.into_iter().zip(found) {
-            let seen = match self.known(&key, found).await {
+            let seen = match self.looked(self.known(&key, found).await) {
                 Ok(Known::Usable(entry)) => match self.duty(&key, &entry) {
                     None => Ok((entry, How::Looked)),
                     Some(duty) => {
@@ -172,11 +168,11 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
     }
 
     /// Looks again, loads the rest by one call, and stores what it finds.
-    async fn lead_many<R: IntoIterator<Item = (S::Key, S::Value)>>(
+    async fn lead_many(
         &self,
         keys: Vec<S::Key>,
         olds: &Olds<S>,
-        load: &impl AsyncFn(Vec<S::Key>) -> Result<R, E>,
+        load: impl AsyncFnOnce(Vec<S::Key>) -> Result<Vec<(S::Key, S::Value)>, E>,
     ) -> Vec<(S::Key, Landing<S, E>)> {
         let found = self.store.get_many(&keys).await;
         let (mut landing, mut tasks) = (Vec::with_capacity(keys.len()), Vec::new());

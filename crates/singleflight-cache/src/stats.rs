@@ -32,10 +32,9 @@ macro_rules! stats {
 }
 
 stats! {
-    /// Looks that found a value that was fresh. Callers who share a look count once.
+    /// Looks that found a value, fresh or stale. Callers who share a look count once, and so does
+    /// a call that looks twice.
     hits,
-    /// Looks that found a value that was stale and served.
-    stale_hits,
     /// Looks that found that there is no value.
     absent_hits,
     /// Looks that found nothing of use.
@@ -46,6 +45,8 @@ stats! {
     load_failures,
     /// Loads that were begun to refresh a value.
     refreshes,
+    /// Answers from a value that was stale, while it was refreshed.
+    served_stale,
     /// Answers from an old value because the load had failed.
     served_after_error,
     /// Gets that failed.

@@ -1,7 +1,9 @@
 // A store that is a map in this process. It is included in examples, so it begins with no `//!`.
 /// Keeps entries until they are removed.
 #[derive(Debug, Default)]
-pub(crate) struct Map(std::sync::Mutex<std::collections::HashMap<u64, singleflight_cache::Entry<String>>>);
+pub(crate) struct Map(
+    std::sync::Mutex<std::collections::HashMap<u64, singleflight_cache::Entry<String>>>,
+);
 
 impl singleflight_cache::Store for Map {
     type Key = u64;
@@ -17,11 +19,14 @@ impl singleflight_cache::Store for Map {
         &self,
         key: &u64,
         entry: &singleflight_cache::Entry<String>,
-        _: singleflight_cache::Put<u64>,
+        how: singleflight_cache::Put<u64>,
     ) -> Result<bool, Self::Error> {
         let mut map = self.0.lock().expect("nobody panics with it");
-        map.insert(*key, entry.clone());
-        Ok(true)
+        let stands = map.get(key).map(|old| old.id);
+        if stands == how.expect {
+            map.insert(*key, entry.clone());
+        }
+        Ok(stands == how.expect)
     }
 
     async fn remove(&self, key: &u64) -> Result<(), Self::Error> {
