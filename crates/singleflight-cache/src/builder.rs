@@ -83,7 +83,7 @@ pub(crate) struct Settings {
 ///
 /// ```
 /// # futures_lite::future::block_on(async {
-/// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.rs")); }
+/// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
 /// # use map::Map;
 /// use std::time::Duration;
 /// use singleflight_cache::{Builder, Early};

@@ -117,3 +117,24 @@ fn exponential(number: u64) -> f64 {
     let log2 = x + 0.337_2 * x * (1.0 - x);
     (f64::from(zeros) + 1.0 - log2) * core::f64::consts::LN_2
 }
+
+#[cfg(test)]
+mod tests {
+    use super::exponential;
+    use crate::seed::Random;
+
+    #[test]
+    #[expect(clippy::cast_precision_loss, reason = "three digits are looked at")]
+    fn a_draw_is_within_a_hundredth_of_the_logarithm() {
+        let random = Random::new(7);
+        let mut sum = 0.0;
+        for _ in 0..100_000 {
+            let number = random.draw();
+            let exact = -(number as f64 / u64::MAX as f64).ln();
+            assert!((exponential(number) - exact).abs() < 0.01, "{number}");
+            sum += exponential(number);
+        }
+        assert!((sum / 100_000.0 - 1.0).abs() < 0.02, "its mean is 1: {sum}");
+        assert!(exponential(0) < 45.0 && exponential(u64::MAX) >= 0.0);
+    }
+}

@@ -1,5 +1,6 @@
 //! The get, as callers see it.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
@@ -31,7 +32,7 @@ pub(crate) type GetError<S, E, F> = Error<E, <S as Store>::Error, <F as Flights<
 ///
 /// ```
 /// # futures_lite::future::block_on(async {
-/// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.rs")); }
+/// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
 /// # use map::Map;
 /// use singleflight_cache::Builder;
 ///
@@ -152,7 +153,7 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// # Examples
     ///
     /// ```
-    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.rs")); }
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
     /// # use map::Map;
     /// use std::time::Duration;
     /// use singleflight_cache::{Builder, Freshness};
@@ -217,7 +218,8 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
             let (entry, how) = match inner.settings.look {
                 Look::Both => inner.look(key, load).await?,
                 Look::Inside => {
-                    let seen = flights::run(&inner.looks, key, inner.look(key, load)).await;
+                    let seen =
+                        flights::run(&inner.looks, key, Box::pin(inner.look(key, load))).await;
                     seen.map_err(|error| Error::Flight(error.into()))??
                 }
             };

@@ -34,7 +34,7 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
-    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.rs")); }
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
     /// # use map::Map;
     /// use singleflight_cache::Builder;
     ///
@@ -80,7 +80,7 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
-    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.rs")); }
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
     /// # use map::Map;
     /// use singleflight_cache::Builder;
     ///

@@ -11,6 +11,7 @@
 //! A load takes the claim, then asks its mark, then puts. An invalidation takes the claim, voids the
 //! marks, removes, and then forgets: a look that saw the old entry is joined by nobody who comes later.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
@@ -121,7 +122,8 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
             _ => None,
         };
         let rest = &mut *load;
-        let work = async {
+        // In a box: what runs it moves it about. A hit has none.
+        let work = Box::pin(async {
             // A flight may have landed since the look: in another process, as a refresh, in a batch;
             // and any, if the look was not in a flight itself.
             let again = self.settings.look == Look::Both && !planted("no-second-look")
@@ -133,7 +135,7 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
                 first
             };
             self.lead(key, known, None, rest).await
-        };
+        });
         let answer = self.loads.run(key, work).await;
         if let (true, Ok(Ok(loaded)), None) = (planted("stored-late"), &answer, &load) {
             let (mark, expect) = (self.marks.begin(key), old.as_ref().map(|old| old.id));

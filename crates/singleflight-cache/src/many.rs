@@ -1,5 +1,6 @@
 //! Gets for many keys.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
@@ -50,7 +51,7 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
-    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.rs")); }
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
     /// # use map::Map;
     /// use singleflight_cache::Builder;
     ///
@@ -112,7 +113,7 @@ where
     L: AsyncFnOnce(Vec<S::Key>) -> Result<Vec<(S::Key, S::Value)>, E> + Clone,
 {
     async fn load(self, keys: Vec<S::Key>) -> Vec<(S::Key, Landing<S, E>)> {
-        self.0.lead_many(keys, self.1, self.2.clone()).await
+        Box::pin(self.0.lead_many(keys, self.1, self.2.clone())).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! A value that is loaded anew while the old one is served.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use crate::entry::EntryId;
@@ -87,10 +88,10 @@ impl<S: Store, E, F: Flights<S, E>, L> Refresh<S, E, F, L> {
         } = self;
         let (inner, key, mut load) = (&*aside.0, &key, Some(load));
         let rest = &mut load;
-        let work = async {
+        let work = Box::pin(async {
             let known = inner.known(key, inner.store.get(key).await).await;
             inner.lead(key, known, Some(old), rest).await
-        };
+        });
         let answer = inner.loads.try_lead(key, work).await;
         drop(duty);
         let refreshed = match answer {

@@ -1,6 +1,6 @@
 //! The scenarios over a map, with each way to look; and what needs no store of its own kind.
 
-#[path = "../support/map.rs"]
+#[path = "../support/map.inc"]
 mod map;
 #[path = "../support/scenarios.rs"]
 mod scenarios;
@@ -17,4 +17,5 @@ mod looks_on_both_sides {
     crate::scenarios::scenarios!(Look::Both, async { Some(crate::map::Map::default()) });
 }
 
+mod failing;
 mod sends;
