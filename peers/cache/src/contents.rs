@@ -19,7 +19,10 @@ impl Counting {
         self.operations.swap(0, Ordering::Relaxed)
     }
 
-    async fn operate<T>(&self, on: impl FnOnce(&mut HashMap<u64, Entry<u64>>) -> T) -> Result<T, ()> {
+    async fn operate<T>(
+        &self,
+        on: impl FnOnce(&mut HashMap<u64, Entry<u64>>) -> T,
+    ) -> Result<T, ()> {
         self.operations.fetch_add(1, Ordering::Relaxed);
         // As if over a network: others come meanwhile.
         tokio::task::yield_now().await;
@@ -40,7 +43,9 @@ impl Store for Counting {
     }
 
     async fn put(&self, key: &u64, entry: &Entry<u64>, _: Put<u64>) -> Result<bool, ()> {
-        self.operate(|kept| kept.insert(*key, *entry)).await.map(|_| true)
+        self.operate(|kept| kept.insert(*key, *entry))
+            .await
+            .map(|_| true)
     }
 
     async fn remove(&self, key: &u64) -> Result<(), ()> {

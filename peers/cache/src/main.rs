@@ -23,17 +23,34 @@ pub(crate) struct Bar {
 }
 
 fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let runtime = runtime.expect("a runtime can be made");
     let mut bars = runtime.block_on(bars::all());
     bars.extend(runtime.block_on(refreshing::all()));
     let mut all_hold = true;
-    println!("{:<64} {:>12} {:>10}  {:<8} beside", "bar", "value", "at most", "");
-    for Bar { what, value, most, unit, beside } in bars {
+    println!(
+        "{:<64} {:>12} {:>10}  {:<8} beside",
+        "bar", "value", "at most", ""
+    );
+    for Bar {
+        what,
+        value,
+        most,
+        unit,
+        beside,
+    } in bars
+    {
         let holds = value <= most;
         all_hold &= holds;
         let mark = if holds { "" } else { "  DOES NOT HOLD" };
         println!("{what:<64} {value:>12.3} {most:>10.3}  {unit:<8} {beside}{mark}");
     }
-    if all_hold { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if all_hold {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

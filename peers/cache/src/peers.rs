@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::Arc;
 
 use singleflight_cache::{Aside, Builder, Look};
 
@@ -12,7 +11,11 @@ use crate::moka_store::MokaStore;
 pub(crate) trait Peer: Clone + Send + Sync + 'static {
     fn new() -> Self;
 
-    fn get<T>(&self, key: u64, load: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = u64> + Send
+    fn get<T>(
+        &self,
+        key: u64,
+        load: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = u64> + Send
     where
         T: Future<Output = u64> + Send + 'static;
 
@@ -24,7 +27,11 @@ pub(crate) struct Ours(pub(crate) Aside<MokaStore<u64, u64>, Infallible>);
 
 impl Peer for Ours {
     fn new() -> Self {
-        Self(Builder::new(MokaStore::new(10_000)).look(Look::Both).build())
+        Self(
+            Builder::new(MokaStore::new(10_000))
+                .look(Look::Both)
+                .build(),
+        )
     }
 
     async fn get<T>(&self, key: u64, load: impl FnOnce() -> T + Send + 'static) -> u64
@@ -53,7 +60,10 @@ impl Peer for Moka {
         T: Future<Output = u64> + Send + 'static,
     {
         let load = async move { Ok::<_, Infallible>(load().await) };
-        self.0.try_get_with(key, load).await.expect("a load does not fail")
+        self.0
+            .try_get_with(key, load)
+            .await
+            .expect("a load does not fail")
     }
 
     async fn invalidate(&self, key: u64) {
@@ -61,24 +71,36 @@ impl Peer for Moka {
     }
 }
 
-#[derive(Clone)]
-pub(crate) struct Foyer(Arc<foyer::Cache<u64, u64>>);
+#[cfg(feature = "all")]
+pub(crate) use foyer_peer::Foyer;
 
-impl Peer for Foyer {
-    fn new() -> Self {
-        Self(Arc::new(foyer::CacheBuilder::new(10_000).build()))
-    }
+#[cfg(feature = "all")]
+mod foyer_peer {
+    use std::convert::Infallible;
+    use std::future::Future;
+    use std::sync::Arc;
 
-    async fn get<T>(&self, key: u64, load: impl FnOnce() -> T + Send + 'static) -> u64
-    where
-        T: Future<Output = u64> + Send + 'static,
-    {
-        let load = || async move { Ok::<_, Infallible>(load().await) };
-        let entry = self.0.get_or_fetch(&key, load).await;
-        *entry.expect("a load does not fail").value()
-    }
+    use super::Peer;
 
-    async fn invalidate(&self, key: u64) {
-        self.0.remove(&key);
+    #[derive(Clone)]
+    pub(crate) struct Foyer(Arc<foyer::Cache<u64, u64>>);
+
+    impl Peer for Foyer {
+        fn new() -> Self {
+            Self(Arc::new(foyer::CacheBuilder::new(10_000).build()))
+        }
+
+        async fn get<T>(&self, key: u64, load: impl FnOnce() -> T + Send + 'static) -> u64
+        where
+            T: Future<Output = u64> + Send + 'static,
+        {
+            let load = || async move { Ok::<_, Infallible>(load().await) };
+            let entry = self.0.get_or_fetch(&key, load).await;
+            *entry.expect("a load does not fail").value()
+        }
+
+        async fn invalidate(&self, key: u64) {
+            self.0.remove(&key);
+        }
     }
 }

@@ -22,14 +22,24 @@ pub(crate) async fn all() -> Vec<Bar> {
 }
 
 fn bar(what: &'static str, value: f64, most: f64, unit: &'static str) -> Bar {
-    Bar { what, value, most, unit, beside: String::new() }
+    Bar {
+        what,
+        value,
+        most,
+        unit,
+        beside: String::new(),
+    }
 }
 
 /// Three seconds of ten thousand reads a second, of a value that is fresh for 100 ms and takes 20 ms
 /// to load.
 async fn reads_while_refreshing() -> Vec<Bar> {
-    let builder = Builder::new(MokaStore::new(100)).look(Look::Both).jitter(0.0);
-    let builder = builder.fresh_for(Duration::from_millis(100)).stale_for(Duration::from_secs(10));
+    let builder = Builder::new(MokaStore::new(100))
+        .look(Look::Both)
+        .jitter(0.0);
+    let builder = builder
+        .fresh_for(Duration::from_millis(100))
+        .stale_for(Duration::from_secs(10));
     let aside: Aside<MokaStore<u64, u64>, Infallible> = builder.build();
     let (loads, under_way) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (mut calm, mut refreshing, mut seen) = (Vec::new(), Vec::new(), BTreeMap::new());
@@ -67,12 +77,22 @@ async fn reads_while_refreshing() -> Vec<Bar> {
     let hit = nanos(calm, 0.5);
     let reads = refreshing.len();
     let p99 = nanos(refreshing, 0.99);
-    let mut waits = bar("reads while refreshing, p99 over a hit's p50", (p99 - hit) / 1_000.0, 5.0, "us");
+    let mut waits = bar(
+        "reads while refreshing, p99 over a hit's p50",
+        (p99 - hit) / 1_000.0,
+        5.0,
+        "us",
+    );
     waits.beside = format!("{reads} reads while refreshing, p99 {p99:.0} ns; a hit {hit:.0} ns");
     let loads = loads.load(Ordering::Relaxed) as f64;
     // Each value that was loaded was read, but for one that came last.
     let cycles = seen.len() as f64;
-    let mut each = bar("loads for each key and cycle, 10,000 reads/s", loads / cycles, 1.05, "loads");
+    let mut each = bar(
+        "loads for each key and cycle, 10,000 reads/s",
+        loads / cycles,
+        1.05,
+        "loads",
+    );
     each.beside = format!("{loads} loads, {cycles} values seen");
     vec![waits, each]
 }
@@ -88,7 +108,10 @@ async fn source_down() -> Vec<Bar> {
     CLOCK.store(1_000_000, Ordering::Relaxed);
     let second = Duration::from_secs(1);
     let builder = Builder::with_clock(Counting::default(), clock, 7).jitter(0.0);
-    let aside: Aside<_, &str> = builder.fresh_for(60 * second).stale_for(600 * second).build();
+    let aside: Aside<_, &str> = builder
+        .fresh_for(60 * second)
+        .stale_for(600 * second)
+        .build();
     aside.get(&7, async || Ok(Some(7))).await.expect("it works");
     CLOCK.fetch_add(60_000, Ordering::Relaxed);
     let (attempts, mut errors) = (Cell::new(0), 0);
@@ -102,7 +125,12 @@ async fn source_down() -> Vec<Bar> {
     }
     let attempts = f64::from(attempts.get());
     vec![
-        bar("errors, source down for a minute within the stale limit", errors.into(), 0.0, "errors"),
+        bar(
+            "errors, source down for a minute within the stale limit",
+            errors.into(),
+            0.0,
+            "errors",
+        ),
         bar("attempts for a key meanwhile", attempts, 7.0, "loads"),
     ]
 }
@@ -119,12 +147,19 @@ fn spread() -> Bar {
     let fullest = buckets.values().max().copied().unwrap_or_default();
     let even = 10_000.0 * bucket / 60_000.0;
     let share = f64::from(fullest) / even;
-    bar("fullest hundredth of 10,000 expiries, in even shares", share, 2.0, "shares")
+    bar(
+        "fullest hundredth of 10,000 expiries, in even shares",
+        share,
+        2.0,
+        "shares",
+    )
 }
 
 /// When entries with these ids expire: seen by asking the aside.
 fn expiries(jitter: f64, fresh: u64, share: f64, entries: u64) -> Vec<f64> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("it can be made");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("it can be made");
     std::thread::scope(|scope| {
         let all = scope.spawn(|| runtime.block_on(ask(jitter, fresh, share, entries)));
         all.join().expect("it does not panic")
@@ -135,10 +170,15 @@ fn expiries(jitter: f64, fresh: u64, share: f64, entries: u64) -> Vec<f64> {
 async fn ask(jitter: f64, fresh: u64, share: f64, entries: u64) -> Vec<f64> {
     CLOCK.store(1_000_000, Ordering::Relaxed);
     let builder = Builder::with_clock(Counting::default(), clock, 11).jitter(jitter);
-    let builder = builder.fresh_for(Duration::from_millis(fresh)).early(Early::Share(share));
+    let builder = builder
+        .fresh_for(Duration::from_millis(fresh))
+        .early(Early::Share(share));
     let aside: Aside<_, Infallible> = builder.look(Look::Both).build();
     for key in 0..entries {
-        aside.get(&key, async || Ok(Some(key))).await.expect("it works");
+        aside
+            .get(&key, async || Ok(Some(key)))
+            .await
+            .expect("it works");
     }
     let mut waiting: Vec<u64> = (0..entries).collect();
     let mut expiries = Vec::new();
@@ -155,7 +195,11 @@ async fn ask(jitter: f64, fresh: u64, share: f64, entries: u64) -> Vec<f64> {
             let got = aside.get_with_age(&key, load).await.expect("it works");
             let is_due = got.refresh.is_some();
             drop(got);
-            if is_loaded.get() || is_due { expiries.push(age as f64) } else { later.push(key) }
+            if is_loaded.get() || is_due {
+                expiries.push(age as f64)
+            } else {
+                later.push(key)
+            }
         }
         waiting = later;
     }
@@ -172,5 +216,10 @@ async fn wave() -> Bar {
     }
     let fullest = seconds.values().max().copied().unwrap_or_default();
     let share = f64::from(fullest) / 10_000.0;
-    bar("loads in the fullest second of 10,000, jitter and Share(0.8)", share, 0.1, "of all")
+    bar(
+        "loads in the fullest second of 10,000, jitter and Share(0.8)",
+        share,
+        0.1,
+        "of all",
+    )
 }
