@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use singleflight_cache::Stats;
 use tokio::runtime;
 
+use crate::cached::{CacheTable, Cached};
 use crate::chart::Chart;
 use crate::crowd::Crowd;
 use crate::database::Database;
@@ -79,6 +81,7 @@ fn job(
         .map_err(|error| Failure::service(format_args!("cannot run clients: {error}")))?;
     let stop = Stop::on_interrupt(&clients);
     let mut runs = [Run::new("without a group"), Run::new("with a group")];
+    let mut cached = None;
     if let Some(database) = Database::open(&options.database, &stop)? {
         let trial = Trial {
             options,
@@ -93,6 +96,11 @@ fn job(
                 trial.serve(run, grouped)?;
             }
         }
+        if options.cache && !stop.is_asked() {
+            let mut run = Run::new("with a cache");
+            let stats = trial.serve_cached(&mut run)?;
+            cached = Some((run, stats));
+        }
     }
 
     let runs = [&runs[0], &runs[1]];
@@ -101,6 +109,10 @@ fn job(
         format_args!("{}\n\n{}\n", title(options, &load), Table(runs)),
     )?;
     print(out, format_args!("{}\n{}", saving(runs), remarks(&load)))?;
+    if let Some((run, stats)) = &cached {
+        let table = Table([runs[0], run]);
+        print(out, format_args!("\n{table}\n{}\n", CacheTable(*stats)))?;
+    }
     if let Some(chart) = Chart::new(runs, title(options, &load)) {
         chart_file.write(&chart.draw()?)?;
         print(
@@ -124,7 +136,8 @@ fn job(
         ));
         return Ok(INTERRUPTED);
     }
-    report_errors(runs)
+    report_errors(&runs)?;
+    cached.map_or(Ok(0), |(run, _)| report_errors(&[&run]))
 }
 
 /// Reads the log or draws the load; also returns what a person must know of it.
@@ -198,8 +211,27 @@ impl Trial<'_> {
     /// Serves the load once: fresh connections to the database, a fresh server, fresh clients.
     fn serve(&self, run: &mut Run, grouped: bool) -> Result<(), Failure> {
         let clients = clients(self.options, &self.load);
-        let pool = Pool::open(&self.database, self.options.connections, &self.ledger)?;
+        let pool = self.pool()?;
         let server = Server::start(self.options.runtime, grouped, clients, pool.clone())?;
+        self.ask(run, server, &pool)
+    }
+
+    /// The same with a cache. Returns what that has done.
+    fn serve_cached(&self, run: &mut Run) -> Result<Stats, Failure> {
+        let pool = self.pool()?;
+        let cached = Cached::new(pool.clone());
+        let server = Server::start_cached(cached.clone(), pool.clone())?;
+        self.ask(run, server, &pool)?;
+        Ok(cached.stats())
+    }
+
+    fn pool(&self) -> Result<Pool, Failure> {
+        Pool::open(&self.database, self.options.connections, &self.ledger)
+    }
+
+    /// Asks for the whole load.
+    fn ask(&self, run: &mut Run, server: Server, pool: &Pool) -> Result<(), Failure> {
+        let clients = clients(self.options, &self.load);
         let progress = progress(self.load.arrivals.len(), run.name);
         run.tally = self.clients.block_on(async {
             let crowd = Crowd::connect(clients, server.address()).await?;
@@ -287,7 +319,7 @@ fn remarks(load: &Load) -> String {
 }
 
 /// A request that failed is a failure of the job, after everything has been shown.
-fn report_errors(runs: [&Run; 2]) -> Result<u8, Failure> {
+fn report_errors(runs: &[&Run]) -> Result<u8, Failure> {
     let errors: u64 = runs.iter().map(|run| run.tally.errors()).sum();
     match runs.iter().find_map(|run| run.tally.first_fault()) {
         Some(fault) => Err(Failure::service(format_args!(

@@ -7,6 +7,7 @@
 //! Where to look first: `on_threads`, `on_tokio` and `on_smol` are what a user of the front
 //! ends would write, about 30 lines each. `command` says what happens in which order.
 
+mod cached;
 mod chart;
 mod client;
 mod clocks;
@@ -20,6 +21,8 @@ mod json;
 mod ledger;
 mod load;
 mod log;
+#[path = "../cache/moka_store.rs"]
+mod moka_store;
 mod on_smol;
 mod on_threads;
 mod on_tokio;

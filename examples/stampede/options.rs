@@ -96,6 +96,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", default_value = "stampede.svg")]
     pub(crate) chart: PathBuf,
 
+    /// Serve the load once more with a cache in front, and show what it has done. On tokio only.
+    #[arg(long)]
+    pub(crate) cache: bool,
+
     /// Write the figures to this file for machines, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -108,6 +112,9 @@ impl Options {
             Ok(options) if options.speed.is_some() && options.log.is_none() => {
                 Err(Failure::input("--speed is of use with --log only"))
             }
+            Ok(options) if options.cache && options.runtime != Runtime::Tokio => Err(
+                Failure::input("--cache is served with --runtime tokio only"),
+            ),
             Ok(options) => Ok(Request::Job(options)),
             Err(error) if !error.use_stderr() => Ok(Request::Page(error.to_string())),
             Err(error) => Err(Failure::input(first_paragraph(&error.to_string()))),
@@ -250,6 +257,7 @@ mod tests {
             ("--seed -", "--seed"),
             ("--rows 999999999", "--rows"),
             ("--speed 2", "--speed"),
+            ("--cache --runtime smol", "--cache"),
             ("--log x --speed 0", "--speed"),
             ("--log x --speed inf", "--speed"),
             ("--log x --keys 3", "--keys"),

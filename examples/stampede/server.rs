@@ -13,6 +13,7 @@ use smol::{Executor, Timer, future};
 use smol_hyper::rt::FuturesIo;
 use tokio::runtime;
 
+use crate::cached::Cached;
 use crate::failure::Failure;
 use crate::on_smol::OnSmol;
 use crate::on_threads::OnThreads;
@@ -51,6 +52,21 @@ impl Server {
             address,
             pool,
             host: Some(host),
+        })
+    }
+
+    /// Starts a server on tokio that answers from a cache, but for what is served alone.
+    pub(crate) fn start_cached(cached: Cached, pool: Pool) -> Result<Self, Failure> {
+        let fail = |error: io::Error| Failure::service(format_args!("cannot serve: {error}"));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(fail)?;
+        let address = listener.local_addr().map_err(fail)?;
+        let alone = router_alone(OnTokio::new(pool.clone(), None));
+        let tasks = on_tokio(listener, router(cached).merge(alone)).map_err(fail)?;
+        let host = Some(Host::Tokio(tasks));
+        Ok(Self {
+            address,
+            pool,
+            host,
         })
     }
 

@@ -1,5 +1,7 @@
 //! `cargo xtask compare`: ours beside every peer, in one run.
 
+mod cache;
+
 use std::time::Duration;
 
 use clap::Args;
@@ -22,11 +24,14 @@ pub(crate) struct Request {
     #[arg(long)]
     with_go: bool,
 
-    /// Only groups of figures whose names contain one of these
+    /// Only groups of figures whose names contain one of these; `cache`: the bars of the cache-aside
     figures: Vec<String>,
 }
 
 pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> {
+    if request.figures == [cache::NAME] {
+        return cache::command();
+    }
     cargo_of_peers(project, "build --locked --release --bin compare")?.run()?;
     let out = project.target_for("compare")?;
     let go = format!("{out}/go");

@@ -1,0 +1,243 @@
+//! What an aside is made with.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::flights::Flights;
+use crate::get::{Aside, InProcess};
+use crate::store::Store;
+
+/// Where a get looks.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a look is shared or is not")]
+pub enum Look {
+    /// Inside a flight: callers for one key at once share one look, and a lone miss costs one get
+    /// and one put. For a store on a network.
+    #[default]
+    Inside,
+    /// Before the flight and again inside it: a hit takes no flight at all, a lone miss costs two
+    /// gets and one put. For a store in this process.
+    Both,
+}
+
+/// What a get does when the store fails to get.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StoreDown {
+    /// It fails, and the database is not asked: it would not stand the whole load.
+    #[default]
+    Fail,
+    /// It loads, and stores nothing. No more than so many keys are loaded so at once; the other
+    /// gets fail.
+    Load {
+        /// The bound. It holds in this process.
+        at_most: usize,
+    },
+}
+
+/// When a value is refreshed before its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Early {
+    /// It is not.
+    #[default]
+    Never,
+    /// When this share of its time is over: 0.8, say.
+    Share(f64),
+    /// At random, more probable as its end comes near and where loads take long, so that the
+    /// processes that share a store do not refresh at once (Vattani et al., 2015). A `beta` of 1 is
+    /// usual; more is earlier.
+    XFetch {
+        /// The factor on the time that the load took.
+        beta: f64,
+    },
+}
+
+/// What the crate reads while it works. Times are in milliseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) fresh_for: u64,
+    pub(crate) absent_for: u64,
+    pub(crate) stale_for: u64,
+    pub(crate) stale_if_error: u64,
+    /// A share of 2^32.
+    pub(crate) jitter: u32,
+    pub(crate) look: Look,
+    pub(crate) store_down: StoreDown,
+    pub(crate) early: Early,
+    /// The wait after the first failure, and the longest.
+    pub(crate) after_failure: (u64, u64),
+    pub(crate) clock: fn() -> u64,
+}
+
+/// Makes an [`Aside`].
+///
+/// | an entry's age | a get |
+/// |---|---|
+/// | below `fresh_for` | returns it; near the end, as `early` says, somebody refreshes it |
+/// | below `stale_for` beyond that | returns it, and somebody refreshes it |
+/// | below `stale_if_error` beyond `fresh_for` | loads, and returns it if the load fails |
+/// | older | loads |
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+/// # use map::Map;
+/// use std::time::Duration;
+/// use singleflight_cache::{Builder, Early};
+///
+/// let aside = Builder::new(Map::default())
+///     .fresh_for(Duration::from_secs(60))
+///     .stale_for(Duration::from_secs(600))
+///     .early(Early::Share(0.8))
+///     .build();
+/// let name = aside.get(&7, async || Ok::<_, std::io::Error>(Some("Ada".to_owned()))).await?;
+/// assert_eq!(name.as_deref(), Some("Ada"));
+/// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+/// # }).unwrap();
+/// ```
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder<S> {
+    store: S,
+    seed: u64,
+    settings: Settings,
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds since 1970.
+#[cfg(feature = "std")]
+fn wall_clock() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, millis)
+}
+
+impl<S: Store> Builder<S> {
+    /// Starts from the defaults, over a store.
+    #[cfg(feature = "std")]
+    pub fn new(store: S) -> Self {
+        use core::hash::{BuildHasher, Hasher};
+
+        let seed = std::hash::RandomState::new().build_hasher().finish();
+        Self::with_clock(store, wall_clock, seed)
+    }
+
+    /// Starts from the defaults, over a store, with a clock and a seed of the caller's.
+    ///
+    /// The clock returns milliseconds: since 1970, where the store is shared or outlives the
+    /// process. The seed must be another one in each process.
+    pub fn with_clock(store: S, clock: fn() -> u64, seed: u64) -> Self {
+        let settings = Settings {
+            fresh_for: 600_000,
+            absent_for: 30_000,
+            stale_for: 0,
+            stale_if_error: 0,
+            jitter: share(0.1),
+            look: Look::default(),
+            store_down: StoreDown::default(),
+            early: Early::default(),
+            after_failure: (1_000, 60_000),
+            clock,
+        };
+        Self {
+            store,
+            seed,
+            settings,
+        }
+    }
+
+    /// Sets how long a value is fresh. Ten minutes unless told otherwise.
+    pub fn fresh_for(mut self, time: Duration) -> Self {
+        self.settings.fresh_for = millis(time);
+        self
+    }
+
+    /// Sets how long it is believed that there is no value. 30 seconds unless told otherwise; with
+    /// zero it is not stored.
+    pub fn absent_for(mut self, time: Duration) -> Self {
+        self.settings.absent_for = millis(time);
+        self
+    }
+
+    /// Sets how long a value that is no longer fresh is served while it is refreshed. Zero unless
+    /// told otherwise.
+    pub fn stale_for(mut self, time: Duration) -> Self {
+        self.settings.stale_for = millis(time);
+        self
+    }
+
+    /// Sets how long a value that is no longer fresh is served where a load fails. Zero unless
+    /// told otherwise. The answer says so: [`Freshness::AfterError`](crate::Freshness).
+    pub fn stale_if_error(mut self, time: Duration) -> Self {
+        self.settings.stale_if_error = millis(time);
+        self
+    }
+
+    /// Sets by how much of their time entries expire early, each by a share of its own between
+    /// zero and this. What was stored at once then does not expire at once. A tenth unless told
+    /// otherwise; kept within 0 and 1.
+    pub fn jitter(mut self, most: f64) -> Self {
+        self.settings.jitter = share(most);
+        self
+    }
+
+    /// Sets where a get looks.
+    pub fn look(mut self, look: Look) -> Self {
+        self.settings.look = look;
+        self
+    }
+
+    /// Sets what a get does when the store fails to get.
+    pub fn store_down(mut self, policy: StoreDown) -> Self {
+        self.settings.store_down = policy;
+        self
+    }
+
+    /// Sets when a value is refreshed before its time.
+    pub fn early(mut self, early: Early) -> Self {
+        self.settings.early = early;
+        self
+    }
+
+    /// Sets how long an old value is not refreshed after a load for it has failed: `first`, and
+    /// twice as long after each further failure, but no longer than `most`. A second and a minute
+    /// unless told otherwise.
+    pub fn after_failure(mut self, first: Duration, most: Duration) -> Self {
+        self.settings.after_failure = (millis(first), millis(most));
+        self
+    }
+
+    /// Makes the aside, with flights in this process.
+    #[must_use = "an aside does nothing until it is asked"]
+    pub fn build<E>(self) -> Aside<S, E> {
+        self.build_over(InProcess::<S, E>::new())
+    }
+
+    /// Makes the aside over flights of the caller's choice, which may be shared between processes.
+    #[must_use = "an aside does nothing until it is asked"]
+    pub fn build_over<E, F: Flights<S, E>>(self, flights: F) -> Aside<S, E, F> {
+        Aside::new(self.store, flights, self.settings, self.seed)
+    }
+}
+
+/// A share as one of 2^32.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is clamped, and a cast saturates"
+)]
+fn share(part: f64) -> u32 {
+    (part.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32
+}
+
+impl<S> fmt::Debug for Builder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

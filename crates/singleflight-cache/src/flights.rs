@@ -1,0 +1,278 @@
+//! The layer that runs one load for each key at a time, and what is locked by the same means.
+//!
+//! This file alone uses the core's calls.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::future::Future;
+use core::hash::{BuildHasher, Hash};
+
+use singleflight_core::{CallError, Group, Joined, Leader, Turn};
+
+use crate::entry::Entry;
+use crate::error::Fault;
+use crate::planted::planted;
+use crate::store::Store;
+
+/// What a flight lands: an entry, and how it was come by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a layer between processes makes one of what it has read"
+)]
+pub struct Loaded<V> {
+    /// What is stored, or would be.
+    pub entry: Entry<V>,
+    /// Whether it was loaded in this flight, rather than found in the store.
+    pub anew: bool,
+}
+
+/// By what right a load runs, where that is shared between processes: the flight's identity there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a number or none")]
+pub struct Lease(pub Option<u128>);
+
+impl Lease {
+    /// Of a flight that this process alone knows.
+    pub const NONE: Self = Self(None);
+}
+
+/// What is shared of a flight.
+pub type Landing<S, E> = Result<Loaded<<S as Store>::Value>, Fault<E, <S as Store>::Error>>;
+
+/// The work of a batch, which may be called for several times.
+///
+/// (No closure: a future that names a closure and what it returns as two types is not known to be
+/// `Send` where both borrow.)
+pub trait Batch<S: Store, E>: Copy {
+    /// Loads keys, and returns something for each.
+    fn load(self, keys: Vec<S::Key>) -> impl Future<Output = Vec<(S::Key, Landing<S, E>)>>;
+}
+
+/// Runs one work for each key at a time. The core's [`Group`] does so in one process.
+pub trait Flights<S: Store, E> {
+    /// Why a call has no answer.
+    type Error: Clone + From<CallError>;
+
+    /// Whether a flight may have landed in another process between a look and the joining. Then a
+    /// leader looks again.
+    const BETWEEN_PROCESSES: bool = false;
+
+    /// Runs `work` if nobody does it for `key`, else waits for the one who does, and `work` is not
+    /// polled. An `Err` is shared with those who wait in this process.
+    fn run(
+        &self,
+        key: &S::Key,
+        work: impl Future<Output = Landing<S, E>>,
+    ) -> impl Future<Output = Result<Landing<S, E>, Self::Error>>;
+
+    /// Runs `work` if nobody does it for `key`, else returns `None`, or what somebody has come to
+    /// who began at that moment.
+    fn try_lead(
+        &self,
+        key: &S::Key,
+        work: impl Future<Output = Landing<S, E>>,
+    ) -> impl Future<Output = Option<Result<Landing<S, E>, Self::Error>>>;
+
+    /// Gives those of the keys that nobody is loading to `work`, waits for the rest, and returns an
+    /// answer for each key. A layer that has no batches is asked for one key after the other.
+    #[expect(clippy::type_complexity, reason = "it names what it is made of")]
+    fn run_many(
+        &self,
+        keys: Vec<S::Key>,
+        work: impl Batch<S, E>,
+    ) -> impl Future<Output = Vec<(S::Key, Result<Landing<S, E>, Self::Error>)>> {
+        async move {
+            let mut answers = Vec::with_capacity(keys.len());
+            for key in keys {
+                let loading = work.load(Vec::from([key.clone()]));
+                let one = async { loading.await.pop().expect("each key has its answer").1 };
+                let answer = self.run(&key, one).await;
+                answers.push((key, answer));
+            }
+            answers
+        }
+    }
+
+    /// Tells by what right the load of `key` runs that runs now in this process.
+    fn lease(&self, key: &S::Key) -> Lease {
+        let _ = key;
+        Lease::NONE
+    }
+
+    /// Lets later calls for `key` start afresh.
+    fn forget(&self, key: &S::Key) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// Lets later calls for every key start afresh.
+    fn forget_all(&self) -> impl Future<Output = Result<(), Self::Error>>;
+}
+
+impl<S: Store, E, H: BuildHasher> Flights<S, E> for Group<S::Key, Landing<S, E>, H> {
+    type Error = CallError;
+
+    async fn run(
+        &self,
+        key: &S::Key,
+        work: impl Future<Output = Landing<S, E>>,
+    ) -> Result<Landing<S, E>, CallError> {
+        run(self, key, work).await
+    }
+
+    async fn try_lead(
+        &self,
+        key: &S::Key,
+        work: impl Future<Output = Landing<S, E>>,
+    ) -> Option<Result<Landing<S, E>, CallError>> {
+        if self.followers(key).is_some() {
+            return None;
+        }
+        Some(run(self, key, work).await)
+    }
+
+    async fn run_many(
+        &self,
+        keys: Vec<S::Key>,
+        work: impl Batch<S, E>,
+    ) -> Vec<(S::Key, Result<Landing<S, E>, CallError>)> {
+        let answers = Self::run_many(self, keys, move |keys| work.load(keys)).await;
+        answers.into_iter().collect()
+    }
+
+    async fn forget(&self, key: &S::Key) -> Result<(), CallError> {
+        Self::forget(self, key);
+        Ok(())
+    }
+
+    async fn forget_all(&self) -> Result<(), CallError> {
+        Self::forget_all(self);
+        Ok(())
+    }
+}
+
+/// Runs `work`, or waits for the one who does.
+pub(crate) async fn run<K: Clone + Eq + Hash, V: Clone, H: BuildHasher>(
+    group: &Group<K, V, H>,
+    key: &K,
+    work: impl Future<Output = V>,
+) -> Result<V, CallError> {
+    group.run(key, || work).await
+}
+
+/// The right to change what the store has for a key. One at a time has it.
+///
+/// It is the leader of a flight that never lands: whoever waits is handed the flight over.
+pub(crate) struct Claim<K> {
+    _leader: Leader<Arc<Group<K, ()>>>,
+}
+
+/// A lock for each key.
+pub(crate) struct Claims<K>(Arc<Group<K, ()>>);
+
+impl<K: Clone + Eq + Hash> Claims<K> {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Group::new()))
+    }
+
+    /// Takes a key's claim, as soon as nobody has it.
+    pub(crate) async fn claim(&self, key: &K) -> Result<Claim<K>, CallError> {
+        loop {
+            let leader = match Group::join_owned(Arc::clone(&self.0), key)? {
+                Joined::Leader(leader) => leader,
+                Joined::Follower(follower) => match follower.wait().await? {
+                    Turn::Lead(leader) => leader,
+                    Turn::Landed(_) => continue,
+                },
+            };
+            return Ok(Claim { _leader: leader });
+        }
+    }
+
+    /// Takes a key's claim, if nobody has it.
+    pub(crate) fn try_claim(&self, key: &K) -> Option<Claim<K>> {
+        if planted("everybody-refreshes") {
+            self.0.forget(key);
+        }
+        if self.0.followers(key).is_some() {
+            return None;
+        }
+        match Group::join_owned(Arc::clone(&self.0), key) {
+            Ok(Joined::Leader(leader)) => Some(Claim { _leader: leader }),
+            Ok(Joined::Follower(_)) | Err(_) => None,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn in_flight(&self) -> usize {
+        self.0.in_flight()
+    }
+
+    /// Waits until every claim that there is now was given back.
+    pub(crate) async fn settle(&self) -> Result<(), CallError> {
+        for flight in self.0.flights() {
+            drop(self.claim(flight.key()).await?);
+        }
+        Ok(())
+    }
+}
+
+/// Which keys are being loaded, and whether they were invalidated meanwhile.
+pub(crate) struct Marks<K>(Group<K, ()>);
+
+/// Of one load.
+pub(crate) struct Mark<'a, K> {
+    /// Never empty, unless the marks are closed.
+    leader: Option<Leader<&'a Group<K, ()>>>,
+}
+
+impl<K: Clone + Eq + Hash> Marks<K> {
+    pub(crate) fn new() -> Self {
+        Self(Group::new())
+    }
+
+    /// Begins a load. One that has begun before, in a flight that was parted from this one's by an
+    /// invalidation, is void from now on: the newer one is stored.
+    pub(crate) fn begin(&self, key: &K) -> Mark<'_, K> {
+        self.void(key);
+        let leader = match self.0.join(key) {
+            Ok(Joined::Leader(leader)) => Some(leader),
+            Ok(Joined::Follower(_)) | Err(_) => None,
+        };
+        Mark { leader }
+    }
+
+    /// Lets no load that has begun store what it finds.
+    pub(crate) fn void(&self, key: &K) {
+        self.0.forget(key);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn in_flight(&self) -> usize {
+        self.0.in_flight()
+    }
+
+    pub(crate) fn void_all(&self) {
+        self.0.forget_all();
+    }
+}
+
+impl<K> Mark<'_, K> {
+    /// Whether the load must not be stored.
+    pub(crate) fn is_void(&self) -> bool {
+        let leader = self.leader.as_ref();
+        leader.is_none_or(|leader| leader.fence().is_forgotten())
+    }
+}
+
+impl<K> fmt::Debug for Claims<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Claims").field(&self.0.in_flight()).finish()
+    }
+}
+
+impl<K> fmt::Debug for Marks<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Marks").field(&self.0.in_flight()).finish()
+    }
+}

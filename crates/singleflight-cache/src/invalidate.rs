@@ -1,0 +1,197 @@
+//! What is said about a value that has changed: it wins over every load that began before.
+
+use core::future::Future;
+
+use crate::error::{InvalidateError, Unremoved};
+use crate::flights::Flights;
+use crate::get::Aside;
+use crate::load::Inner;
+use crate::planted::planted;
+use crate::stats::count;
+use crate::store::{RemoveAll, Store};
+
+/// Why an invalidation was not made.
+type NotInvalidated<S, E, F> = InvalidateError<<S as Store>::Error, <F as Flights<S, E>>::Error>;
+
+impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
+    /// Removes what the store has for `key`, and lets no load that has begun store what it finds.
+    /// Call it after the database was written: [`write`](Self::write) keeps the order.
+    ///
+    /// No get in this process that begins after it has returned `Ok` sees a value that was loaded
+    /// before it was called. Gets that are under way receive what they asked for before.
+    ///
+    /// It waits for a put that is on its way, never for a load.
+    ///
+    /// # Errors
+    ///
+    /// If the store failed to remove, or the flights to forget: an old value may still be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped before its end, nothing is promised; no load that had begun is stored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::Builder;
+    ///
+    /// let aside = Builder::new(Map::default()).build();
+    /// aside.get(&7, async || Ok::<_, std::io::Error>(Some("old".to_owned()))).await?;
+    /// aside.invalidate(&7).await.unwrap();
+    /// let name = aside.get(&7, async || Ok(Some("new".to_owned()))).await?;
+    /// assert_eq!(name.as_deref(), Some("new"));
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn invalidate(&self, key: &S::Key) -> Result<(), NotInvalidated<S, E, F>> {
+        let inner = &*self.0;
+        inner.void(key);
+        let claim = if planted("no-wait-for-a-put") {
+            None
+        } else {
+            let claim = inner.claims.claim(key).await;
+            Some(claim.map_err(|error| InvalidateError::Flight(error.into()))?)
+        };
+        let removed = inner.store.remove(key).await;
+        // Once more, behind the removal: a look of meanwhile has seen the old entry.
+        if !planted("forgets-only-before") {
+            inner.void(key);
+        }
+        let forgotten = inner.loads.forget(key).await;
+        drop(claim);
+        inner.told(removed, forgotten)
+    }
+
+    /// Runs a write to the database between invalidations, whether it succeeds or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Unremoved`], with what the write returned, if the invalidation after it failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped, the write may have been made and the entry is not removed: only the loads
+    /// that had begun are not stored. A write whose caller may go belongs in a task of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::Builder;
+    ///
+    /// let aside = Builder::new(Map::default()).build::<std::io::Error>();
+    /// let rows = aside.write(&7, async || 1 /* row was updated */).await.unwrap();
+    /// assert_eq!(rows, 1);
+    /// # });
+    /// ```
+    pub async fn write<T>(
+        &self,
+        key: &S::Key,
+        write: impl AsyncFnOnce() -> T,
+    ) -> Result<T, Unremoved<T, S::Error, F::Error>> {
+        let voiding = Voiding {
+            inner: &self.0,
+            key,
+        };
+        voiding.inner.void(key);
+        let written = write().await;
+        drop(voiding);
+        let invalidated = self.invalidate(key).await;
+        match invalidated {
+            Ok(()) => Ok(written),
+            Err(error) => Err(Unremoved { written, error }),
+        }
+    }
+
+    /// Invalidates, and returns a future that invalidates once more when `lag` is over, to be run
+    /// in a task.
+    ///
+    /// It helps only where loads read a replica that lags behind the database: a load of just now
+    /// may have read the old value there. It is lost with its process, and is of no use if the lag
+    /// was longer.
+    ///
+    /// # Errors
+    ///
+    /// As [`invalidate`](Self::invalidate).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`invalidate`](Self::invalidate).
+    pub async fn invalidate_twice<X: Future>(
+        &self,
+        key: &S::Key,
+        lag: X,
+    ) -> Result<
+        impl Future<Output = Result<(), NotInvalidated<S, E, F>>> + use<S, E, F, X>,
+        NotInvalidated<S, E, F>,
+    > {
+        self.invalidate(key).await?;
+        let (aside, key) = (self.clone(), key.clone());
+        Ok(async move {
+            lag.await;
+            aside.invalidate(&key).await
+        })
+    }
+
+    /// As [`invalidate`](Self::invalidate), for every key. It waits for all puts on their way.
+    ///
+    /// # Errors
+    ///
+    /// As [`invalidate`](Self::invalidate).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`invalidate`](Self::invalidate).
+    pub async fn invalidate_all(&self) -> Result<(), NotInvalidated<S, E, F>>
+    where
+        S: RemoveAll,
+    {
+        let inner = &*self.0;
+        // From now on a load that has begun puts no more; those who do already are waited for.
+        inner.marks.void_all();
+        let settled = inner.claims.settle().await;
+        settled.map_err(|error| InvalidateError::Flight(error.into()))?;
+        let removed = inner.store.remove_all().await;
+        inner.marks.void_all();
+        inner.looks.forget_all();
+        let forgotten = inner.loads.forget_all().await;
+        inner.told(removed, forgotten)
+    }
+}
+
+impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
+    /// Lets no load that has begun store what it finds, and newcomers join no look.
+    fn void(&self, key: &S::Key) {
+        self.marks.void(key);
+        self.looks.forget(key);
+    }
+
+    fn told(
+        &self,
+        removed: Result<(), S::Error>,
+        forgotten: Result<(), F::Error>,
+    ) -> Result<(), NotInvalidated<S, E, F>> {
+        if removed.is_err() {
+            count(&self.counts.remove_failures);
+        }
+        removed.map_err(InvalidateError::Store)?;
+        forgotten.map_err(InvalidateError::Flight)
+    }
+}
+
+/// A write under way. However it ends, the loads that have begun by then are void.
+struct Voiding<'a, S: Store, E, F: Flights<S, E>> {
+    inner: &'a Inner<S, E, F>,
+    key: &'a S::Key,
+}
+
+impl<S: Store, E, F: Flights<S, E>> Drop for Voiding<'_, S, E, F> {
+    fn drop(&mut self) {
+        self.inner.void(self.key);
+    }
+}

@@ -1,0 +1,64 @@
+//! What an aside has done so far.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// Counts once.
+pub(crate) fn count(counter: &AtomicUsize) {
+    // Counts are read for people; they guard nothing.
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+macro_rules! stats {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What an [`Aside`](crate::Aside) has done since it was made. All of them count, and none
+        /// goes down.
+        #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+        #[non_exhaustive]
+        pub struct Stats {
+            $($(#[$doc])* pub $name: usize,)*
+        }
+
+        #[derive(Debug, Default)]
+        pub(crate) struct Counts {
+            $(pub(crate) $name: AtomicUsize,)*
+        }
+
+        impl Counts {
+            pub(crate) fn read(&self) -> Stats {
+                Stats { $($name: self.$name.load(Ordering::Relaxed),)* }
+            }
+        }
+    };
+}
+
+stats! {
+    /// Looks that found a value, fresh or stale. Callers who share a look count once, and so does
+    /// a call that looks twice.
+    hits,
+    /// Looks that found that there is no value.
+    absent_hits,
+    /// Looks that found nothing of use.
+    misses,
+    /// Loads that were begun, refreshes included. A batch counts once.
+    loads,
+    /// Loads that failed.
+    load_failures,
+    /// Loads that were begun to refresh a value.
+    refreshes,
+    /// Answers from a value that was stale, while it was refreshed.
+    served_stale,
+    /// Answers from an old value because the load had failed.
+    served_after_error,
+    /// Gets that failed.
+    get_failures,
+    /// Entries that could not be read.
+    unreadable,
+    /// Puts that failed: the caller has its value, the store may not.
+    put_failures,
+    /// Puts that the store refused, since another entry had come meanwhile.
+    puts_refused,
+    /// Puts that were not made, since the key was invalidated during the load.
+    puts_voided,
+    /// Removals that failed.
+    remove_failures,
+}

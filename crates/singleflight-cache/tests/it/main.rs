@@ -1,0 +1,21 @@
+//! The scenarios over a map, with each way to look; and what needs no store of its own kind.
+
+#[path = "../support/map.inc"]
+mod map;
+#[path = "../support/scenarios.rs"]
+mod scenarios;
+
+mod looks_inside {
+    use singleflight_cache::Look;
+
+    crate::scenarios::scenarios!(Look::Inside, async { Some(crate::map::Map::default()) });
+}
+
+mod looks_on_both_sides {
+    use singleflight_cache::Look;
+
+    crate::scenarios::scenarios!(Look::Both, async { Some(crate::map::Map::default()) });
+}
+
+mod failing;
+mod sends;
