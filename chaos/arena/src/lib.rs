@@ -1,0 +1,10 @@
+//! What it takes to try calls between processes: a Redis or Valkey of one's own, a history that
+//! survives its writer, and a checker of what stands in it.
+
+mod checker;
+mod history;
+mod server;
+
+pub use checker::{Limits, Report, Rule, Violation, check};
+pub use history::{Cause, End, Event, What, Writer, now, read};
+pub use server::{PROGRAMS, Server, command, for_test, program};
