@@ -26,7 +26,7 @@ pub trait Codec<V>: Send + Sync + 'static {
 
 /// Values that are bytes or text already.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing in it")]
 pub struct Raw;
 
 impl Codec<Vec<u8>> for Raw {
@@ -52,7 +52,7 @@ impl Codec<String> for Raw {
 /// Values of any serde type, as postcard.
 #[cfg(feature = "postcard")]
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing in it")]
 pub struct Postcard;
 
 #[cfg(feature = "postcard")]
@@ -73,7 +73,7 @@ impl<V: serde::Serialize + serde::de::DeserializeOwned> Codec<V> for Postcard {
 /// Values of any serde type, as JSON.
 #[cfg(feature = "serde-json")]
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing in it")]
 pub struct Json;
 
 #[cfg(feature = "serde-json")]
