@@ -4,7 +4,9 @@
 mod checker;
 mod history;
 mod server;
+mod wire;
 
 pub use checker::{Limits, Report, Rule, Violation, check};
 pub use history::{Cause, End, Event, What, Writer, now, read};
 pub use server::{PROGRAMS, Server, command, for_test, program};
+pub use wire::Wire;

@@ -6,7 +6,6 @@
 mod child;
 mod mischief;
 mod parent;
-mod proxy;
 mod settings;
 
 use std::process::ExitCode;

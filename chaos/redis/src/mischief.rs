@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use singleflight_arena::{Cause, Event, Server, What, Writer, command, now};
+use singleflight_arena::{Cause, Event, Server, What, Wire, Writer, command, now};
 use tokio::process::Child;
 
 use crate::parent::Children;
-use crate::proxy::Wire;
 use crate::settings::{Mischief, Settings};
 
 /// Who does it.

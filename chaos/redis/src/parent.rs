@@ -5,12 +5,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use singleflight_arena::{
-    Cause, Event, Limits, Rule, Server, Violation, What, Writer, check, now, program, read,
+    Cause, Event, Limits, Rule, Server, Violation, What, Wire, Writer, check, now, program, read,
 };
 use tokio::process::{Child, Command};
 
 use crate::mischief::Doer;
-use crate::proxy::Wire;
 use crate::settings::{Mischief, Settings};
 
 /// The processes that run, each with its number.

@@ -402,7 +402,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
                     Wake::Push
                 };
                 let polled = async {
-                    if planted("never-poll") {
+                    if planted("no-look-after-subscribing") {
                         pending::<()>().await;
                     }
                     self.engine.sleep(self.settings.poll).await;
@@ -416,6 +416,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
             };
             match waits.await {
                 Wake::Push => self.counts.pushes.add(),
+                Wake::Poll if planted("run-at-the-deadline") => return Err(String::new()),
                 Wake::Poll => self.counts.polls.add(),
                 Wake::Newcomer => self.counts.looks_for_newcomers.add(),
             }
@@ -489,7 +490,13 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
         call.leads.store(true, Ordering::Relaxed);
         self.counts.alone.add();
         let work = call.work.take().expect("a work is run once");
-        match work(Lease::new(None, self.engine.clone())).await {
+        // The planted bug does not say that it ran without a lease.
+        let hides = planted("run-at-the-deadline");
+        match work(Lease::new(hides.then_some(1), self.engine.clone())).await {
+            Ok(value) if hides => Ok(Landing {
+                lease: Ended::Landed,
+                ..Landing::of(What::Value(value))
+            }),
             Ok(value) => Ok(Landing {
                 role: Role::Alone(why),
                 ..Landing::of(What::Value(value))

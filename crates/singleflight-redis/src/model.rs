@@ -2,6 +2,7 @@
 //! forgets, restarts and goes back; and a checker of what the callers saw.
 
 mod fake;
+mod late;
 mod scripts;
 mod world;
 
@@ -88,12 +89,13 @@ fn run(case: Case) -> Report {
     }
     if !case.is_calm {
         world.tasks.spawn(Arc::clone(&world).mischief()).detach();
+        world.tasks.spawn(Arc::clone(&world).saves()).detach();
     }
     world.run(|| left.load(Ordering::Relaxed) == 0);
     let history = world.with(|state| std::mem::take(&mut state.history));
     let limits = Limits {
         lease: LEASE.as_nanos() as u64,
-        longest: 8_000_000_000,
+        longest: 4_500_000_000,
         is_complete: true,
     };
     let mut report = check(&history, &limits);
@@ -133,7 +135,7 @@ async fn caller(
                 1 => random.u64(..300_000),
                 _ => random.u64(..60_000),
             };
-            (random.u64(..KEYS), random.u8(..20), random.u64(..40_000), length)
+            (random.u64(..KEYS), random.u8(..16), random.u64(..40_000), length)
         });
         world.sleep(process, Duration::from_micros(pause)).await;
         if dice == 0 && forgets {

@@ -50,6 +50,7 @@ fn body(verb: Verb) -> String {
         Verb::Land if planted("land-without-compare") => {
             body.replace(COMPARE, "if #redis.call('HKEYS', KEYS[1]) == 0 then")
         }
+        Verb::Join | Verb::Forget if planted("no-marks") => body.replace("== 1 then return {3} end", "== 2 then return {3} end"),
         Verb::Renew if planted("renew-when-stalled") => body.replace(
             "return {0} end",
             "redis.call('DEL', KEYS[1]) redis.call('HSET', KEYS[1], 'id', ARGV[2], 'run', run, 'tok', 1, 'fails', 0) end",

@@ -48,6 +48,9 @@ impl Fake {
     }
 
     pub(super) fn run(&self) -> Vec<u8> {
+        if crate::seeds::planted("any-run") {
+            return b"any".to_vec();
+        }
         self.run.to_string().into_bytes()
     }
 
@@ -95,7 +98,8 @@ impl Fake {
     }
 
     fn is_marked(&self, key: &[u8], mark: &[u8]) -> bool {
-        self.marks.get(key).is_some_and(|(marks, _)| marks.contains(mark))
+        let sees = !crate::seeds::planted("no-marks");
+        sees && self.marks.get(key).is_some_and(|(marks, _)| marks.contains(mark))
     }
 
     fn join(&mut self, key: &[u8], marks: &[u8], run: &[u8], args: &[&[u8]]) -> Reply {
@@ -182,10 +186,21 @@ impl Fake {
     }
 
     fn renew(&mut self, key: &[u8], run: &[u8], args: &[&[u8]]) -> Reply {
-        if !self.is_led(key, args[0], run) {
-            return code(0);
-        }
         let server = self.micros();
+        if !self.is_led(key, args[0], run) {
+            if !crate::seeds::planted("renew-when-stalled") {
+                return code(0);
+            }
+            let made = Lease {
+                id: args[0].to_vec(),
+                run: run.to_vec(),
+                token: 1,
+                fails: 0,
+                waiting: BTreeMap::new(),
+                ends: self.now,
+            };
+            self.leases.insert(key.to_vec(), made);
+        }
         let lease = self.leases.get_mut(key).expect("it is led");
         lease.ends = lease.ends.max(millis(args[1]));
         Reply {

@@ -1,6 +1,6 @@
 //! A world without a clock, a network or a thread: what happens next follows from a seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
@@ -36,7 +36,10 @@ pub(super) struct State {
     due: BTreeMap<(Duration, u64), (usize, Due)>,
     sequence: u64,
     pub(super) server: Fake,
-    pub(super) file: Fake,
+    /// What the server was a little while ago, and before that.
+    files: VecDeque<Fake>,
+    /// Whether messages are often late.
+    is_slow: bool,
     processes: Vec<Arc<Process>>,
     /// Until when each process is stopped.
     stopped: Vec<Duration>,
@@ -69,7 +72,8 @@ impl World {
             due: BTreeMap::new(),
             sequence: 0,
             server: Fake::default(),
-            file: Fake::default(),
+            files: VecDeque::new(),
+            is_slow: seed % 2 == 0,
             processes: Vec::new(),
             stopped: vec![Duration::ZERO; processes],
             down_until: Duration::ZERO,
@@ -166,10 +170,10 @@ impl World {
     }
 
     /// One message reaches the server, at last.
-    fn carry_out(&self, message: &Message, run: &[u8]) -> Option<Reply> {
+    fn carry_out(&self, message: &Message, run: &[u8], number: u64) -> Option<Reply> {
         let (reply, pushes) = self.with(|state| {
             // Its connection ended with the run.
-            if state.server.run() != run {
+            if state.server.run != number {
                 return (None, Vec::new());
             }
             let reply = state.server.carry_out(message, run);
@@ -196,6 +200,17 @@ impl World {
         reply
     }
 
+    /// The server saves what it knows, now and then.
+    pub(super) async fn saves(self: Arc<Self>) {
+        while !self.with(|state| state.is_over) {
+            self.sleep(NOBODY, Duration::from_millis(12)).await;
+            self.with(|state| {
+                state.files.truncate(8);
+                state.files.push_front(state.server.clone());
+            });
+        }
+    }
+
     /// Something goes wrong, one thing after another.
     pub(super) async fn mischief(self: Arc<Self>) {
         loop {
@@ -206,7 +221,7 @@ impl World {
             }
             self.with(|state| {
                 let (now, millisecond) = (state.now, Duration::from_millis(1));
-                match state.random.u8(..12) {
+                match state.random.u8(..11) {
                     0..3 => {
                         let process = state.random.usize(..state.stopped.len());
                         let stop = millisecond * state.random.u32(10..300);
@@ -223,7 +238,8 @@ impl World {
                     }
                     5 => {
                         // It goes back: an old file, a replica that lags.
-                        let file = state.file.clone();
+                        let index = state.random.usize(..=state.files.len());
+                        let file = state.files.get(index).cloned().unwrap_or_default();
                         state.server.restart(&file);
                         state.cause(Cause::Wipe, Duration::ZERO, 0);
                     }
@@ -232,7 +248,7 @@ impl World {
                         state.down_until = now + down;
                         state.cause(Cause::Stall, down, 0);
                     }
-                    7..9 => {
+                    _ => {
                         let copies = std::mem::take(&mut state.copies);
                         if let Some(index) = copies.len().checked_sub(1) {
                             let (message, run) = copies[state.random.usize(..=index)].clone();
@@ -241,7 +257,6 @@ impl World {
                             }
                         }
                     }
-                    _ => state.file = state.server.clone(),
                 }
             });
         }
@@ -270,7 +285,8 @@ impl State {
     fn delay(&mut self) -> Duration {
         let micros = match self.random.u8(..20) {
             0 if !self.is_calm => self.random.u64(..120_000),
-            1 if !self.is_calm => self.random.u64(..20_000),
+            1..5 if !self.is_calm && self.is_slow => self.random.u64(..120_000),
+            5 if !self.is_calm => self.random.u64(..20_000),
             _ => self.random.u64(50..1_000),
         };
         Duration::from_micros(micros)
@@ -300,15 +316,15 @@ impl Engine for Process {
                     // It may cost a renewal, and that the lease.
                     state.cause(Cause::Stop, there + back + LEASE, self.number as u64);
                 }
-                Some((state.server.run(), there, back, lost))
+                Some(((state.server.run(), state.server.run), there, back, lost))
             });
-            let Some((run, there, back, lost)) = sent else {
+            let Some(((run, its), there, back, lost)) = sent else {
                 return Err(Failure::Down("down".to_owned()));
             };
             if !lost.0 {
                 let number = self.number;
                 let act = move |world: &Arc<World>| {
-                    let reply = world.carry_out(&message, &run);
+                    let reply = world.carry_out(&message, &run, its);
                     if let Some(reply) = reply.filter(|_| !lost.1) {
                         let act = move |_: &Arc<World>| drop(answer.try_send(reply));
                         world.after(back, number, Box::new(act));

@@ -18,7 +18,8 @@ if l[1] and l[2] == run then
   return {0, l[1], 0, now, left}
 end
 local fails = l[2] == run and l[4] or 0
-redis.call('DEL', KEYS[1])
+-- A server without memory refuses the first command that takes some, and no later one.
+if l[2] then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], 'id', ARGV[2], 'run', run, 'tok', string.format('%.0f', now), 'fails', fails)
 local set = redis.pcall('PEXPIRE', KEYS[1], ARGV[4])
 if type(set) == 'table' and set.err then

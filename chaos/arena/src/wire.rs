@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
-use singleflight_arena::now;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
+use crate::history::now;
+
 /// What the wire does.
 #[derive(Debug, Default)]
-pub(crate) struct Wire {
+pub struct Wire {
     /// Where the server is.
     target: AtomicU16,
     /// Until when bytes are held back, by the machine's clock: to the server, and from it.
@@ -24,8 +25,12 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Listens on a port of its own.
-    pub(crate) async fn start(target: u16) -> io::Result<(u16, Arc<Self>)> {
+    /// Listens on a port of its own; returns it.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub async fn start(target: u16) -> io::Result<(u16, Arc<Self>)> {
         let wire = Arc::new(Self {
             target: AtomicU16::new(target),
             ..Self::default()
@@ -44,20 +49,22 @@ impl Wire {
     }
 
     /// Turns to another server; what is open stays where it is until it is cut.
-    pub(crate) fn turn(&self, target: u16) {
+    pub fn turn(&self, target: u16) {
         self.target.store(target, Ordering::Relaxed);
     }
 
-    pub(crate) fn refuse(&self, refuses: bool) {
+    /// Refuses new connections, or no longer.
+    pub fn refuse(&self, refuses: bool) {
         self.refuses.store(refuses, Ordering::Relaxed);
     }
 
-    pub(crate) fn cut(&self) {
+    /// Cuts every connection.
+    pub fn cut(&self) {
         self.cut.notify_waiters();
     }
 
     /// Holds back what goes to the server, or what comes from it.
-    pub(crate) fn hold(&self, from_server: bool, duration: Duration) {
+    pub fn hold(&self, from_server: bool, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.held[usize::from(from_server)].store(now() + nanos, Ordering::Relaxed);
     }
