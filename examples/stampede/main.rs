@@ -20,6 +20,7 @@ mod json;
 mod ledger;
 mod load;
 mod log;
+mod on_redis;
 mod on_smol;
 mod on_threads;
 mod on_tokio;
@@ -27,6 +28,7 @@ mod open_files;
 mod options;
 mod output;
 mod pool;
+mod processes;
 #[cfg(test)]
 mod replay;
 mod server;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::bare_metal;
 use crate::chaos;
+use crate::redis;
 use crate::command::Command;
 use crate::instructions;
 use crate::models;
@@ -80,6 +81,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "chaos",
         about: "20 s of calls at random on every front end break no promise",
         run: chaos::step,
+    },
+    Step {
+        name: "redis",
+        about: "the failure table, and a minute of processes at random, over a Redis",
+        run: redis::step,
     },
     Step {
         name: "examples",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::project::{Project, cargo};
+use crate::redis;
 use crate::stop::Stop;
 
 /// The longest that `--quick` may take, once it is built: three minutes, and one for the storms.
@@ -23,11 +24,15 @@ pub(crate) struct Request {
     #[arg(long)]
     with_go: bool,
 
-    /// Only groups of figures whose names contain one of these
+    /// Only groups of figures whose names contain one of these; or redis, what calls between
+    /// processes cost
     figures: Vec<String>,
 }
 
 pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> {
+    if request.figures == ["redis"] {
+        return redis::compare(request.quick);
+    }
     cargo("build --release -p singleflight-benches --bin compare").run()?;
     let out = project.target_for("compare")?;
     let go = match go::program(project, &out, request.with_go) {

@@ -12,6 +12,7 @@ mod metadata;
 mod models;
 mod mutants;
 mod project;
+mod redis;
 mod section;
 mod seeds;
 mod sizes;

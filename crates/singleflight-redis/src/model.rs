@@ -2,7 +2,9 @@
 //! forgets, restarts and goes back; and a checker of what the callers saw.
 
 mod fake;
+#[cfg(feature = "smol")]
 mod late;
+#[cfg(feature = "smol")]
 mod scripts;
 mod world;
 

@@ -43,18 +43,18 @@ impl Runtime {
 
 impl Entered {
     pub(crate) fn spawn(&self, task: Boxed<'static, ()>) {
-        match self {
+        match *self {
             #[cfg(feature = "tokio")]
-            Self::Tokio(handle) => drop(handle.spawn(task)),
+            Self::Tokio(ref handle) => drop(handle.spawn(task)),
             #[cfg(feature = "smol")]
             Self::Smol => smol::spawn(task).detach(),
         }
     }
 
     pub(crate) fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
-        match self {
+        match *self {
             #[cfg(feature = "tokio")]
-            Self::Tokio(handle) => {
+            Self::Tokio(ref handle) => {
                 // A timer is made where its runtime is entered, wherever it is polled.
                 let _entered = handle.enter();
                 Box::pin(tokio::time::sleep(duration))
