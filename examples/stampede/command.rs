@@ -83,9 +83,15 @@ fn job(
         .build()
         .map_err(|error| Failure::service(format_args!("cannot run clients: {error}")))?;
     let stop = Stop::on_interrupt(&clients);
-    let redis = options.processes.map(|_| Redis::start(options)).transpose()?;
+    let redis = options
+        .processes
+        .map(|_| Redis::start(options))
+        .transpose()?;
     let groupings = match &redis {
-        None => vec![("without a group", Grouping::None), ("with a group", Grouping::Here)],
+        None => vec![
+            ("without a group", Grouping::None),
+            ("with a group", Grouping::Here),
+        ],
         Some(redis) => vec![
             ("without a group", Grouping::None),
             ("groups alone", Grouping::Here),
@@ -271,7 +277,9 @@ fn title(options: &Options, load: &Load) -> String {
         }
         _ => format!("skew {}, seed {}", options.skew, options.seed),
     };
-    let servers = options.processes.map(|count| format!(", {count} processes"));
+    let servers = options
+        .processes
+        .map(|count| format!(", {count} processes"));
     format!(
         "{}{}: {} requests for {} keys by {} clients ({what})",
         options.runtime.name(),

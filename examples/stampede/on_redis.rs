@@ -27,7 +27,9 @@ impl Codec<Sales> for Numbers {
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Sales, Box<dyn Error + Send + Sync>> {
-        let (rows, total) = str::from_utf8(bytes)?.split_once(' ').ok_or("two numbers")?;
+        let (rows, total) = str::from_utf8(bytes)?
+            .split_once(' ')
+            .ok_or("two numbers")?;
         let (rows, total) = (rows.parse()?, total.parse()?);
         Ok(Sales { rows, total })
     }
@@ -35,7 +37,10 @@ impl Codec<Sales> for Numbers {
 
 impl OnRedis {
     /// Connects this process.
-    pub(crate) async fn connect(pool: Pool, url: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    pub(crate) async fn connect(
+        pool: Pool,
+        url: &str,
+    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let server = Server::connect(redis::Client::open(url)?, Runtime::Tokio).await?;
         let group = Group::builder(&server, "stampede:v1")
             .wait_at_most(Duration::from_secs(30))

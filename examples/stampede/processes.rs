@@ -32,7 +32,11 @@ struct Serving {
 
 impl Processes {
     /// Starts them, and waits until each listens.
-    pub(crate) fn start(count: u32, options: &Options, grouping: &Grouping) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        count: u32,
+        options: &Options,
+        grouping: &Grouping,
+    ) -> Result<Self, Failure> {
         let mut processes = Self {
             children: Vec::new(),
             addresses: Vec::new(),
@@ -55,7 +59,8 @@ impl Processes {
     pub(crate) fn end(mut self) -> Result<u64, Failure> {
         let queries = self.children.iter_mut().map(Serving::end);
         let queries: io::Result<Vec<u64>> = queries.collect();
-        let queries = queries.map_err(|error| Failure::service(format_args!("a process: {error}")))?;
+        let queries =
+            queries.map_err(|error| Failure::service(format_args!("a process: {error}")))?;
         Ok(queries.iter().sum())
     }
 }
@@ -144,8 +149,11 @@ impl Redis {
         if let Some(url) = &options.redis {
             return Ok(Self::Theirs(url.clone()));
         }
-        let program = arena::program()
-            .map_err(|why| Failure::input(format_args!("--processes: {why}; or name one by --redis URL")))?;
+        let program = arena::program().map_err(|why| {
+            Failure::input(format_args!(
+                "--processes: {why}; or name one by --redis URL"
+            ))
+        })?;
         arena::Server::start(&program, &[])
             .map(Self::Ours)
             .map_err(|error| Failure::service(format_args!("{}: {error}", program.display())))

@@ -126,7 +126,9 @@ fn routes<S: Service, A: Service>(shared: S, alone: A) -> Router {
 fn on_redis(listener: TcpListener, pool: Pool, url: &str) -> io::Result<runtime::Runtime> {
     let tasks = runtime::Builder::new_multi_thread().enable_all().build()?;
     let alone = OnTokio::new(pool.clone(), None);
-    let service = tasks.block_on(OnRedis::connect(pool, url)).map_err(io::Error::other)?;
+    let service = tasks
+        .block_on(OnRedis::connect(pool, url))
+        .map_err(io::Error::other)?;
     serve(tasks, listener, routes(service, alone))
 }
 

@@ -104,7 +104,10 @@ impl Request {
         let front = self.front.clone().filter(|front| front != "redis");
         let options = [
             ("--front", front),
-            ("--processes", self.processes.map(|processes| processes.to_string())),
+            (
+                "--processes",
+                self.processes.map(|processes| processes.to_string()),
+            ),
             ("--seconds", self.seconds.map(|seconds| seconds.to_string())),
             ("--seed", self.seed.map(|seed| seed.to_string())),
         ];
@@ -130,7 +133,10 @@ mod tests {
             ),
             ("--seconds 5 --peers --seed 7", "--seconds 5 --seed 7"),
             ("--front std -- --patience 60", "--front std --patience 60"),
-            ("--front redis --processes 8 --seconds 5", "--processes 8 --seconds 5"),
+            (
+                "--front redis --processes 8 --seconds 5",
+                "--processes 8 --seconds 5",
+            ),
         ] {
             let Ok(Task::Chaos(request)) = typed(&format!("chaos {line}")) else {
                 panic!("{line}");

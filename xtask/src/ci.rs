@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use crate::bare_metal;
 use crate::chaos;
-use crate::redis;
 use crate::command::Command;
 use crate::instructions;
 use crate::models;
 use crate::project::Project;
+use crate::redis;
 use crate::section::{Section, seconds};
 use crate::stop::{Stop, named};
 use crate::tidy;

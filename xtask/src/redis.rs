@@ -15,13 +15,22 @@ const FEATURES: &str = "--features cluster,hash-keys,postcard,sentinel,serde-jso
 /// or processes, and what goes wrong among these.
 const PLANTED: [(&str, &[&str]); 9] = [
     ("any-run", MODEL),
-    ("land-without-compare", &["--mischief", "processes", "--no-forgets"]),
+    (
+        "land-without-compare",
+        &["--mischief", "processes", "--no-forgets"],
+    ),
     ("late-newcomers-take", MODEL),
     ("no-look-after-subscribing", &["--mischief", "wire"]),
     ("no-marks", LATE),
-    ("renew-when-stalled", &["--mischief", "processes", "--no-forgets"]),
+    (
+        "renew-when-stalled",
+        &["--mischief", "processes", "--no-forgets"],
+    ),
     ("result-under-key", &["--mischief", "calm"]),
-    ("run-at-the-deadline", &["--mischief", "calm", "--no-forgets"]),
+    (
+        "run-at-the-deadline",
+        &["--mischief", "calm", "--no-forgets"],
+    ),
     ("token-per-process", &["--mischief", "processes"]),
 ];
 
@@ -38,7 +47,9 @@ const IN_CI: [&[&str]; 3] = [
 pub(crate) fn step(_: &Project) -> Result<(), Stop> {
     cargo(&format!("test -p singleflight-redis {FEATURES}")).run()?;
     for more in IN_CI {
-        let mut arguments: Vec<_> = ["--seconds", "20", "--processes", "4"].map(str::to_owned).into();
+        let mut arguments: Vec<_> = ["--seconds", "20", "--processes", "4"]
+            .map(str::to_owned)
+            .into();
         arguments.extend(more.iter().map(|&word| word.to_owned()));
         chaos(false, arguments)?;
     }
@@ -51,7 +62,11 @@ pub(crate) fn chaos(planted: bool, arguments: Vec<String>) -> Result<(), Stop> {
         return plant();
     }
     cargo(&format!("build --release {PACKAGE}")).run()?;
-    cargo(&format!("run --quiet --release {PACKAGE} --bin chaos-redis --")).args(arguments).run()
+    cargo(&format!(
+        "run --quiet --release {PACKAGE} --bin chaos-redis --"
+    ))
+    .args(arguments)
+    .run()
 }
 
 fn plant() -> Result<(), Stop> {
@@ -62,10 +77,13 @@ fn plant() -> Result<(), Stop> {
             test.args(arguments).env("SINGLEFLIGHT_CASES", "400")
         } else {
             let run = cargo(&format!("run --quiet {PACKAGE} --bin chaos-redis --"));
-            run.args(["--seconds", "20", "--processes", "6"]).args(arguments)
+            run.args(["--seconds", "20", "--processes", "6"])
+                .args(arguments)
         };
         let (passed, told) = with_bugs(command, bug).try_output()?;
-        let seen = told.lines().find(|line| line.starts_with("!!! ") || line.contains("panicked at"));
+        let seen = told
+            .lines()
+            .find(|line| line.starts_with("!!! ") || line.contains("panicked at"));
         match seen {
             Some(seen) if !passed => println!("    `{bug}` is caught: {seen}"),
             _ => {
@@ -74,7 +92,11 @@ fn plant() -> Result<(), Stop> {
             }
         }
     }
-    println!("{} of {} caught", PLANTED.len() - missed.len(), PLANTED.len());
+    println!(
+        "{} of {} caught",
+        PLANTED.len() - missed.len(),
+        PLANTED.len()
+    );
     if missed.is_empty() {
         return Ok(());
     }
@@ -92,7 +114,9 @@ fn with_bugs(command: Command, bug: &str) -> Command {
 
 pub(crate) fn compare(quick: bool) -> Result<(), Stop> {
     cargo(&format!("build --release {PACKAGE}")).run()?;
-    let run = cargo(&format!("run --quiet --release {PACKAGE} --bin compare-redis --"));
+    let run = cargo(&format!(
+        "run --quiet --release {PACKAGE} --bin compare-redis --"
+    ));
     let run = if quick { run.args(["--quick"]) } else { run };
     run.run()
 }

@@ -11,6 +11,7 @@ use crate::history::{Cause, End, Event, What};
 
 /// What the calls were set up with.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "this workspace alone reads it")]
 pub struct Limits {
     /// The lease, in nanoseconds.
     pub lease: u64,
@@ -22,6 +23,7 @@ pub struct Limits {
 
 /// What must not be.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[expect(clippy::exhaustive_enums, reason = "this workspace alone reads it")]
 pub enum Rule {
     /// A value of another key, or of no execution.
     Wrong,
@@ -49,6 +51,7 @@ pub enum Rule {
 
 /// One of them.
 #[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "this workspace alone reads it")]
 pub struct Violation {
     /// Which.
     pub rule: Rule,
@@ -58,6 +61,7 @@ pub struct Violation {
 
 /// What a history holds.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "this workspace alone reads it")]
 pub struct Report {
     /// What must not be.
     pub violations: Vec<Violation>,
@@ -171,14 +175,24 @@ impl Checker<'_> {
                 };
                 self.calls.insert(call, begun);
             }
-            What::Answer { call, execution, key, end, is_leader } => {
+            What::Answer {
+                call,
+                execution,
+                key,
+                end,
+                is_leader,
+            } => {
                 self.answer(at, call, execution, key, end, is_leader);
             }
             What::NoAnswer { call, ref why } => {
                 *self.report.without.entry(why.clone()).or_default() += 1;
                 self.ended(at, call);
             }
-            What::Begin { execution, key, token } => {
+            What::Begin {
+                execution,
+                key,
+                token,
+            } => {
                 self.report.executions += 1;
                 let begun = Execution {
                     number: execution,
@@ -197,7 +211,11 @@ impl Checker<'_> {
                 }
             }
             What::Forget { forget, key } => {
-                let begun = Forget { key, from: at, until: u64::MAX };
+                let begun = Forget {
+                    key,
+                    from: at,
+                    until: u64::MAX,
+                };
                 self.forgets.insert(forget, begun);
             }
             What::Forgotten { forget } => {
@@ -207,11 +225,20 @@ impl Checker<'_> {
                     *latest = (*latest).max(forget.from);
                 }
             }
-            What::Cause { cause, until, process } => {
+            What::Cause {
+                cause,
+                until,
+                process,
+            } => {
                 if cause == Cause::Kill {
                     self.killed(at, process);
                 }
-                self.causes.push(Caused { cause, from: at, until, process });
+                self.causes.push(Caused {
+                    cause,
+                    from: at,
+                    until,
+                    process,
+                });
             }
         }
     }
@@ -248,7 +275,15 @@ impl Checker<'_> {
         Some((key, newest, forgotten))
     }
 
-    fn answer(&mut self, at: u64, call: u64, number: u64, made_for: u64, end: End, is_leader: bool) {
+    fn answer(
+        &mut self,
+        at: u64,
+        call: u64,
+        number: u64,
+        made_for: u64,
+        end: End,
+        is_leader: bool,
+    ) {
         let Some((key, newest, forgotten)) = self.ended(at, call) else {
             return;
         };
@@ -276,15 +311,22 @@ impl Checker<'_> {
             return;
         }
         execution.received = Some(received.unwrap_or(at));
-        let about = format!("call {call:x} of key {key}, begun at {begun}: execution {number:x} of {made}");
+        let about =
+            format!("call {call:x} of key {key}, begun at {begun}: execution {number:x} of {made}");
         if let Some(received) = received.filter(|&received| received < begun) {
             self.violated(Rule::Stale, format!("{about} was received at {received}"));
         }
         if made < newest {
-            self.violated(Rule::Older, format!("{about} is older than one of {newest}"));
+            self.violated(
+                Rule::Older,
+                format!("{about} is older than one of {newest}"),
+            );
         }
         if made < forgotten {
-            self.violated(Rule::BeforeForget, format!("{about} was forgotten at {forgotten}"));
+            self.violated(
+                Rule::BeforeForget,
+                format!("{about} was forgotten at {forgotten}"),
+            );
         }
         // Of a lost work its own caller alone learns, and it knows.
         if !(is_leader && end == End::Lost) {
@@ -312,7 +354,7 @@ impl Checker<'_> {
         let forgets: Vec<_> = self.forgets.into_values().collect();
         for (key, mut executions) in by_key {
             executions.sort_by_key(|execution| execution.begun);
-            let mut key = overlaps::Key {
+            let mut key = overlaps::Overlaps {
                 key,
                 lease: self.limits.lease,
                 causes: &self.causes,
@@ -334,12 +376,19 @@ impl fmt::Display for Report {
             "calls {}, answered {}, of them {} % by another call's work; works {}",
             self.calls, self.answered, share, self.executions
         )?;
-        writeln!(f, "told: landed {landed}, lost {lost}, unknown {unknown}, alone {}", self.alone)?;
+        writeln!(
+            f,
+            "told: landed {landed}, lost {lost}, unknown {unknown}, alone {}",
+            self.alone
+        )?;
         writeln!(f, "two at once, covered: {:?}", self.covered)?;
         writeln!(f, "without a value: {:?}", self.without)?;
         let mut rules: BTreeMap<Rule, Vec<&str>> = BTreeMap::new();
         for violation in &self.violations {
-            rules.entry(violation.rule).or_default().push(&violation.text);
+            rules
+                .entry(violation.rule)
+                .or_default()
+                .push(&violation.text);
         }
         for (rule, texts) in rules {
             writeln!(f, "!!! {rule:?}: {} times", texts.len())?;

@@ -10,6 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// One line.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "this workspace alone reads it")]
 pub struct Event {
     /// Nanoseconds of the machine's monotonic clock.
     pub at: u64,
@@ -19,6 +20,7 @@ pub struct Event {
 
 /// What may happen. Calls, executions and forgets are numbered, across all processes.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "this workspace alone reads it")]
 pub enum What {
     /// A call begins.
     Call {
@@ -86,6 +88,7 @@ pub enum What {
 
 /// How the lease of an answer ended, as the call was told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "this workspace alone reads it")]
 pub enum End {
     /// Held to the end.
     Landed,
@@ -99,6 +102,7 @@ pub enum End {
 
 /// What can be done to processes and servers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "this workspace alone reads it")]
 pub enum Cause {
     /// A process was killed.
     Kill,
@@ -125,18 +129,35 @@ impl Event {
         let at = self.at;
         match &self.what {
             What::Call { call, key } => format!("{at} call {call} {key}\n"),
-            What::Answer { call, execution, key, end, is_leader } => {
+            What::Answer {
+                call,
+                execution,
+                key,
+                end,
+                is_leader,
+            } => {
                 let leader = u8::from(*is_leader);
-                format!("{at} answer {call} {execution} {key} {} {leader}\n", *end as u8)
+                format!(
+                    "{at} answer {call} {execution} {key} {} {leader}\n",
+                    *end as u8
+                )
             }
             What::NoAnswer { call, why } => format!("{at} none {call} {why}\n"),
-            What::Begin { execution, key, token } => {
+            What::Begin {
+                execution,
+                key,
+                token,
+            } => {
                 format!("{at} begin {execution} {key} {}\n", token.unwrap_or(0))
             }
             What::Finish { execution } => format!("{at} finish {execution}\n"),
             What::Forget { forget, key } => format!("{at} forget {forget} {key}\n"),
             What::Forgotten { forget } => format!("{at} forgotten {forget}\n"),
-            What::Cause { cause, until, process } => {
+            What::Cause {
+                cause,
+                until,
+                process,
+            } => {
                 format!("{at} cause {} {until} {process}\n", *cause as u8)
             }
         }
@@ -157,7 +178,10 @@ fn parse(line: &str) -> Option<Event> {
     let kind = words.next()?;
     let mut number = || words.next()?.parse::<u64>().ok();
     let what = match kind {
-        "call" => What::Call { call: number()?, key: number()? },
+        "call" => What::Call {
+            call: number()?,
+            key: number()?,
+        },
         "answer" => What::Answer {
             call: number()?,
             execution: number()?,
@@ -175,12 +199,23 @@ fn parse(line: &str) -> Option<Event> {
             key: number()?,
             token: number().map(|token| (token != 0).then_some(token))?,
         },
-        "finish" => What::Finish { execution: number()? },
-        "forget" => What::Forget { forget: number()?, key: number()? },
+        "finish" => What::Finish {
+            execution: number()?,
+        },
+        "forget" => What::Forget {
+            forget: number()?,
+            key: number()?,
+        },
         "forgotten" => What::Forgotten { forget: number()? },
         "cause" => What::Cause {
-            cause: *[Cause::Kill, Cause::Stop, Cause::Stall, Cause::Cut, Cause::Wipe]
-                .get(usize::try_from(number()?).ok()?)?,
+            cause: *[
+                Cause::Kill,
+                Cause::Stop,
+                Cause::Stall,
+                Cause::Cut,
+                Cause::Wipe,
+            ]
+            .get(usize::try_from(number()?).ok()?)?,
             until: number()?,
             process: number()?,
         },
@@ -221,7 +256,9 @@ impl Writer {
     /// As [`write`](Self::write).
     pub fn write_event(&self, event: &Event) {
         let line = event.line();
-        (&self.0).write_all(line.as_bytes()).expect("the history can be written");
+        (&self.0)
+            .write_all(line.as_bytes())
+            .expect("the history can be written");
     }
 }
 

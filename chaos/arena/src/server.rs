@@ -33,9 +33,14 @@ pub struct Server {
 /// If neither is on the machine.
 pub fn program() -> Result<PathBuf, String> {
     let wanted = env::var("SINGLEFLIGHT_REDIS_SERVER").ok();
-    let names = wanted.as_deref().map_or(PROGRAMS.to_vec(), |name| vec![name]);
+    let names = wanted
+        .as_deref()
+        .map_or(PROGRAMS.to_vec(), |name| vec![name]);
     names.iter().find_map(|name| find(name)).ok_or_else(|| {
-        format!("no {} on this machine; on Debian: apt-get install redis-server", names.join(" or "))
+        format!(
+            "no {} on this machine; on Debian: apt-get install redis-server",
+            names.join(" or ")
+        )
     })
 }
 
@@ -75,7 +80,8 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
         drop(listener);
-        let directory = env::temp_dir().join(format!("singleflight-redis-{}-{port}", std::process::id()));
+        let directory =
+            env::temp_dir().join(format!("singleflight-redis-{}-{port}", std::process::id()));
         fs::create_dir_all(&directory)?;
         let mut server = Self {
             program: program.to_owned(),
@@ -98,14 +104,25 @@ impl Server {
             // It dies with this process, however that ends.
             Some(setpriv) => {
                 let mut command = Command::new(setpriv);
-                command.args(["--pdeathsig", "KILL", "--"]).arg(&self.program);
+                command
+                    .args(["--pdeathsig", "KILL", "--"])
+                    .arg(&self.program);
                 command
             }
             None => Command::new(&self.program),
         };
         let port = self.port.to_string();
         command
-            .args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no"])
+            .args([
+                "--bind",
+                "127.0.0.1",
+                "--port",
+                &port,
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ])
             .args(["--loglevel", "warning", "--enable-debug-command", "yes"])
             .arg("--dir")
             .arg(&self.directory)
@@ -114,9 +131,15 @@ impl Server {
             .stdout(Stdio::null());
         self.child = Some(command.spawn()?);
         let started = Instant::now();
-        while self.command(&["PING"]).map_or(true, |pong| !pong.starts_with("+PONG")) {
+        while self
+            .command(&["PING"])
+            .map_or(true, |pong| !pong.starts_with("+PONG"))
+        {
             if started.elapsed() > PATIENCE {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "the server does not answer"));
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the server does not answer",
+                ));
             }
             thread::sleep(Duration::from_millis(10));
         }
@@ -153,7 +176,7 @@ impl Server {
     /// Stops it, or lets it go on.
     pub fn pause(&self, pause: bool) {
         let signal = if pause { Signal::STOP } else { Signal::CONT };
-        if let Some(pid) = self.child.as_ref().map(|child| Pid::from_child(child)) {
+        if let Some(pid) = self.child.as_ref().map(Pid::from_child) {
             let _sent = kill_process(pid, signal);
         }
     }
@@ -179,7 +202,9 @@ pub fn command(port: u16, words: &[&str]) -> io::Result<String> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut bytes = format!("*{}\r\n", words.len());
     for word in words {
-        bytes += &format!("${}\r\n{word}\r\n", word.len());
+        for part in ["$", &word.len().to_string(), "\r\n", word, "\r\n"] {
+            bytes.push_str(part);
+        }
     }
     // The answer ends with the connection.
     bytes += "*1\r\n$4\r\nQUIT\r\n";

@@ -27,6 +27,9 @@ pub(crate) struct Child {
     directory: PathBuf,
 }
 
+/// How long a call may wait for others: longer than the checker lets it take.
+const WAIT: Duration = Duration::from_secs(30);
+
 /// How many keys are hot.
 const KEYS: u64 = 3;
 
@@ -58,7 +61,7 @@ impl Child {
         let group = Group::builder(&server, "chaos:v1")
             .lease(settings.lease())
             .poll(settings.poll())
-            .wait_at_most(settings.wait())
+            .wait_at_most(WAIT)
             .keep(Duration::from_secs(2))
             .when_down(match settings.when_down {
                 WhenDown::Here => singleflight_redis::WhenDown::RunHere,
@@ -114,7 +117,9 @@ impl Process {
                         until: at,
                         process: process.child.number,
                     };
-                    process.history.write_event(&singleflight_arena::Event { at: last, what });
+                    process
+                        .history
+                        .write_event(&singleflight_arena::Event { at: last, what });
                 }
                 last = at;
             }
@@ -146,8 +151,13 @@ impl Process {
         while !self.ends.load(Ordering::Relaxed) {
             let mut bytes = [0; 8];
             let asked = self.socket.recv(&mut bytes);
-            if tokio::time::timeout(Duration::from_millis(100), asked).await.is_ok() {
-                Arc::clone(&self).call(u64::from_le_bytes(bytes), &mut random).await;
+            if tokio::time::timeout(Duration::from_millis(100), asked)
+                .await
+                .is_ok()
+            {
+                Arc::clone(&self)
+                    .call(u64::from_le_bytes(bytes), &mut random)
+                    .await;
             }
         }
     }
@@ -164,7 +174,7 @@ impl Process {
         let (call, execution) = (self.number(), self.number());
         let most = self.settings.work * 1_000;
         let length = match random.u8(..3) {
-            0 => random.u64(..most / 20 + 1),
+            0 => random.u64(..=most / 20),
             _ => random.u64(..most),
         };
         let length = Duration::from_micros(length);
@@ -182,12 +192,11 @@ impl Process {
             process.history.write(told(call, outcome));
         });
         let ended = if kind == 3 {
-            match tokio::time::timeout(length / 2, &mut task).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    task.abort();
-                    task.await
-                }
+            if let Ok(ended) = tokio::time::timeout(length / 2, &mut task).await {
+                ended
+            } else {
+                task.abort();
+                task.await
             }
         } else {
             task.await
@@ -200,8 +209,15 @@ impl Process {
             }
             Ok(()) => {}
             Err(error) => {
-                let why = if error.is_panic() { "panicked" } else { "dropped" };
-                self.history.write(What::NoAnswer { call, why: why.to_owned() });
+                let why = if error.is_panic() {
+                    "panicked"
+                } else {
+                    "dropped"
+                };
+                self.history.write(What::NoAnswer {
+                    call,
+                    why: why.to_owned(),
+                });
             }
         }
     }
@@ -212,13 +228,20 @@ impl Process {
         execution: u64,
         length: Duration,
         kind: u8,
-    ) -> impl FnOnce(Lease) -> std::pin::Pin<Box<dyn Future<Output = Result<String, &'static str>> + Send>>
+    ) -> impl FnOnce(
+        Lease,
+    )
+        -> std::pin::Pin<Box<dyn Future<Output = Result<String, &'static str>> + Send>>
     + Send
     + use<> {
         let process = Arc::clone(self);
         move |lease: Lease| {
             let token = lease.token();
-            process.history.write(What::Begin { execution, key, token });
+            process.history.write(What::Begin {
+                execution,
+                key,
+                token,
+            });
             let ends = Ends(process, execution);
             Box::pin(async move {
                 tokio::time::sleep(length).await;

@@ -33,7 +33,11 @@ impl Doer<'_> {
     /// Less than the lease mostly, sometimes more.
     fn a_while(&mut self) -> Duration {
         let lease = self.settings.lease;
-        let longest = if self.random.bool() { lease / 3 } else { lease * 2 };
+        let longest = if self.random.bool() {
+            lease / 3
+        } else {
+            lease * 2
+        };
         Duration::from_millis(self.random.u64(lease / 20..longest))
     }
 
@@ -107,7 +111,9 @@ impl Doer<'_> {
                 }
                 self.servers[0].kill();
                 tokio::time::sleep(time / 4).await;
-                self.servers[0].start_again().map_err(|error| error.to_string())?;
+                self.servers[0]
+                    .start_again()
+                    .map_err(|error| error.to_string())?;
                 self.note(Cause::Wipe, from, 0);
                 self.follow();
             }
@@ -147,7 +153,9 @@ impl Doer<'_> {
 }
 
 fn stop(child: &Child, signal: Signal) {
-    let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    let pid = child
+        .id()
+        .and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
     if let Some(pid) = pid {
         let _sent = kill_process(pid, signal);
     }

@@ -70,7 +70,11 @@ impl Children<'_> {
 
 fn note_kill(history: &Writer, process: u64) {
     let (cause, until) = (Cause::Kill, now());
-    history.write(What::Cause { cause, until, process });
+    history.write(What::Cause {
+        cause,
+        until,
+        process,
+    });
 }
 
 /// Runs, prints what was seen, and returns how many violations there were.
@@ -111,7 +115,11 @@ async fn arena(settings: &Settings, program: &Path, directory: &Path) -> Result<
         settings.work,
         settings.mischief,
         settings.when_down,
-        if settings.no_forgets { ", nobody forgets" } else { "" },
+        if settings.no_forgets {
+            ", nobody forgets"
+        } else {
+            ""
+        },
     );
     let server = || Server::start(program, &[]).map_err(text);
     let servers = [server()?, server()?];
@@ -164,7 +172,10 @@ async fn report(settings: &Settings, directory: &Path, doer: &Doer<'_>) -> Resul
     print!("{report}");
     if settings.mischief == Mischief::Calm {
         let executions = report.executions;
-        println!("calls for each work: {:.2}", ratio(report.answered, executions));
+        println!(
+            "calls for each work: {:.2}",
+            ratio(report.answered, executions)
+        );
     }
     if report.shared * 3 < report.answered {
         println!("!!! less than a third of the answers are another call's");

@@ -72,11 +72,6 @@ impl Settings {
         self.lease() / 4
     }
 
-    /// How long a call may wait for others.
-    pub(crate) fn wait(&self) -> Duration {
-        Duration::from_secs(20)
-    }
-
     /// How long a call may take at most: it may find its flight ended again and again, and the
     /// machine may be busy; but it comes to its end long before its wait is up.
     pub(crate) fn longest(&self) -> Duration {
@@ -94,7 +89,11 @@ impl Settings {
             format!("--processes={}", self.processes),
             format!(
                 "--when-down={}",
-                if self.when_down == WhenDown::Here { "here" } else { "fail" }
+                if self.when_down == WhenDown::Here {
+                    "here"
+                } else {
+                    "fail"
+                }
             ),
         ];
         if self.no_forgets {

@@ -139,7 +139,10 @@ impl<K: ?Sized, V> Builder<K, V> {
         let checks = [
             (wait_at_most.is_zero(), "`wait_at_most` has to be said"),
             (lease < millisecond * 30, "`lease` is below 30 ms"),
-            (lease > Duration::from_secs(86_400), "`lease` is above a day"),
+            (
+                lease > Duration::from_secs(86_400),
+                "`lease` is above a day",
+            ),
             (poll < millisecond, "`poll` is below 1 ms"),
             (keep < millisecond, "`keep` is below 1 ms"),
             (keep > Duration::from_secs(86_400), "`keep` is above a day"),

@@ -43,7 +43,7 @@ impl Claim {
         let reply = send_again(&*self.engine, message).await.ok()?;
         self.release();
         let count = reply.data.strip_prefix(b"F")?;
-        str::from_utf8(count).ok()?.parse().ok()
+        std::str::from_utf8(count).ok()?.parse().ok()
     }
 
     /// The script that gives the lease up.
@@ -69,11 +69,7 @@ impl Claim {
         args.extend(self.ids.iter().map(|id| id.to_vec()));
         Message {
             verb: Verb::Abandon,
-            keys: vec![
-                self.slot.lease(),
-                self.slot.result(&id),
-                self.slot.marks(),
-            ],
+            keys: vec![self.slot.lease(), self.slot.result(&id), self.slot.marks()],
             args,
         }
     }

@@ -45,7 +45,7 @@ impl Codec<String> for Raw {
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<String, Box<dyn Error + Send + Sync>> {
-        Ok(str::from_utf8(bytes)?.to_owned())
+        Ok(std::str::from_utf8(bytes)?.to_owned())
     }
 }
 

@@ -39,9 +39,7 @@ impl fmt::Display for CallError {
             Self::TimedOut => f.write_str("the time of the call was up before its value came"),
             Self::Down(why) => write!(f, "the Redis server cannot be used: {why}"),
             Self::Closed => f.write_str("the group is closed"),
-            Self::Reentrant => {
-                f.write_str("the call would wait for the work that it is made from")
-            }
+            Self::Reentrant => f.write_str("the call would wait for the work that it is made from"),
             Self::Refused(error) => error.fmt(f),
         }
     }

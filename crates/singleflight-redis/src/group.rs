@@ -7,6 +7,7 @@
 //! was still led. The others join anew, together.
 
 use std::borrow::Borrow;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, pending};
@@ -14,7 +15,6 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::collections::HashMap;
 use std::time::Duration;
 
 use event_listener::Event;
@@ -69,7 +69,7 @@ struct Arrivals {
 }
 
 /// Keys share places. A newcomer of another key costs a look.
-const PLACES: usize = 256;
+const PLACES: u64 = 256;
 
 /// How long after a look the next one for newcomers comes.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
@@ -342,7 +342,9 @@ impl<V: Clone + Send + Sync + 'static> Call<'_, V> {
         F: Future<Output = V>,
     {
         let work = |lease| async { Ok::<_, Infallible>(work(lease).await) };
-        self.try_run_outcome(work).await?.map_err(|never| match never {})
+        self.try_run_outcome(work)
+            .await?
+            .map_err(|never| match never {})
     }
 
     /// Makes the call, as [`Group::try_run`].
@@ -426,8 +428,13 @@ impl<V: Clone + Send + Sync + 'static> Call<'_, V> {
                 continue;
             }
             return match landing {
-                Landing { what: What::Busy, .. } => Ok(None),
-                Landing { what: What::Failed(error), .. } => Err(error),
+                Landing {
+                    what: What::Busy, ..
+                } => Ok(None),
+                Landing {
+                    what: What::Failed(error),
+                    ..
+                } => Err(error),
                 Landing {
                     what: What::Value(value),
                     role,
@@ -449,7 +456,6 @@ impl<V: Clone + Send + Sync + 'static> Call<'_, V> {
 }
 
 impl<V> Inner<V> {
-    #[expect(clippy::too_many_arguments, reason = "what the builder was told")]
     pub(crate) fn new(
         engine: Arc<dyn Engine>,
         codec: Box<dyn Codec<V>>,
@@ -489,7 +495,9 @@ impl<V> Inner<V> {
     }
 
     fn arrivals(&self, slot: &Slot) -> &Arrivals {
-        &self.arrivals[self.hasher.hash_one(slot) as usize % PLACES]
+        let place = self.hasher.hash_one(slot) % PLACES;
+        let place = usize::try_from(place).expect("there are few places");
+        &self.arrivals[place]
     }
 
     /// Waits until a caller has come after `before`, and some time after the last look.
@@ -514,13 +522,15 @@ impl<V> Inner<V> {
         let passed = self.engine.now().saturating_sub(begun);
         let wait = self.settings.wait_at_most;
         let whole = timeout.unwrap_or(Duration::MAX);
-        self.engine.sleep(wait.min(whole).saturating_sub(passed)).await;
+        self.engine
+            .sleep(wait.min(whole).saturating_sub(passed))
+            .await;
         // A work of its own has its own time.
         if whole > wait && leads.load(Ordering::Relaxed) {
             if timeout.is_none() {
                 pending::<()>().await;
             }
-            self.engine.sleep(whole - wait).await;
+            self.engine.sleep(whole.saturating_sub(wait)).await;
         }
     }
 

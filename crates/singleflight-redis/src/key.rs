@@ -52,7 +52,9 @@ macro_rules! as_digits {
 }
 
 as_bytes!(str, String, [u8], Vec<u8>);
-as_digits!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
+as_digits!(
+    u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize
+);
 
 impl<T: KeyBytes + ?Sized> KeyBytes for &T {
     fn write(&self, bytes: &mut Vec<u8>) {

@@ -112,7 +112,9 @@ impl<V: Clone> Local<V> {
 impl<V> Door<'_, V> {
     /// Whether anybody of this process waits.
     pub(crate) fn has_followers(&self) -> bool {
-        self.group.followers(self.slot).is_some_and(|count| count > 0)
+        self.group
+            .followers(self.slot)
+            .is_some_and(|count| count > 0)
     }
 
     /// Those who come from now on start anew.

@@ -137,7 +137,12 @@ async fn caller(
                 1 => random.u64(..300_000),
                 _ => random.u64(..60_000),
             };
-            (random.u64(..KEYS), random.u8(..16), random.u64(..40_000), length)
+            (
+                random.u64(..KEYS),
+                random.u8(..16),
+                random.u64(..40_000),
+                length,
+            )
         });
         world.sleep(process, Duration::from_micros(pause)).await;
         if dice == 0 && forgets {
@@ -154,7 +159,11 @@ async fn caller(
         let work = |lease: Lease| {
             let world = Arc::clone(&world);
             let token = lease.token();
-            world.write(What::Begin { execution, key, token });
+            world.write(What::Begin {
+                execution,
+                key,
+                token,
+            });
             let ends = Work(Arc::clone(&world), execution);
             async move {
                 world.sleep(process, Duration::from_micros(length)).await;
@@ -173,7 +182,9 @@ async fn caller(
         let outcome = if dice == 3 {
             // Its caller drops it.
             let drops = async {
-                world.sleep(process, Duration::from_micros(length / 2)).await;
+                world
+                    .sleep(process, Duration::from_micros(length / 2))
+                    .await;
                 None
             };
             futures_lite::future::or(async { Some(made.await) }, drops).await
@@ -196,13 +207,22 @@ async fn caller(
                     is_leader: outcome.role == Role::Leader,
                 }
             }
-            Some(Ok(Err(why))) => What::NoAnswer { call, why: why.to_owned() },
+            Some(Ok(Err(why))) => What::NoAnswer {
+                call,
+                why: why.to_owned(),
+            },
             Some(Err(error)) => {
-                let why = format!("{error:?}").split(['(', ' ']).next().map(str::to_owned);
+                let why = format!("{error:?}")
+                    .split(['(', ' '])
+                    .next()
+                    .map(str::to_owned);
                 let why = why.unwrap_or_default();
                 What::NoAnswer { call, why }
             }
-            None => What::NoAnswer { call, why: "dropped".to_owned() },
+            None => What::NoAnswer {
+                call,
+                why: "dropped".to_owned(),
+            },
         });
     }
 }
@@ -221,7 +241,10 @@ fn hold(from: u64, make: impl Fn(u64) -> Case) {
         answered += report.answered;
         shared += report.shared;
     }
-    assert!(shared * 3 > answered, "of {answered} answers {shared} are another's");
+    assert!(
+        shared * 3 > answered,
+        "of {answered} answers {shared} are another's"
+    );
 }
 
 #[test]

@@ -31,6 +31,9 @@ impl Scripts {
     }
 }
 
+/// What holds a lease against the flight that it should be of.
+const COMPARE: &str = "if l[1] ~= ARGV[2] or l[2] ~= run then";
+
 fn source(verb: Verb, asks_the_server: bool) -> String {
     let run = if asks_the_server { RUN_ID } else { "" };
     format!("{PRELUDE}{run}{}", body(verb))
@@ -45,7 +48,6 @@ fn body(verb: Verb) -> String {
         Verb::Abandon => include_str!("scripts/abandon.lua"),
         Verb::Forget => include_str!("scripts/forget.lua"),
     };
-    const COMPARE: &str = "if l[1] ~= ARGV[2] or l[2] ~= run then";
     match verb {
         Verb::Land if planted("land-without-compare") => {
             body.replace(COMPARE, "if #redis.call('HKEYS', KEYS[1]) == 0 then")

@@ -44,11 +44,11 @@ pub struct Target(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Standalone(Client),
+    Standalone(Box<Client>),
     #[cfg(feature = "sentinel")]
     Sentinel(Arc<Mutex<redis::sentinel::SentinelClient>>),
     #[cfg(feature = "cluster")]
-    Cluster(redis::cluster::ClusterClient, Client),
+    Cluster(Box<(redis::cluster::ClusterClient, Client)>),
 }
 
 /// What the clones of a server share.
@@ -94,7 +94,7 @@ enum Wire {
 
 impl From<Client> for Target {
     fn from(client: Client) -> Self {
-        Self(Kind::Standalone(client))
+        Self(Kind::Standalone(Box::new(client)))
     }
 }
 
@@ -108,7 +108,7 @@ impl Target {
     /// A cluster. Messages are received at `node`, which may be any one of it.
     #[cfg(feature = "cluster")]
     pub fn cluster(client: redis::cluster::ClusterClient, node: Client) -> Self {
-        Self(Kind::Cluster(client, node))
+        Self(Kind::Cluster(Box::new((client, node))))
     }
 
     fn asks_the_server(&self) -> bool {
@@ -264,15 +264,18 @@ impl Link {
                 .set_connection_timeout(Some(self.connect_timeout))
                 .set_response_timeout(Some(self.response_timeout));
             #[cfg(feature = "cluster")]
-            if let Kind::Cluster(client, _) = &self.target.0 {
-                let wire = client.get_async_connection().await?;
+            if let Kind::Cluster(cluster) = &self.target.0 {
+                let wire = cluster.0.get_async_connection().await?;
                 return Ok((Wire::Cluster(wire), Vec::new()));
             }
             let client = self.client().await?;
             let mut wire = client
                 .get_multiplexed_async_connection_with_config(&config)
                 .await?;
-            let info: String = redis::cmd("INFO").arg("server").query_async(&mut wire).await?;
+            let info: String = redis::cmd("INFO")
+                .arg("server")
+                .query_async(&mut wire)
+                .await?;
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
             Ok((Wire::Single(wire), run_id(&info)))
         };
@@ -286,11 +289,11 @@ impl Link {
 
     async fn client(&self) -> Result<Client, RedisError> {
         match &self.target.0 {
-            Kind::Standalone(client) => Ok(client.clone()),
+            Kind::Standalone(client) => Ok(Client::clone(client)),
             #[cfg(feature = "sentinel")]
             Kind::Sentinel(client) => client.lock().await.async_get_client().await,
             #[cfg(feature = "cluster")]
-            Kind::Cluster(_, node) => Ok(node.clone()),
+            Kind::Cluster(cluster) => Ok(cluster.1.clone()),
         }
     }
 
@@ -315,7 +318,10 @@ impl Link {
             Ok(value) => Ok(reply(value, run)),
             Err(error) if was_refused(&error) => {
                 // A server that is no master any more, or loads its file, is another one soon.
-                if error.code().is_some_and(|code| code == "READONLY" || code == "LOADING") {
+                if error
+                    .code()
+                    .is_some_and(|code| code == "READONLY" || code == "LOADING")
+                {
                     self.drop_channel(number).await;
                 }
                 Err(Failure::Refused(error.to_string()))

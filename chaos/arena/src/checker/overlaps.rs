@@ -4,7 +4,7 @@ use super::{Caused, Execution, Forget, Report, Rule, Violation, process};
 use crate::history::{Cause, End};
 
 /// The works of one key, and what was done meanwhile.
-pub(super) struct Key<'a> {
+pub(super) struct Overlaps<'a> {
     pub(super) key: u64,
     pub(super) lease: u64,
     pub(super) causes: &'a [Caused],
@@ -12,7 +12,7 @@ pub(super) struct Key<'a> {
     pub(super) report: &'a mut Report,
 }
 
-impl Key<'_> {
+impl Overlaps<'_> {
     /// Takes them in the order in which they began.
     pub(super) fn check(&mut self, executions: &[Execution]) {
         let mut running: Vec<&Execution> = Vec::new();
@@ -29,7 +29,10 @@ impl Key<'_> {
                         "key {}: {:x} began after {:x}, and has token {:?} after {:?}",
                         self.key, execution.number, before.number, execution.token, before.token
                     );
-                    self.report.violations.push(Violation { rule: Rule::Tokens, text });
+                    self.report.violations.push(Violation {
+                        rule: Rule::Tokens,
+                        text,
+                    });
                 }
                 landed = Some(execution);
             }
@@ -40,19 +43,24 @@ impl Key<'_> {
         let text = format!(
             "key {}: {:x} of {} to {}, told {:?}, and {:x} of {} to {}, told {:?}",
             self.key,
-            earlier.number, earlier.begun, earlier.ended, earlier.told,
-            later.number, later.begun, later.ended, later.told
+            earlier.number,
+            earlier.begun,
+            earlier.ended,
+            earlier.told,
+            later.number,
+            later.begun,
+            later.ended,
+            later.told
         );
         if [earlier.told, later.told] == [Some(End::Landed); 2] {
             let rule = Rule::BothLanded;
             return self.report.violations.push(Violation { rule, text });
         }
-        match self.cover(earlier, later) {
-            Some(cause) => *self.report.covered.entry(cause).or_default() += 1,
-            None => {
-                let rule = Rule::TwoAtOnce;
-                self.report.violations.push(Violation { rule, text });
-            }
+        if let Some(cause) = self.cover(earlier, later) {
+            *self.report.covered.entry(cause).or_default() += 1;
+        } else {
+            let rule = Rule::TwoAtOnce;
+            self.report.violations.push(Violation { rule, text });
         }
     }
 
@@ -63,14 +71,17 @@ impl Key<'_> {
         }
         let (from, until) = (earlier.begun.saturating_sub(self.lease), later.begun);
         let meets = |begun: u64, ended: u64| begun <= until && ended >= from;
-        let forgotten = |forget: &Forget| forget.key == self.key && meets(forget.from, forget.until);
+        let forgotten =
+            |forget: &Forget| forget.key == self.key && meets(forget.from, forget.until);
         if self.forgets.iter().any(forgotten) {
             return Some("forget");
         }
         // It is renewed at each third, so a stop of two thirds can lose it.
         let is_long = |cause: &Caused| cause.until - cause.from >= self.lease / 2;
         let concerns = |cause: &Caused| {
-            [earlier, later].iter().any(|execution| process(execution.number) == cause.process)
+            [earlier, later]
+                .iter()
+                .any(|execution| process(execution.number) == cause.process)
         };
         self.causes
             .iter()

@@ -10,12 +10,18 @@ const LIMITS: Limits = Limits {
 
 fn history(lines: &str) -> Vec<Event> {
     let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.map(|line| line.parse().expect("a line of a history")).collect()
+    lines
+        .map(|line| line.parse().expect("a line of a history"))
+        .collect()
 }
 
 fn broken(lines: &str) -> Vec<Rule> {
     let report = check(&history(lines), &LIMITS);
-    report.violations.iter().map(|violation| violation.rule).collect()
+    report
+        .violations
+        .iter()
+        .map(|violation| violation.rule)
+        .collect()
 }
 
 #[test]
@@ -90,13 +96,41 @@ fn two_at_once_needs_a_cause_that_covers_it() {
         )
     };
     assert_eq!(broken(&two("")), [Rule::TwoAtOnce]);
-    assert_eq!(broken(&two("1003 cause 1 1150 1")), [], "its process was stopped");
-    assert_eq!(broken(&two("1003 cause 1 1150 3")), [Rule::TwoAtOnce], "another was");
-    assert_eq!(broken(&two("1003 cause 1 1020 1")), [Rule::TwoAtOnce], "not for long");
-    assert_eq!(broken(&two("1003 cause 4 1003 0")), [], "the server was flushed");
-    assert_eq!(broken(&two("1003 cause 3 1003 0")), [Rule::TwoAtOnce], "a cut loses no lease");
-    assert_eq!(broken(&two("1003 forget 9 7\n1004 forgotten 9")), [], "it was forgotten");
-    assert_eq!(broken(&two("1003 forget 9 8\n1004 forgotten 9")), [Rule::TwoAtOnce], "another key");
+    assert_eq!(
+        broken(&two("1003 cause 1 1150 1")),
+        [],
+        "its process was stopped"
+    );
+    assert_eq!(
+        broken(&two("1003 cause 1 1150 3")),
+        [Rule::TwoAtOnce],
+        "another was"
+    );
+    assert_eq!(
+        broken(&two("1003 cause 1 1020 1")),
+        [Rule::TwoAtOnce],
+        "not for long"
+    );
+    assert_eq!(
+        broken(&two("1003 cause 4 1003 0")),
+        [],
+        "the server was flushed"
+    );
+    assert_eq!(
+        broken(&two("1003 cause 3 1003 0")),
+        [Rule::TwoAtOnce],
+        "a cut loses no lease"
+    );
+    assert_eq!(
+        broken(&two("1003 forget 9 7\n1004 forgotten 9")),
+        [],
+        "it was forgotten"
+    );
+    assert_eq!(
+        broken(&two("1003 forget 9 8\n1004 forgotten 9")),
+        [Rule::TwoAtOnce],
+        "another key"
+    );
 }
 
 #[test]
@@ -132,9 +166,19 @@ fn calls_end_once_in_time_and_with_a_value_of_their_key() {
         2 begin 1 7 50
         3 finish 1\n";
     assert_eq!(broken(begun), [Rule::Never]);
-    assert_eq!(broken(&format!("{begun}4 answer 1 1 7 0 1\n5 answer 1 1 7 0 1")), [Rule::Twice]);
+    assert_eq!(
+        broken(&format!("{begun}4 answer 1 1 7 0 1\n5 answer 1 1 7 0 1")),
+        [Rule::Twice]
+    );
     assert_eq!(broken(&format!("{begun}4 answer 1 2 7 0 1")), [Rule::Wrong]);
     assert_eq!(broken(&format!("{begun}4 answer 1 1 8 0 1")), [Rule::Wrong]);
-    assert_eq!(broken(&format!("{begun}2000 answer 1 1 7 0 1")), [Rule::Late]);
-    assert_eq!(broken(&format!("{begun}4 cause 0 4 0")), [], "its process was killed");
+    assert_eq!(
+        broken(&format!("{begun}2000 answer 1 1 7 0 1")),
+        [Rule::Late]
+    );
+    assert_eq!(
+        broken(&format!("{begun}4 cause 0 4 0")),
+        [],
+        "its process was killed"
+    );
 }

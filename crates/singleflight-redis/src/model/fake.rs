@@ -99,7 +99,10 @@ impl Fake {
 
     fn is_marked(&self, key: &[u8], mark: &[u8]) -> bool {
         let sees = !crate::seeds::planted("no-marks");
-        sees && self.marks.get(key).is_some_and(|(marks, _)| marks.contains(mark))
+        sees && self
+            .marks
+            .get(key)
+            .is_some_and(|(marks, _)| marks.contains(mark))
     }
 
     fn join(&mut self, key: &[u8], marks: &[u8], run: &[u8], args: &[&[u8]]) -> Reply {
@@ -139,7 +142,11 @@ impl Fake {
         Reply {
             code: 1,
             data: id.to_vec(),
-            numbers: [server, server, i64::try_from(lease.as_millis()).expect("short")],
+            numbers: [
+                server,
+                server,
+                i64::try_from(lease.as_millis()).expect("short"),
+            ],
             ..Reply::default()
         }
     }
@@ -218,9 +225,8 @@ impl Fake {
             self.mark(keys[2], &args[5..], marks);
         }
         let known = self.leases.get(keys[0]);
-        let mine = known.is_some_and(|known| {
-            known.run == run && args[5..].contains(&known.id.as_slice())
-        });
+        let mine =
+            known.is_some_and(|known| known.run == run && args[5..].contains(&known.id.as_slice()));
         if !mine {
             return match self.results.get(keys[1]) {
                 Some((payload, _)) => Reply {
@@ -279,7 +285,7 @@ fn code(code: i64) -> Reply {
 }
 
 fn number(arg: &[u8]) -> u32 {
-    let text = str::from_utf8(arg).expect("a number is text");
+    let text = std::str::from_utf8(arg).expect("a number is text");
     text.parse().expect("a number has digits")
 }
 

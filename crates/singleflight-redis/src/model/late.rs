@@ -20,7 +20,9 @@ impl Stage {
     async fn new() -> Option<Self> {
         let redis = singleflight_arena::for_test(&[])?;
         let client = redis::Client::open(redis.url()).expect("an address");
-        let server = Server::connect(client, Runtime::Smol).await.expect("it is there");
+        let server = Server::connect(client, Runtime::Smol)
+            .await
+            .expect("it is there");
         Some(Self {
             server,
             slot: Slot::new(&prefix("late"), b"key"),
@@ -43,7 +45,9 @@ impl Stage {
 
     async fn land(&self, id: Id, value: &[u8]) -> i64 {
         let keys = vec![self.slot.lease(), self.slot.result(&id)];
-        self.send(Verb::Land, keys, &[&id, value, b"60000"]).await.code
+        self.send(Verb::Land, keys, &[&id, value, b"60000"])
+            .await
+            .code
     }
 
     async fn look(&self, id: Id) -> Reply {

@@ -13,7 +13,9 @@ fn draw(random: &mut fastrand::Rng, slot: &Slot) -> Message {
     let own = id(random);
     let text = |text: &str| text.as_bytes().to_vec();
     let inbox = text(["in1", "in2"][random.usize(..2)]);
-    let earlier: Vec<_> = (0..random.usize(..3)).map(|_| id(random).to_vec()).collect();
+    let earlier: Vec<_> = (0..random.usize(..3))
+        .map(|_| id(random).to_vec())
+        .collect();
     let flag = |random: &mut fastrand::Rng| text(["0", "1"][random.usize(..2)]);
     let (lease, result, marks) = (slot.lease(), slot.result(&own), slot.marks());
     let own = own.to_vec();
@@ -22,12 +24,23 @@ fn draw(random: &mut fastrand::Rng, slot: &Slot) -> Message {
             let args = vec![own, inbox, text("60000"), flag(random), text("60000")];
             (Verb::Join, vec![lease, marks], args)
         }
-        3 => (Verb::Land, vec![lease, result], vec![own, text("Vx"), text("60000")]),
+        3 => (
+            Verb::Land,
+            vec![lease, result],
+            vec![own, text("Vx"), text("60000")],
+        ),
         4 => (Verb::Look, vec![lease, result], vec![own, inbox]),
         5 => (Verb::Renew, vec![lease], vec![own, text("1")]),
         6 => {
             let marked = text(["0", "60000"][random.usize(..2)]);
-            let args = vec![flag(random), text("2"), text("60000"), marked, flag(random), own];
+            let args = vec![
+                flag(random),
+                text("2"),
+                text("60000"),
+                marked,
+                flag(random),
+                own,
+            ];
             (Verb::Abandon, vec![lease, result, marks], args)
         }
         _ => (Verb::Forget, vec![lease, marks], vec![own, text("60000")]),
@@ -45,7 +58,9 @@ fn the_fake_server_answers_as_the_real_one() {
     };
     smol::block_on(async {
         let client = redis::Client::open(server.url()).expect("an address");
-        let real = Server::connect(client, Runtime::Smol).await.expect("it is there");
+        let real = Server::connect(client, Runtime::Smol)
+            .await
+            .expect("it is there");
         let mut fake = Fake::default();
         fake.now = Duration::from_secs(1);
         let mut random = fastrand::Rng::with_seed(7);
@@ -56,7 +71,13 @@ fn the_fake_server_answers_as_the_real_one() {
                 let message = draw(&mut random, &slot);
                 let real = real.0.send(message.clone()).await.expect("it answers");
                 let fake = fake.carry_out(&message, &real.run);
-                said.push((message, real.code, real.data.clone(), fake.code, fake.data.clone()));
+                said.push((
+                    message,
+                    real.code,
+                    real.data.clone(),
+                    fake.code,
+                    fake.data.clone(),
+                ));
                 assert_eq!((real.code, real.data), (fake.code, fake.data), "{said:#?}");
             }
         }

@@ -89,7 +89,11 @@ impl World {
         let made = (0..processes).map(|number| {
             let inbox = Inbox::new(format!("inbox {number}").into_bytes());
             let world = Arc::clone(&world);
-            Arc::new(Process { world, number, inbox })
+            Arc::new(Process {
+                world,
+                number,
+                inbox,
+            })
         });
         let made: Vec<_> = made.collect();
         world.with(|state| state.processes = made);
@@ -116,7 +120,11 @@ impl World {
         self.with(|state| state.write(what));
     }
 
-    pub(super) fn sleep(self: &Arc<Self>, process: usize, duration: Duration) -> Boxed<'static, ()> {
+    pub(super) fn sleep(
+        self: &Arc<Self>,
+        process: usize,
+        duration: Duration,
+    ) -> Boxed<'static, ()> {
         let world = Arc::clone(self);
         let mut until = None;
         let mut known: Option<Waker> = None;
@@ -279,7 +287,11 @@ impl State {
     fn cause(&mut self, cause: Cause, length: Duration, process: u64) {
         let until = self.now + length;
         let until = u64::try_from(until.as_nanos()).expect("a test is short");
-        self.write(What::Cause { cause, until, process });
+        self.write(What::Cause {
+            cause,
+            until,
+            process,
+        });
     }
 
     fn delay(&mut self) -> Duration {
@@ -297,7 +309,10 @@ impl State {
     /// themselves. The others are the same each time.
     fn late_copy_is_possible(&self, message: &Message) -> bool {
         use crate::engine::Verb;
-        matches!(message.verb, Verb::Land | Verb::Look | Verb::Renew | Verb::Abandon)
+        matches!(
+            message.verb,
+            Verb::Land | Verb::Look | Verb::Renew | Verb::Abandon
+        )
     }
 }
 

@@ -29,7 +29,11 @@ enum Ended {
 /// Connects, and returns when the server has confirmed the subscription.
 pub(super) async fn subscribe(link: &Link) -> Result<PubSub, RedisError> {
     let attempt = async {
-        let last = link.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let last = link
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let client = match last {
             Some(client) => client,
             None => link.client().await?,

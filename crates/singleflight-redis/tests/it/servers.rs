@@ -8,12 +8,15 @@ use crate::stage::{Gate, LONG, SHORT, Stage, eventually, over, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_redis_down_the_work_runs_here_and_says_so() {
-    let Some(mut stage) = Stage::new() else { return };
+    let Some(mut stage) = Stage::new() else {
+        return;
+    };
     let group = stage.group(LONG).await;
     stage.redis.kill();
     let gate = Gate::new();
     let (leader, work) = (group.clone(), gate.clone());
-    let leading = tokio::spawn(async move { leader.run_outcome("key", |_| work.work("here")).await });
+    let leading =
+        tokio::spawn(async move { leader.run_outcome("key", |_| work.work("here")).await });
     gate.begun().await;
     let second = tokio::spawn({
         let (group, gate) = (group.clone(), gate.clone());
@@ -24,8 +27,14 @@ async fn with_redis_down_the_work_runs_here_and_says_so() {
     gate.open();
     for call in [leading, second] {
         let outcome = within(call).await.expect("no panic").expect("a value");
-        assert_eq!((outcome.value.as_str(), outcome.lease), ("here", Ended::None));
-        assert_eq!((outcome.role, outcome.token), (Role::Alone(Alone::Down), None));
+        assert_eq!(
+            (outcome.value.as_str(), outcome.lease),
+            ("here", Ended::None)
+        );
+        assert_eq!(
+            (outcome.role, outcome.token),
+            (Role::Alone(Alone::Down), None)
+        );
     }
     stage.redis.start_again().expect("it starts");
     within(async {
@@ -42,8 +51,12 @@ async fn with_redis_down_the_work_runs_here_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_redis_down_a_group_may_fail() {
-    let Some(mut stage) = Stage::new() else { return };
-    let group = stage.built(|builder| builder.when_down(WhenDown::Fail)).await;
+    let Some(mut stage) = Stage::new() else {
+        return;
+    };
+    let group = stage
+        .built(|builder| builder.when_down(WhenDown::Fail))
+        .await;
     stage.redis.kill();
     let failed = within(group.run("key", async |_| unreachable!("it fails"))).await;
     assert!(matches!(failed, Err(CallError::Down(_))), "{failed:?}");
@@ -52,7 +65,9 @@ async fn with_redis_down_a_group_may_fail() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_down_at_landing_is_told_when_the_lease_has_ended() {
-    let Some(mut stage) = Stage::new() else { return };
+    let Some(mut stage) = Stage::new() else {
+        return;
+    };
     let group = stage.group(SHORT).await;
     let gate = Gate::new();
     let work = gate.clone();
@@ -60,8 +75,14 @@ async fn redis_down_at_landing_is_told_when_the_lease_has_ended() {
     gate.begun().await;
     stage.redis.kill();
     gate.open();
-    let outcome = within(leading).await.expect("no panic").expect("its own value");
-    assert_eq!((outcome.value.as_str(), outcome.lease), ("one", Ended::Unknown));
+    let outcome = within(leading)
+        .await
+        .expect("no panic")
+        .expect("its own value");
+    assert_eq!(
+        (outcome.value.as_str(), outcome.lease),
+        ("one", Ended::Unknown)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +100,11 @@ async fn a_slow_server_costs_time_and_no_second_work() {
     let outcome = within(leading).await.expect("no panic").expect("a value");
     // The first LAND was given up, and carried out all the same; nobody waited, so nothing tells.
     assert_eq!(outcome.value, "one");
-    assert!(matches!(outcome.lease, Ended::Landed | Ended::Unknown), "{:?}", outcome.lease);
+    assert!(
+        matches!(outcome.lease, Ended::Landed | Ended::Unknown),
+        "{:?}",
+        outcome.lease
+    );
     assert_eq!(gate.works(), 1);
 }
 
@@ -91,7 +116,8 @@ async fn loses_its_lease(stage: &mut Stage, wipe: impl FnOnce(&mut Stage)) {
     let (leader, other) = (stage.group(LEASE).await, stage.group(LEASE).await);
     let gate = Gate::new();
     let work = gate.clone();
-    let leading = tokio::spawn(async move { leader.run_outcome("key", |_| work.work("old")).await });
+    let leading =
+        tokio::spawn(async move { leader.run_outcome("key", |_| work.work("old")).await });
     gate.begun().await;
     let following = tokio::spawn(async move {
         within(async {
@@ -109,16 +135,28 @@ async fn loses_its_lease(stage: &mut Stage, wipe: impl FnOnce(&mut Stage)) {
     stage.until_waited_for(1).await;
     wipe(stage);
     let new = within(following).await.expect("no panic");
-    assert_eq!((new.value.as_str(), new.role, new.lease), ("new", Role::Leader, Ended::Landed));
+    assert_eq!(
+        (new.value.as_str(), new.role, new.lease),
+        ("new", Role::Leader, Ended::Landed)
+    );
     gate.open();
-    let old = within(leading).await.expect("no panic").expect("its own value");
+    let old = within(leading)
+        .await
+        .expect("no panic")
+        .expect("its own value");
     assert_eq!(old.value, "old");
-    assert!(matches!(old.lease, Ended::Lost | Ended::Unknown), "{:?}", old.lease);
+    assert!(
+        matches!(old.lease, Ended::Lost | Ended::Unknown),
+        "{:?}",
+        old.lease
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flush_costs_a_second_work_and_the_first_learns_it() {
-    let Some(mut stage) = Stage::new() else { return };
+    let Some(mut stage) = Stage::new() else {
+        return;
+    };
     loses_its_lease(&mut stage, |stage| {
         stage.redis.command(&["FLUSHALL"]).expect("it answers");
     })
@@ -127,7 +165,9 @@ async fn a_flush_costs_a_second_work_and_the_first_learns_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_costs_a_second_work_and_the_first_learns_it() {
-    let Some(mut stage) = Stage::new() else { return };
+    let Some(mut stage) = Stage::new() else {
+        return;
+    };
     loses_its_lease(&mut stage, |stage| {
         stage.redis.kill();
         stage.redis.start_again().expect("it starts");
@@ -137,7 +177,9 @@ async fn a_restart_costs_a_second_work_and_the_first_learns_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_with_its_file_undoes_neither_a_landing_nor_a_forget() {
-    let Some(mut stage) = Stage::new() else { return };
+    let Some(mut stage) = Stage::new() else {
+        return;
+    };
     loses_its_lease(&mut stage, |stage| {
         // The file has the lease: the next run must not honour it.
         stage.redis.command(&["SAVE"]).expect("it answers");
@@ -164,11 +206,17 @@ async fn fails_over(has_the_lease: bool) {
     }
     loses_its_lease(&mut stage, |stage| {
         if has_the_lease {
-            stage.redis.command(&["WAIT", "1", "5000"]).expect("it answers");
+            stage
+                .redis
+                .command(&["WAIT", "1", "5000"])
+                .expect("it answers");
             assert_ne!(replica.keys(), ":0", "it has the lease");
         }
         stage.redis.pause(true);
-        replica.redis.command(&["REPLICAOF", "NO", "ONE"]).expect("it answers");
+        replica
+            .redis
+            .command(&["REPLICAOF", "NO", "ONE"])
+            .expect("it answers");
         wire.turn(replica.redis.port());
         wire.cut();
     })
@@ -195,15 +243,27 @@ async fn a_missed_message_costs_a_poll() {
     let leading = tokio::spawn(async move { leader.run("key", |_| work.work("one")).await });
     gate.begun().await;
     let polls = follower.clone();
-    let following = tokio::spawn(async move { polls.run("key", async |_| unreachable!("one leads")).await });
+    let following =
+        tokio::spawn(async move { polls.run("key", async |_| unreachable!("one leads")).await });
     stage.until_waited_for(1).await;
     // Nobody hears anything: every subscription is gone, and its successors too.
-    let deaf = || stage.redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).expect("it answers");
+    let deaf = || {
+        stage
+            .redis
+            .command(&["CLIENT", "KILL", "TYPE", "pubsub"])
+            .expect("it answers")
+    };
     deaf();
     gate.open();
     deaf();
-    assert_eq!(within(leading).await.expect("no panic").as_deref(), Ok("one"));
-    assert_eq!(within(following).await.expect("no panic").as_deref(), Ok("one"));
+    assert_eq!(
+        within(leading).await.expect("no panic").as_deref(),
+        Ok("one")
+    );
+    assert_eq!(
+        within(following).await.expect("no panic").as_deref(),
+        Ok("one")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,14 +272,25 @@ async fn killed_connections_are_made_anew() {
     let group = stage.group(LONG).await;
     let gate = Gate::new();
     let (leader, work) = (group.clone(), gate.clone());
-    let leading = tokio::spawn(async move { leader.run_outcome("key", |_| work.work("one")).await });
+    let leading =
+        tokio::spawn(async move { leader.run_outcome("key", |_| work.work("one")).await });
     gate.begun().await;
-    stage.redis.command(&["CLIENT", "KILL", "TYPE", "normal"]).expect("it answers");
+    stage
+        .redis
+        .command(&["CLIENT", "KILL", "TYPE", "normal"])
+        .expect("it answers");
     gate.open();
     let outcome = within(leading).await.expect("no panic").expect("a value");
     assert_eq!(outcome.value, "one");
-    assert!(matches!(outcome.lease, Ended::Landed | Ended::Unknown), "{:?}", outcome.lease);
-    let again = group.run_outcome("key", async |_| "two".to_owned()).await.expect("a value");
+    assert!(
+        matches!(outcome.lease, Ended::Landed | Ended::Unknown),
+        "{:?}",
+        outcome.lease
+    );
+    let again = group
+        .run_outcome("key", async |_| "two".to_owned())
+        .await
+        .expect("a value");
     assert_eq!(again.role, Role::Leader);
 }
 
@@ -228,7 +299,10 @@ async fn scripts_that_the_server_does_not_know_are_sent_again() {
     let Some(stage) = Stage::new() else { return };
     let group = stage.group(LONG).await;
     for _ in 0..2 {
-        stage.redis.command(&["SCRIPT", "FLUSH"]).expect("it answers");
+        stage
+            .redis
+            .command(&["SCRIPT", "FLUSH"])
+            .expect("it answers");
         let outcome = group.run_outcome("key", async |_| "one".to_owned()).await;
         assert_eq!(outcome.expect("a value").lease, Ended::Landed);
     }
@@ -244,8 +318,17 @@ async fn a_lost_answer_to_join_makes_no_second_leader() {
     let outcome = within(group.run_outcome("key", async |_| "one".to_owned())).await;
     let outcome = outcome.expect("a value");
     // Its second JOIN finds the lease of the first; or it was down for as long as nothing answered.
-    assert!(matches!(outcome.role, Role::Leader | Role::Alone(Alone::Down)), "{outcome:?}");
-    eventually(|| stage.redis.command(&["KEYS", "*}"]).is_ok_and(|keys| keys.starts_with("*0"))).await;
+    assert!(
+        matches!(outcome.role, Role::Leader | Role::Alone(Alone::Down)),
+        "{outcome:?}"
+    );
+    eventually(|| {
+        stage
+            .redis
+            .command(&["KEYS", "*}"])
+            .is_ok_and(|keys| keys.starts_with("*0"))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -256,15 +339,26 @@ async fn a_lost_answer_to_land_is_found_if_somebody_waited() {
     let leader = stage.group(LONG).await;
     let gate = Gate::new();
     let work = gate.clone();
-    let leading = tokio::spawn(async move { leader.run_outcome("key", |_| work.work("one")).await });
+    let leading =
+        tokio::spawn(async move { leader.run_outcome("key", |_| work.work("one")).await });
     gate.begun().await;
-    let following = tokio::spawn(async move { follower.run("key", async |_| unreachable!("one leads")).await });
+    let following = tokio::spawn(async move {
+        follower
+            .run("key", async |_| unreachable!("one leads"))
+            .await
+    });
     stage.until_waited_for(1).await;
     wire.hold(true, Duration::from_millis(700));
     gate.open();
-    assert_eq!(within(following).await.expect("no panic").as_deref(), Ok("one"));
+    assert_eq!(
+        within(following).await.expect("no panic").as_deref(),
+        Ok("one")
+    );
     let outcome = within(leading).await.expect("no panic").expect("a value");
-    assert_eq!((outcome.value.as_str(), outcome.lease), ("one", Ended::Landed));
+    assert_eq!(
+        (outcome.value.as_str(), outcome.lease),
+        ("one", Ended::Landed)
+    );
 }
 
 #[test]

@@ -38,14 +38,19 @@ impl Stage {
 
     /// Puts a wire that can be cut in front of the server.
     pub(crate) async fn wired(mut self) -> (Self, Arc<Wire>) {
-        let (port, wire) = Wire::start(self.redis.port()).await.expect("there is a port");
+        let (port, wire) = Wire::start(self.redis.port())
+            .await
+            .expect("there is a port");
         self.wire = Some((port, Arc::clone(&wire)));
         (self, wire)
     }
 
     /// The connections of one process more.
     pub(crate) async fn server(&self) -> Server {
-        let port = self.wire.as_ref().map_or(self.redis.port(), |(port, _)| *port);
+        let port = self
+            .wire
+            .as_ref()
+            .map_or(self.redis.port(), |(port, _)| *port);
         connect(port).await
     }
 
@@ -62,7 +67,11 @@ impl Stage {
     }
 
     pub(crate) fn keys(&self) -> String {
-        self.redis.command(&["DBSIZE"]).expect("it answers").trim().to_owned()
+        self.redis
+            .command(&["DBSIZE"])
+            .expect("it answers")
+            .trim()
+            .to_owned()
     }
 
     /// Waits until a process is registered as waiting.
@@ -130,7 +139,10 @@ impl Gate {
     }
 
     pub(crate) async fn begun(&self) {
-        within(self.begun.acquire()).await.expect("it is never closed").forget();
+        within(self.begun.acquire())
+            .await
+            .expect("it is never closed")
+            .forget();
     }
 
     pub(crate) fn open(&self) {
@@ -144,7 +156,9 @@ impl Gate {
 
 /// Bounds a wait: a hang is a failure.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future).await.expect("it does not hang")
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .expect("it does not hang")
 }
 
 /// Looks until it is so.

@@ -25,7 +25,9 @@ impl Child {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let client = redis::Client::open(format!("redis://127.0.0.1:{}/", self.port))
             .map_err(|error| text(&error))?;
-        let server = Server::connect(client, Runtime::Tokio).await.map_err(|error| text(&error))?;
+        let server = Server::connect(client, Runtime::Tokio)
+            .await
+            .map_err(|error| text(&error))?;
         let group: Group<str, String> = Group::builder(&server, "rounds")
             .lease(Duration::from_millis(self.lease))
             .poll(Duration::from_millis(self.poll))
@@ -73,7 +75,10 @@ impl Child {
                 remote += u64::from(is_remote);
                 last = last.max(ended);
             }
-            println!("done {works} {last} {remote} {}", server.round_trips() - trips);
+            println!(
+                "done {works} {last} {remote} {}",
+                server.round_trips() - trips
+            );
         }
         Ok(())
     }

@@ -43,12 +43,19 @@ async fn script(
 }
 
 fn net_bytes(redis: &Redis) -> Result<[u64; 2], String> {
-    let info = redis.command(&["INFO", "stats"]).map_err(|error| error.to_string())?;
+    let info = redis
+        .command(&["INFO", "stats"])
+        .map_err(|error| error.to_string())?;
     let field = |name: &str| {
         let found = info.lines().find_map(|line| line.strip_prefix(name));
-        found.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+        found
+            .and_then(|count| count.trim().parse().ok())
+            .unwrap_or(0)
     };
-    Ok([field("total_net_input_bytes:"), field("total_net_output_bytes:")])
+    Ok([
+        field("total_net_input_bytes:"),
+        field("total_net_output_bytes:"),
+    ])
 }
 
 pub(crate) async fn measure(redis: &Redis, quick: bool, table: &mut Table) -> Result<(), String> {
@@ -58,7 +65,9 @@ pub(crate) async fn measure(redis: &Redis, quick: bool, table: &mut Table) -> Re
         .get_multiplexed_async_connection()
         .await
         .map_err(|error| text(&error))?;
-    let server = Server::connect(client, Runtime::Tokio).await.map_err(|error| text(&error))?;
+    let server = Server::connect(client, Runtime::Tokio)
+        .await
+        .map_err(|error| text(&error))?;
     let group: Group<str, String> = Group::builder(&server, "b")
         .wait_at_most(Duration::from_secs(10))
         .codec(Raw)
@@ -82,7 +91,11 @@ pub(crate) async fn measure(redis: &Redis, quick: bool, table: &mut Table) -> Re
                 }
                 2 => {
                     ask(&mut plain, &["GET", "aside"]).await?;
-                    ask(&mut plain, &["SET", "aside", "id", "NX", "GET", "PX", "5000"]).await?;
+                    ask(
+                        &mut plain,
+                        &["SET", "aside", "id", "NX", "GET", "PX", "5000"],
+                    )
+                    .await?;
                     script(&mut plain, &store, "aside", &["id", VALUE, "60000"]).await?;
                 }
                 _ => {
@@ -101,16 +114,20 @@ pub(crate) async fn measure(redis: &Redis, quick: bool, table: &mut Table) -> Re
             }
         }
     }
-    let [pings, ours, three, four] = times.map(|mut times| {
-        [quantile(&mut times, 500), quantile(&mut times, 990)]
-    });
+    let [pings, ours, three, four] =
+        times.map(|mut times| [quantile(&mut times, 500), quantile(&mut times, 990)]);
     let shown = |[half, most]: [u64; 2]| format!("p50 {}, p99 {}", micros(half), micros(most));
     table.row("two PINGs", shown(pings), "", None);
     let over = ours[0].saturating_sub(pings[0]);
     let over_most = ours[1].saturating_sub(pings[1]);
     table.row(
         "lone call",
-        format!("{}: over two PINGs {}, {}", shown(ours), micros(over), micros(over_most)),
+        format!(
+            "{}: over two PINGs {}, {}",
+            shown(ours),
+            micros(over),
+            micros(over_most)
+        ),
         "p50 20 us, p99 60 us over two PINGs",
         Some(over <= 20_000 && over_most <= 60_000),
     );
@@ -131,7 +148,10 @@ pub(crate) async fn measure(redis: &Redis, quick: bool, table: &mut Table) -> Re
         "2",
         Some(trips == 2_000),
     );
-    let [there, back] = [(after[0] - before[0]) / 1_000, (after[1] - before[1]) / 1_000];
+    let [there, back] = [
+        (after[0] - before[0]) / 1_000,
+        (after[1] - before[1]) / 1_000,
+    ];
     table.row(
         "bytes of a lone call, short key and value",
         format!("{there} out, {back} in"),
@@ -139,6 +159,11 @@ pub(crate) async fn measure(redis: &Redis, quick: bool, table: &mut Table) -> Re
         Some(there + back <= 500),
     );
     let keys = redis.command(&["DBSIZE"]).map_err(|error| text(&error))?;
-    table.row("keys left", keys.trim().to_owned(), ":0", Some(keys.starts_with(":0")));
+    table.row(
+        "keys left",
+        keys.trim().to_owned(),
+        ":0",
+        Some(keys.starts_with(":0")),
+    );
     Ok(())
 }

@@ -60,7 +60,10 @@ async fn measure(quick: bool) -> Result<(), String> {
         }
     };
     let server = Server::start(&program, &[]).map_err(|error| error.to_string())?;
-    println!("{} on loopback; counts are exact, times are of this machine\n", program.display());
+    println!(
+        "{} on loopback; counts are exact, times are of this machine\n",
+        program.display()
+    );
     let mut table = Table::default();
     latency::measure(&server, quick, &mut table).await?;
     rounds::measure(&server, quick, &mut table).await?;

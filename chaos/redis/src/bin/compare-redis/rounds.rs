@@ -51,7 +51,9 @@ impl Process {
     async fn line(&mut self, begins: &str) -> Result<String, String> {
         loop {
             let line = timeout(PATIENCE, self.from.next_line()).await;
-            let line = line.map_err(|_| "a process hangs")?.map_err(|error| error.to_string())?;
+            let line = line
+                .map_err(|_| "a process hangs")?
+                .map_err(|error| error.to_string())?;
             let line = line.ok_or("a process ended")?;
             if let Some(rest) = line.strip_prefix(begins) {
                 return Ok(rest.trim().to_owned());
@@ -61,7 +63,10 @@ impl Process {
 
     async fn call(&mut self, call: &str) -> Result<(), String> {
         let line = format!("call {call}\n");
-        self.to.write_all(line.as_bytes()).await.map_err(|error| error.to_string())
+        self.to
+            .write_all(line.as_bytes())
+            .await
+            .map_err(|error| error.to_string())
     }
 
     async fn done(&mut self) -> Result<Round, String> {
@@ -105,7 +110,11 @@ pub(crate) async fn measure(redis: &Redis, quick: bool, table: &mut Table) -> Re
             let seen = round(&mut processes, &format!("key{number} 50 1 0")).await?;
             works += seen.iter().map(|round| round.works).sum::<u64>();
             trips += seen.iter().map(|round| round.trips).sum::<u64>();
-            let led = seen.iter().filter(|round| round.works > 0).map(|round| round.ended).min();
+            let led = seen
+                .iter()
+                .filter(|round| round.works > 0)
+                .map(|round| round.ended)
+                .min();
             let remote = seen.iter().filter(|round| round.remote > 0);
             late.extend(remote.filter_map(|round| Some(round.ended.saturating_sub(led?))));
         }
@@ -147,18 +156,32 @@ async fn crowded(redis: &Redis, table: &mut Table) -> Result<(), String> {
     }
     let measured = format!(
         "{}.{:02} works a round, {}.{:02} round trips a process and round",
-        works / 20, works % 20 * 5, trips / 80, trips % 80 * 100 / 80,
+        works / 20,
+        works % 20 * 5,
+        trips / 80,
+        trips % 80 * 100 / 80,
     );
-    table.row("100 callers a process over 90 of 100 ms, 4 processes", measured, "printed", None);
+    table.row(
+        "100 callers a process over 90 of 100 ms, 4 processes",
+        measured,
+        "printed",
+        None,
+    );
     Ok(())
 }
 
 async fn idle(redis: &Redis, quick: bool, table: &mut Table) -> Result<(), String> {
     let _processes = start(redis, 4, 5_000, 250).await?;
     let count = || -> Result<u64, String> {
-        let info = redis.command(&["INFO", "stats"]).map_err(|error| error.to_string())?;
-        let found = info.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
-        found.and_then(|count| count.trim().parse().ok()).ok_or("no count".to_owned())
+        let info = redis
+            .command(&["INFO", "stats"])
+            .map_err(|error| error.to_string())?;
+        let found = info
+            .lines()
+            .find_map(|line| line.strip_prefix("total_commands_processed:"));
+        found
+            .and_then(|count| count.trim().parse().ok())
+            .ok_or("no count".to_owned())
     };
     let seconds = if quick { 10 } else { 30 };
     let before = count()?;
@@ -181,15 +204,25 @@ async fn take_over(redis: &Redis, quick: bool, table: &mut Table) -> Result<(), 
     let mut took = Vec::new();
     for number in 0..if quick { 3 } else { 10 } {
         let mut processes = start(redis, 2, lease, poll).await?;
-        processes[0].call(&format!("dead{number} 60000 1 0")).await?;
+        processes[0]
+            .call(&format!("dead{number} 60000 1 0"))
+            .await?;
         processes[0].line("begun").await?;
         processes[1].call(&format!("dead{number} 1 1 0")).await?;
         // It has joined when it is registered.
         let name = format!("sf1:rounds{{=dead{number}}}");
-        while !redis.command(&["HKEYS", &name]).map_err(|error| error.to_string())?.contains("w:") {
+        while !redis
+            .command(&["HKEYS", &name])
+            .map_err(|error| error.to_string())?
+            .contains("w:")
+        {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        processes[0].child.kill().await.map_err(|error| error.to_string())?;
+        processes[0]
+            .child
+            .kill()
+            .await
+            .map_err(|error| error.to_string())?;
         let killed = now();
         let begun: u64 = processes[1].line("begun").await?.parse().unwrap_or(0);
         processes[1].done().await?;

@@ -15,7 +15,8 @@ impl Table {
             None => "",
         };
         println!("{what}: {measured} {word}");
-        self.0.push([what.to_owned(), measured, bar.to_owned(), word.to_owned()]);
+        self.0
+            .push([what.to_owned(), measured, bar.to_owned(), word.to_owned()]);
     }
 }
 
@@ -33,7 +34,10 @@ impl fmt::Display for Table {
 pub(crate) fn quantile(values: &mut [u64], thousandths: usize) -> u64 {
     values.sort_unstable();
     let index = values.len() * thousandths / 1_000;
-    values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(0)
+    values
+        .get(index.min(values.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or(0)
 }
 
 /// Nanoseconds as microseconds.
