@@ -96,7 +96,7 @@ fn run(case: Case) -> Report {
     world.run(|| left.load(Ordering::Relaxed) == 0);
     let history = world.with(|state| std::mem::take(&mut state.history));
     let limits = Limits {
-        lease: LEASE.as_nanos() as u64,
+        lease: u64::try_from(LEASE.as_nanos()).expect("it is short"),
         longest: 4_500_000_000,
         is_complete: true,
     };

@@ -1,6 +1,6 @@
 //! A server that knows the six scripts and nothing else. `scripts.rs` holds it against the real one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use crate::engine::{Message, Reply, Verb};
@@ -23,7 +23,7 @@ struct Lease {
     run: Vec<u8>,
     token: i64,
     fails: u32,
-    waiting: BTreeMap<Vec<u8>, ()>,
+    waiting: BTreeSet<Vec<u8>>,
     ends: Duration,
 }
 
@@ -116,10 +116,11 @@ impl Fake {
         let mut fails = 0;
         if let Some(known) = known {
             if !known.id.is_empty() {
-                let left = i64::try_from((known.ends - now).as_millis()).expect("short");
+                let left =
+                    i64::try_from(known.ends.saturating_sub(now).as_millis()).expect("short");
                 let own = known.id == id || args[5..].contains(&known.id.as_slice());
                 if !own && args[3] == b"1" {
-                    known.waiting.insert(inbox.to_vec(), ());
+                    known.waiting.insert(inbox.to_vec());
                 }
                 return Reply {
                     code: i64::from(own),
@@ -135,7 +136,7 @@ impl Fake {
             run: run.to_vec(),
             token: server,
             fails,
-            waiting: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             ends: now + lease,
         };
         self.leases.insert(key.to_vec(), made);
@@ -157,7 +158,7 @@ impl Fake {
     }
 
     fn wake(&mut self, lease: &Lease) {
-        for inbox in lease.waiting.keys() {
+        for inbox in &lease.waiting {
             self.published.push((inbox.clone(), lease.id.clone()));
         }
     }
@@ -188,7 +189,7 @@ impl Fake {
             return code(2);
         }
         let lease = self.leases.get_mut(key).expect("it is led");
-        lease.waiting.insert(args[1].to_vec(), ());
+        lease.waiting.insert(args[1].to_vec());
         code(0)
     }
 
@@ -203,7 +204,7 @@ impl Fake {
                 run: run.to_vec(),
                 token: 1,
                 fails: 0,
-                waiting: BTreeMap::new(),
+                waiting: BTreeSet::new(),
                 ends: self.now,
             };
             self.leases.insert(key.to_vec(), made);
@@ -247,7 +248,7 @@ impl Fake {
         } else if fails > 0 && (!lease.waiting.is_empty() || others == b"1") {
             let vacant = Lease {
                 id: Vec::new(),
-                waiting: BTreeMap::new(),
+                waiting: BTreeSet::new(),
                 ends: until,
                 fails,
                 ..lease.clone()

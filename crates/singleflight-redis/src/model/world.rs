@@ -260,7 +260,7 @@ impl World {
                         let copies = std::mem::take(&mut state.copies);
                         if let Some(index) = copies.len().checked_sub(1) {
                             let (message, run) = copies[state.random.usize(..=index)].clone();
-                            if state.late_copy_is_possible(&message) && state.server.run() == run {
+                            if State::late_copy_is_possible(&message) && state.server.run() == run {
                                 state.server.carry_out(&message, &run);
                             }
                         }
@@ -307,7 +307,7 @@ impl State {
     /// A connection carries each byte once. What looks like a copy is a send that was given up: JOIN
     /// and FORGET then have another id, which `mischief` cannot know of, so those come late by
     /// themselves. The others are the same each time.
-    fn late_copy_is_possible(&self, message: &Message) -> bool {
+    fn late_copy_is_possible(message: &Message) -> bool {
         use crate::engine::Verb;
         matches!(
             message.verb,

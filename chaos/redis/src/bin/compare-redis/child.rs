@@ -44,9 +44,9 @@ impl Child {
             }
         });
         while let Some(line) = lines.recv().await {
-            let mut words = line.split(' ').skip(1);
-            let key = words.next().unwrap_or("key").to_owned();
-            let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+            let mut parts = line.split(' ').skip(1);
+            let key = parts.next().unwrap_or("key").to_owned();
+            let mut number = || parts.next().and_then(|word| word.parse().ok()).unwrap_or(0);
             let (work, callers, spread): (u64, u64, u64) = (number(), number(), number());
             let trips = server.round_trips();
             let mut calls = Vec::new();

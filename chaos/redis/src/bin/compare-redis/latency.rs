@@ -58,6 +58,10 @@ fn net_bytes(redis: &Redis) -> Result<[u64; 2], String> {
     ])
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "four ways of the same, one after another"
+)]
 pub(crate) async fn measure(redis: &Redis, quick: bool, table: &mut Table) -> Result<(), String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let client = redis::Client::open(redis.url()).map_err(|error| text(&error))?;
