@@ -7,28 +7,29 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use singleflight_arena::{Cause, End, What, Writer, now};
-use singleflight_redis::{CallError, Ended, Group, Lease, Outcome, Raw, Role, Runtime, Server};
+use singleflight_arena::{Cause, What, Writer, now};
 use tokio::net::UnixDatagram;
 
-use crate::settings::{Settings, WhenDown};
+use crate::settings::Settings;
+use crate::subject::{Subject, Work};
 
 /// What one process is told.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Child {
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "it is read from the command line"
+)]
+pub struct Child {
     /// Its number, which no other process ever has
     #[arg(long)]
     number: u64,
     /// Where Redis is
     #[arg(long)]
-    port: u16,
+    pub port: u16,
     /// Where histories and sockets are
     #[arg(long)]
     directory: PathBuf,
 }
-
-/// How long a call may wait for others: longer than the checker lets it take.
-const WAIT: Duration = Duration::from_secs(30);
 
 /// How many keys are hot.
 const KEYS: u64 = 3;
@@ -36,10 +37,10 @@ const KEYS: u64 = 3;
 /// A gap of this process that the history should know of.
 const GAP: Duration = Duration::from_millis(40);
 
-struct Process {
+struct Process<S> {
     settings: Settings,
     child: Child,
-    group: Group<u64, String>,
+    subject: S,
     history: Writer,
     next: AtomicU64,
     socket: UnixDatagram,
@@ -47,29 +48,13 @@ struct Process {
 }
 
 impl Child {
-    /// Calls until its standard input ends.
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), String> {
+    /// Calls until the standard input ends.
+    ///
+    /// # Errors
+    ///
+    /// If the history or the socket cannot be opened, or a caller panics.
+    pub async fn run<S: Subject>(self, settings: &Settings, subject: S) -> Result<(), String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let client = redis::Client::open(format!("redis://127.0.0.1:{}/", self.port))
-            .map_err(|error| text(&error))?;
-        let server = Server::builder(client, Runtime::Tokio)
-            .response_timeout(Duration::from_millis(250))
-            .connect_timeout(Duration::from_millis(250))
-            .down_for(Duration::from_millis(100))
-            .lazy()
-            .map_err(|error| text(&error))?;
-        let group = Group::builder(&server, "chaos:v1")
-            .lease(settings.lease())
-            .poll(settings.poll())
-            .wait_at_most(WAIT)
-            .keep(Duration::from_secs(2))
-            .when_down(match settings.when_down {
-                WhenDown::Here => singleflight_redis::WhenDown::RunHere,
-                WhenDown::Fail => singleflight_redis::WhenDown::Fail,
-            })
-            .codec(Raw)
-            .build()
-            .map_err(|error| text(&error))?;
         let path = self.directory.join(format!("{}.history", self.number));
         let history = Writer::append(&path).map_err(|error| text(&error))?;
         let socket = self.directory.join(format!("{}.socket", self.number));
@@ -77,7 +62,7 @@ impl Child {
         let process = Arc::new(Process {
             settings: settings.clone(),
             child: self,
-            group,
+            subject,
             history,
             next: AtomicU64::new(1),
             socket,
@@ -96,7 +81,7 @@ impl Child {
     }
 }
 
-impl Process {
+impl<S: Subject> Process<S> {
     /// Two threads: one waits for the end of the input, one notes when this process did not run.
     fn watch(self: &Arc<Self>) {
         let process = Arc::clone(self);
@@ -165,7 +150,7 @@ impl Process {
     async fn forget(&self, key: u64) {
         let forget = self.number();
         self.history.write(What::Forget { forget, key });
-        if self.group.forget(&key).await.is_ok() {
+        if self.subject.forget(key).await {
             self.history.write(What::Forgotten { forget });
         }
     }
@@ -184,12 +169,23 @@ impl Process {
         let mut task = tokio::spawn(async move {
             process.history.write(What::Call { call, key });
             let work = process.work(key, execution, length, kind);
-            let mut made = process.group.call(&key);
-            if kind == 2 {
-                made = made.timeout(length / 2);
-            }
-            let outcome = made.try_run_outcome(work).await;
-            process.history.write(told(call, outcome));
+            let timeout = (kind == 2).then_some(length / 2);
+            process
+                .history
+                .write(match process.subject.call(key, timeout, work).await {
+                    Ok(answer) => {
+                        let numbers = answer.value.split_once(':');
+                        let (made_for, execution) = numbers.unwrap_or(("0", "0"));
+                        What::Answer {
+                            call,
+                            execution: execution.parse().unwrap_or(0),
+                            key: made_for.parse().unwrap_or(u64::MAX),
+                            end: answer.end,
+                            is_leader: answer.is_leader,
+                        }
+                    }
+                    Err(why) => What::NoAnswer { call, why },
+                });
         });
         let ended = if kind == 3 {
             if let Ok(ended) = tokio::time::timeout(length / 2, &mut task).await {
@@ -222,21 +218,9 @@ impl Process {
         }
     }
 
-    fn work(
-        self: &Arc<Self>,
-        key: u64,
-        execution: u64,
-        length: Duration,
-        kind: u8,
-    ) -> impl FnOnce(
-        Lease,
-    )
-        -> std::pin::Pin<Box<dyn Future<Output = Result<String, &'static str>> + Send>>
-    + Send
-    + use<> {
+    fn work(self: &Arc<Self>, key: u64, execution: u64, length: Duration, kind: u8) -> Work {
         let process = Arc::clone(self);
-        move |lease: Lease| {
-            let token = lease.token();
+        Box::new(move |token| {
             process.history.write(What::Begin {
                 execution,
                 key,
@@ -252,45 +236,16 @@ impl Process {
                     _ => Ok(format!("{key}:{execution}")),
                 }
             })
-        }
+        })
     }
 }
 
 /// Tells that a work has ended, however it does.
-struct Ends(Arc<Process>, u64);
+struct Ends<S>(Arc<Process<S>>, u64);
 
-impl Drop for Ends {
+impl<S> Drop for Ends<S> {
     fn drop(&mut self) {
         let execution = self.1;
         self.0.history.write(What::Finish { execution });
     }
-}
-
-fn told(call: u64, outcome: Result<Result<Outcome<String>, &str>, CallError>) -> What {
-    let why = match outcome {
-        Ok(Ok(outcome)) => {
-            let numbers = outcome.value.split_once(':');
-            let (key, execution) = numbers.unwrap_or(("0", "0"));
-            return What::Answer {
-                call,
-                execution: execution.parse().unwrap_or(0),
-                key: key.parse().unwrap_or(u64::MAX),
-                end: match (outcome.role, outcome.lease) {
-                    (Role::Alone(_), _) => End::Alone,
-                    (_, Ended::Landed) => End::Landed,
-                    (_, Ended::Lost) => End::Lost,
-                    (_, Ended::Unknown) => End::Unknown,
-                    _ => End::Alone,
-                },
-                is_leader: outcome.role == Role::Leader,
-            };
-        }
-        Ok(Err(why)) => why.to_owned(),
-        Err(CallError::LeaderPanicked(_)) => "leader-panicked".to_owned(),
-        Err(CallError::TooManyFailures { .. }) => "too-many-failures".to_owned(),
-        Err(CallError::TimedOut) => "timed-out".to_owned(),
-        Err(CallError::Down(_)) => "down".to_owned(),
-        Err(_) => "other".to_owned(),
-    };
-    What::NoAnswer { call, why }
 }

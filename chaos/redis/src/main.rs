@@ -3,16 +3,16 @@
 //!
 //! Exit code: 0 if every promise was kept, 1 if not, 2 if it could not be run as asked.
 
-mod child;
 mod mischief;
+mod ours;
 mod parent;
-mod settings;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use singleflight_chaos_redis::{Child, Settings};
 
-use crate::settings::Settings;
+use crate::ours::Ours;
 
 /// Processes that call at random over one Redis, and a checker of what they saw.
 #[derive(Debug, Parser)]
@@ -28,7 +28,7 @@ struct Arguments {
 enum Part {
     /// What the program starts N times
     #[command(hide = true)]
-    Child(child::Child),
+    Child(Child),
 }
 
 fn main() -> ExitCode {
@@ -45,7 +45,11 @@ fn main() -> ExitCode {
         }
     };
     let ended = match part {
-        Some(Part::Child(child)) => runtime.block_on(child.run(&settings)).map(|()| 0),
+        Some(Part::Child(child)) => runtime.block_on(async {
+            // Its connections are tasks of the runtime.
+            let ours = Ours::new(&settings, child.port)?;
+            child.run(&settings, ours).await.map(|()| 0)
+        }),
         None => runtime.block_on(parent::run(&settings)),
     };
     match ended {

@@ -8,7 +8,7 @@ use singleflight_arena::{Cause, Event, Server, What, Wire, Writer, command, now}
 use tokio::process::Child;
 
 use crate::parent::Children;
-use crate::settings::{Mischief, Settings};
+use singleflight_chaos_redis::{Mischief, Settings};
 
 /// Who does it.
 pub(crate) struct Doer<'a> {

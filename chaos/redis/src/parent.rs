@@ -10,7 +10,7 @@ use singleflight_arena::{
 use tokio::process::{Child, Command};
 
 use crate::mischief::Doer;
-use crate::settings::{Mischief, Settings};
+use singleflight_chaos_redis::{Mischief, Settings};
 
 /// The processes that run, each with its number.
 pub(crate) struct Children<'a> {
@@ -25,7 +25,10 @@ impl Children<'_> {
     fn start(&mut self) -> Result<(), String> {
         let number = self.next;
         self.next += 1;
-        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let program = match &self.settings.child {
+            Some(program) => program.clone(),
+            None => std::env::current_exe().map_err(|error| error.to_string())?,
+        };
         let child = Command::new(program)
             .args(self.settings.arguments())
             .arg("child")
