@@ -1,4 +1,4 @@
-//! The group: calls come in here, and go round until a flight answers that they may take.
+//! The group, and what its calls share.
 //!
 //! A caller that joins its process's flight after that flight has landed in Redis, but before its
 //! own leader has heard of it, must not take its value: somebody elsewhere may have received it
@@ -21,17 +21,16 @@ use event_listener::Event;
 use futures_lite::future::or;
 
 use crate::builder::Builder;
+use crate::call::Call;
 use crate::claim::send_again;
 use crate::codec::Codec;
 use crate::counts::{Counts, Stats};
-use crate::drive;
 use crate::engine::{Engine, Failure, Id, Message, Verb};
 use crate::error::{CallError, ForgetError};
 use crate::key::{KeyBytes, Slot};
 use crate::lease::{Lease, new_id};
-use crate::local::{Answer, Landing, Local, What};
-use crate::outcome::{Outcome, Role};
-use crate::seeds::planted;
+use crate::local::Local;
+use crate::outcome::Outcome;
 use crate::server::Server;
 use crate::settings::Settings;
 
@@ -49,7 +48,7 @@ pub(crate) struct Inner<V> {
     pub(crate) codec: Box<dyn Codec<V>>,
     pub(crate) settings: Settings,
     pub(crate) counts: Counts,
-    local: Local<V>,
+    pub(crate) local: Local<V>,
     prefix: Vec<u8>,
     hash: Option<Hash>,
     stamps: AtomicU64,
@@ -78,14 +77,6 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 pub(crate) struct Led<'a, V> {
     inner: &'a Inner<V>,
     id: Id,
-}
-
-/// A call whose options are being chosen. Made by [`Group::call`].
-#[must_use = "a call does nothing until it is run"]
-pub struct Call<'a, V> {
-    inner: &'a Inner<V>,
-    slot: Slot,
-    timeout: Option<Duration>,
 }
 
 impl<K: ?Sized, V> Group<K, V> {
@@ -196,7 +187,7 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
         F: Future<Output = V>,
     {
         let call = self.call(key);
-        if self.inner.local.is_led(&call.slot) {
+        if call.is_led_here() {
             return Ok(None);
         }
         let work = |lease| async { Ok::<_, Infallible>(work(lease).await) };
@@ -213,11 +204,7 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
         K: Borrow<Q>,
         Q: KeyBytes + ?Sized,
     {
-        Call {
-            inner: &self.inner,
-            slot: self.slot(key),
-            timeout: None,
-        }
+        Call::new(&self.inner, self.slot(key))
     }
 
     /// Lets the next call for `key` start afresh, in every process. Returns whether anything was in
@@ -301,160 +288,6 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     }
 }
 
-impl<V: Clone + Send + Sync + 'static> Call<'_, V> {
-    /// Ends the whole call after `duration`, a work of its own included: the lease is then given up,
-    /// and the next caller leads. Without it only the wait is bounded, by the group's
-    /// [`wait_at_most`](Builder::wait_at_most).
-    pub fn timeout(mut self, duration: Duration) -> Self {
-        self.timeout = Some(duration);
-        self
-    }
-
-    /// Makes the call, as [`Group::run`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Group::run`].
-    ///
-    /// # Panics
-    ///
-    /// As [`Group::run`].
-    pub async fn run<W, F>(self, work: W) -> Result<V, CallError>
-    where
-        W: FnOnce(Lease) -> F,
-        F: Future<Output = V>,
-    {
-        Ok(self.run_outcome(work).await?.value)
-    }
-
-    /// Makes the call, as [`Group::run_outcome`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Group::run`].
-    ///
-    /// # Panics
-    ///
-    /// As [`Group::run`].
-    pub async fn run_outcome<W, F>(self, work: W) -> Result<Outcome<V>, CallError>
-    where
-        W: FnOnce(Lease) -> F,
-        F: Future<Output = V>,
-    {
-        let work = |lease| async { Ok::<_, Infallible>(work(lease).await) };
-        self.try_run_outcome(work)
-            .await?
-            .map_err(|never| match never {})
-    }
-
-    /// Makes the call, as [`Group::try_run`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Group::try_run`].
-    ///
-    /// # Panics
-    ///
-    /// As [`Group::run`].
-    pub async fn try_run<W, F, E>(self, work: W) -> Result<Result<V, E>, CallError>
-    where
-        W: FnOnce(Lease) -> F,
-        F: Future<Output = Result<V, E>>,
-    {
-        let outcome = self.try_run_outcome(work).await?;
-        Ok(outcome.map(|outcome| outcome.value))
-    }
-
-    /// Makes the call, as [`Group::try_run`], and says how the value came.
-    ///
-    /// # Errors
-    ///
-    /// As [`Group::try_run`].
-    ///
-    /// # Panics
-    ///
-    /// As [`Group::run`].
-    pub async fn try_run_outcome<W, F, E>(self, work: W) -> Result<Result<Outcome<V>, E>, CallError>
-    where
-        W: FnOnce(Lease) -> F,
-        F: Future<Output = Result<V, E>>,
-    {
-        let answer = self.go(work, true).await?;
-        Ok(answer.expect("a call that waits is answered"))
-    }
-
-    /// `None`: somebody else leads, and the call does not wait.
-    async fn go<W, F, E>(
-        self,
-        work: W,
-        waits: bool,
-    ) -> Result<Option<Result<Outcome<V>, E>>, CallError>
-    where
-        W: FnOnce(Lease) -> F,
-        F: Future<Output = Result<V, E>>,
-    {
-        let Self {
-            inner,
-            slot,
-            timeout,
-        } = self;
-        let leads = AtomicBool::new(false);
-        let begun = inner.engine.now();
-        let (mut work, mut error) = (Some(work), None);
-        loop {
-            // Before the local flight is joined: see the head of this file.
-            let arrived = inner.arrive(&slot);
-            let expiry = inner.expiry(begun, timeout, &leads);
-            let call = drive::Call {
-                slot: &slot,
-                work: &mut work,
-                error: &mut error,
-                leads: &leads,
-                waits,
-            };
-            let drive = |door| inner.drive(door, call);
-            let answer = inner.local.call(&slot, expiry, drive).await?;
-            let (landing, is_own) = match answer {
-                Answer::Own(landing) => (landing, true),
-                Answer::Other(landing) => (Some(landing), false),
-            };
-            if let Some(error) = error {
-                return Ok(Some(Err(error)));
-            }
-            let landing = landing.expect("a work that kept its error has it");
-            let takes = is_own || arrived < landing.before || planted("late-newcomers-take");
-            if !takes || !is_own && waits && matches!(landing.what, What::Busy) {
-                inner.counts.rejoined.add();
-                continue;
-            }
-            return match landing {
-                Landing {
-                    what: What::Busy, ..
-                } => Ok(None),
-                Landing {
-                    what: What::Failed(error),
-                    ..
-                } => Err(error),
-                Landing {
-                    what: What::Value(value),
-                    role,
-                    lease,
-                    token,
-                    ..
-                } => Ok(Some(Ok(Outcome {
-                    value,
-                    role: match role {
-                        Role::Leader if !is_own => Role::Follower,
-                        role => role,
-                    },
-                    lease,
-                    token,
-                }))),
-            };
-        }
-    }
-}
-
 impl<V> Inner<V> {
     pub(crate) fn new(
         engine: Arc<dyn Engine>,
@@ -486,7 +319,7 @@ impl<V> Inner<V> {
         self.stamps.fetch_add(1, Ordering::SeqCst)
     }
 
-    fn arrive(&self, slot: &Slot) -> u64 {
+    pub(crate) fn arrive(&self, slot: &Slot) -> u64 {
         let arrived = self.stamp();
         let arrivals = self.arrivals(slot);
         arrivals.latest.fetch_max(arrived, Ordering::SeqCst);
@@ -518,7 +351,12 @@ impl<V> Inner<V> {
     }
 
     /// When a call gives up.
-    async fn expiry(&self, begun: Duration, timeout: Option<Duration>, leads: &AtomicBool) {
+    pub(crate) async fn expiry(
+        &self,
+        begun: Duration,
+        timeout: Option<Duration>,
+        leads: &AtomicBool,
+    ) {
         let passed = self.engine.now().saturating_sub(begun);
         let wait = self.settings.wait_at_most;
         let whole = timeout.unwrap_or(Duration::MAX);
@@ -564,14 +402,6 @@ impl<K: ?Sized, V> fmt::Debug for Group<K, V> {
         f.debug_struct("Group")
             .field("settings", &self.inner.settings)
             .field("stats", &self.stats())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<V> fmt::Debug for Call<'_, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod call;
 mod claim;
 mod codec;
 mod counts;
@@ -22,6 +23,7 @@ mod settings;
 mod model;
 
 pub use builder::Builder;
+pub use call::Call;
 #[cfg(feature = "serde-json")]
 pub use codec::Json;
 #[cfg(feature = "postcard")]
@@ -29,7 +31,7 @@ pub use codec::Postcard;
 pub use codec::{Codec, Raw};
 pub use counts::Stats;
 pub use error::{BuildError, CallError, ConnectError, ForgetError};
-pub use group::{Call, Group};
+pub use group::Group;
 pub use key::KeyBytes;
 pub use lease::Lease;
 pub use outcome::{Alone, Ended, Outcome, Role};
