@@ -70,6 +70,9 @@ impl Wire {
     }
 
     async fn carry(self: Arc<Self>, client: TcpStream) {
+        // From now on a cut is for this connection, too.
+        let mut cut = std::pin::pin!(self.cut.notified());
+        cut.as_mut().enable();
         let target = self.target.load(Ordering::Relaxed);
         let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else {
             return;
@@ -83,7 +86,7 @@ impl Wire {
         let back = Arc::clone(&self).pump(from_server, to_client, 1);
         tokio::select! {
             () = back => {}
-            () = self.cut.notified() => there.abort(),
+            () = cut => there.abort(),
         }
     }
 

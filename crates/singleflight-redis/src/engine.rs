@@ -75,6 +75,8 @@ pub(crate) trait Engine: Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> Boxed<'static, ()>;
     fn spawn(&self, task: Boxed<'static, ()>);
     fn inbox(&self) -> &Inbox;
+    /// A lease was lost: the server may be in another run than the engine thinks.
+    fn doubt(&self) {}
     /// Whether the client below sends by itself again what was not answered.
     fn resends(&self) -> bool {
         false

@@ -3,7 +3,7 @@
 mod messages;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -65,6 +65,8 @@ pub(crate) struct Link {
     /// The client that the last connection came from: a sentinel names another one after a failover.
     last: Lock<Option<Client>>,
     round_trips: AtomicU64,
+    /// A lease was lost: this may be another run than we think.
+    doubted: AtomicBool,
     /// Notified when the link goes.
     gone: Arc<Event>,
 }
@@ -212,6 +214,7 @@ impl ServerBuilder {
             open: Mutex::default(),
             last: Lock::default(),
             round_trips: AtomicU64::new(0),
+            doubted: AtomicBool::new(false),
             gone: Arc::default(),
         }))
     }
@@ -221,6 +224,9 @@ impl Link {
     /// The connection for scripts; made by the first who needs it while the others wait.
     async fn channel(&self) -> Result<Channel, String> {
         let mut open = self.open.lock().await;
+        if self.doubted.swap(false, Ordering::Relaxed) {
+            open.channel = look_again(open.channel.take()).await;
+        }
         if let Some(channel) = &open.channel {
             return Ok(channel.clone());
         }
@@ -272,12 +278,9 @@ impl Link {
             let mut wire = client
                 .get_multiplexed_async_connection_with_config(&config)
                 .await?;
-            let info: String = redis::cmd("INFO")
-                .arg("server")
-                .query_async(&mut wire)
-                .await?;
+            let run = run_of(&mut wire).await?;
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
-            Ok((Wire::Single(wire), run_id(&info)))
+            Ok((Wire::Single(wire), run))
         };
         let late = async {
             self.runtime.sleep(self.connect_timeout).await;
@@ -355,6 +358,10 @@ impl Engine for Link {
         &self.inbox
     }
 
+    fn doubt(&self) {
+        self.doubted.store(true, Ordering::Relaxed);
+    }
+
     fn resends(&self) -> bool {
         self.target.asks_the_server()
     }
@@ -366,12 +373,33 @@ impl Drop for Link {
     }
 }
 
-/// The first half of the server's run id: it changes with each start of each server.
+/// Asks an open connection again which run it is of.
+async fn look_again(channel: Option<Channel>) -> Option<Channel> {
+    let mut channel = channel?;
+    match &mut channel.wire {
+        Wire::Single(wire) => channel.run = run_of(wire).await.ok()?,
+        #[cfg(feature = "cluster")]
+        Wire::Cluster(_) => {}
+    }
+    Some(channel)
+}
+
+/// Asks which run this is: the first half of the id by which replicas know their master's data. It
+/// is new with each start of a server, and with each promotion: a server that was demoted, and is
+/// promoted again, may have its old data still.
+async fn run_of(wire: &mut MultiplexedConnection) -> Result<Vec<u8>, RedisError> {
+    let mut ask = redis::cmd("INFO");
+    let info: String = ask.arg("replication").query_async(wire).await?;
+    Ok(run_id(&info))
+}
+
 fn run_id(info: &str) -> Vec<u8> {
     if crate::seeds::planted("any-run") {
         return b"any".to_vec();
     }
-    let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+    let run = info
+        .lines()
+        .find_map(|line| line.strip_prefix("master_replid:"));
     // A proxy may hide it. Then leases are not bound to a run.
     let run = run.unwrap_or("unknown").trim();
     run.bytes().take(16).collect()

@@ -33,6 +33,8 @@ pub(super) struct Held {
     is_partly_over: bool,
     run: Vec<u8>,
     before: u64,
+    /// It was found to be held after the work had begun.
+    is_renewed: bool,
 }
 
 /// How a work panicked.
@@ -74,6 +76,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
             is_partly_over: adopted || got.saturating_sub(first) > self.settings.lease / 3,
             run: reply.run.clone(),
             before,
+            is_renewed: false,
         }
     }
 
@@ -91,6 +94,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
         if held.is_partly_over && !matches!(self.renew(&mut held, call.slot).await, Ok(true)) {
             return None;
         }
+        held.is_renewed = false;
         let _led = self.register(held.id, call.slot);
         let work = call.work.take().expect("a work is run once");
         let lease = held.lease.clone();
@@ -104,6 +108,11 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
                 door.close();
                 let payload = self.payload(&value);
                 let lease = self.land(&mut held, call.slot, payload, true).await;
+                if lease != Ended::Landed && !held.is_renewed {
+                    // The lease may have been lost before the work began. Then another's work may have
+                    // begun earlier and land later: this value is for its own caller alone.
+                    held.before = 0;
+                }
                 self.counts.landed(lease);
                 Ok(Landing {
                     what: What::Value(value),
@@ -163,8 +172,10 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
         };
         let reply = self.engine.send(message).await?;
         if reply.code != 1 {
+            self.engine.doubt();
             return Ok(false);
         }
+        held.is_renewed = true;
         held.before = before;
         held.server = reply.numbers[1];
         held.sent = sent;
@@ -192,6 +203,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
                     return Ended::Landed;
                 }
                 Ok(_) if sends == 0 => {
+                    self.engine.doubt();
                     held.claim.release();
                     return Ended::Lost;
                 }

@@ -61,13 +61,17 @@ pub(super) fn receive(link: &Arc<Link>, first: Option<PubSub>) -> Boxed<'static,
             let Some(link) = weak.upgrade() else { return };
             let listener = gone.listen();
             let made = match next.take() {
+                // It was confirmed before anybody could wait.
                 Some(made) => Ok(made),
-                None => subscribe(&link).await,
+                None => {
+                    let made = subscribe(&link).await;
+                    // What was published meanwhile has reached nobody.
+                    if made.is_ok() && !planted("no-look-after-subscribing") {
+                        link.inbox.push_all();
+                    }
+                    made
+                }
             };
-            // What was published meanwhile has reached nobody.
-            if made.is_ok() && !planted("no-look-after-subscribing") {
-                link.inbox.push_all();
-            }
             drop(link);
             if let Ok(made) = made {
                 let (sink, stream) = made.split();

@@ -235,6 +235,28 @@ async fn a_failover_without_the_lease_costs_a_second_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_demoted_and_promoted_again_honours_no_old_lease() {
+    let Some(stage) = Stage::new() else { return };
+    let Some(other) = Stage::new() else { return };
+    let (mut stage, wire) = stage.wired().await;
+    loses_its_lease(&mut stage, |stage| {
+        let (first, second) = (&stage.redis, &other.redis);
+        wire.turn(second.port());
+        wire.cut();
+        // A replica copies its master after 5 s at the earliest, and has its own data until then.
+        let port = second.port().to_string();
+        let answer = first.command(&["REPLICAOF", "127.0.0.1", &port]);
+        assert!(answer.expect("it answers").starts_with("+OK"));
+        let answer = first.command(&["REPLICAOF", "NO", "ONE"]);
+        assert!(answer.expect("it answers").starts_with("+OK"));
+        assert_ne!(stage.keys(), ":0", "it still has the lease");
+        wire.turn(first.port());
+        wire.cut();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missed_message_costs_a_poll() {
     let Some(stage) = Stage::new() else { return };
     let (leader, follower) = (stage.group(LONG).await, stage.group(LONG).await);
