@@ -60,17 +60,16 @@ pub(super) fn receive(link: &Arc<Link>, first: Option<PubSub>) -> Boxed<'static,
         loop {
             let Some(link) = weak.upgrade() else { return };
             let listener = gone.listen();
-            let made = match next.take() {
-                // It was confirmed before anybody could wait.
-                Some(made) => Ok(made),
-                None => {
-                    let made = subscribe(&link).await;
-                    // What was published meanwhile has reached nobody.
-                    if made.is_ok() && !planted("no-look-after-subscribing") {
-                        link.inbox.push_all();
-                    }
-                    made
+            // The first one was confirmed before anybody could wait.
+            let made = if let Some(made) = next.take() {
+                Ok(made)
+            } else {
+                let made = subscribe(&link).await;
+                // What was published meanwhile has reached nobody.
+                if made.is_ok() && !planted("no-look-after-subscribing") {
+                    link.inbox.push_all();
                 }
+                made
             };
             drop(link);
             if let Ok(made) = made {
