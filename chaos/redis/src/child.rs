@@ -15,10 +15,6 @@ use crate::subject::{Subject, Work};
 
 /// What one process is told.
 #[derive(Args, Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "it is read from the command line"
-)]
 pub struct Child {
     /// Its number, which no other process ever has
     #[arg(long)]

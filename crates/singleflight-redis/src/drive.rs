@@ -13,7 +13,7 @@
 //!
 //! The lease in Redis is written by scripts only, and each compares what it is about: JOIN makes it
 //! where there is none; RENEW prolongs, LAND and ABANDON remove it under its id; FORGET removes it
-//! whatever its id; the server's clock ends it. A lease that another run of the server has made
+//! whatever its id; the server's clock ends it. A lease of another history of the server
 //! is none. Every script may be sent again:
 //!
 //! | script | sent again | a late copy |
