@@ -15,7 +15,7 @@ pub fn poll<T>(future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Poll<T> 
 pub fn ready<T>(future: impl Future<Output = T>) -> T {
     match poll(pin!(future)) {
         Poll::Ready(value) => value,
-        Poll::Pending => panic!("a lone call ends at its first poll"),
+        Poll::Pending => panic!("a future that waits for nothing ends at its first poll"),
     }
 }
 

@@ -1,9 +1,6 @@
-//! What the measurements share: the peers, each by its real crate, and how to count and clock.
+//! What the measurements of our own share: how to count, how to poll, and the floor that nobody
+//! can pass.
 
-pub mod clock;
 pub mod counting;
-pub mod gate;
+pub mod floor;
 pub mod hand;
-pub mod peers;
-pub mod polls;
-pub mod processor;

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use singleflight_benches::counting::{Counting, counted, live};
 use singleflight_benches::hand::{poll, ready};
-use singleflight_core::{Builder, Group, Joined, Turn};
+use singleflight_core::{Group, Joined, Turn};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting::always();
@@ -18,6 +18,7 @@ fn the_counter_counts() {
     assert_eq!(counted(|| ()).0, 0);
 }
 
+/// Holds P7.
 #[test]
 fn a_lone_call_allocates_nothing_in_steady_state() {
     let core: Group<u64, u64> = Group::new();
@@ -26,10 +27,10 @@ fn a_lone_call_allocates_nothing_in_steady_state() {
     let smol: singleflight_smol::Group<u64, u64> = singleflight_smol::Group::new();
     let (count, ()) = counted(|| {
         for key in 0..1000 {
-            assert_eq!(ready(core.run(key, async || key)), key);
-            assert_eq!(threads.run(key, || key), key);
-            assert_eq!(ready(tokio.run(key, async || key)), key);
-            assert_eq!(ready(smol.run(key, async || key)), key);
+            assert_eq!(ready(core.run(key, async || key)), Ok(key));
+            assert_eq!(threads.run(key, || key), Ok(key));
+            assert_eq!(ready(tokio.run(key, async || key)), Ok(key));
+            assert_eq!(ready(smol.run(key, async || key)), Ok(key));
         }
     });
     assert_eq!(count, 0, "for 4,000 calls");
@@ -42,7 +43,7 @@ fn a_call_beside_many_others_allocates_nothing_in_steady_state() {
     let held: Vec<_> = (0..1000).map(|key| group.join(key)).collect();
     let round = || {
         for key in 1000..2000 {
-            assert_eq!(ready(group.run(key, async || key)), key);
+            assert_eq!(ready(group.run(key, async || key)), Ok(key));
         }
     };
     round();
@@ -52,10 +53,11 @@ fn a_call_beside_many_others_allocates_nothing_in_steady_state() {
     assert_eq!(group.in_flight(), 0);
 }
 
+/// Holds P7.
 #[test]
 fn a_group_with_a_fixed_capacity_allocates_nothing_after_it_is_built() {
     const FLIGHTS: usize = 50;
-    let group: Group<u64, u64> = Builder::new().fixed_capacity(FLIGHTS).build();
+    let group: Group<u64, u64> = Group::builder().fixed_capacity(FLIGHTS).build();
     let mut leaders = Vec::with_capacity(FLIGHTS);
     let mut followers = Vec::with_capacity(2 * FLIGHTS);
     let (count, ()) = counted(|| {
@@ -96,9 +98,11 @@ fn a_group_with_a_fixed_capacity_allocates_nothing_after_it_is_built() {
 }
 
 /// Nor do those who sleep, whether their flight lands or loses its leader.
+///
+/// Holds P7.
 #[test]
 fn sleeping_in_a_group_with_a_fixed_capacity_allocates_nothing() {
-    let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
+    let group: Group<u64, u64> = Group::builder().fixed_capacity(2).build();
     let round = |key: u64| {
         let (Ok(Joined::Leader(leader)), Ok(Joined::Follower(one)), Ok(Joined::Follower(other))) =
             (group.join(key), group.join(key), group.join(key))
@@ -128,6 +132,7 @@ fn sleeping_in_a_group_with_a_fixed_capacity_allocates_nothing() {
     assert_eq!(group.in_flight(), 0);
 }
 
+/// Holds P7.
 #[test]
 fn a_borrowed_key_is_made_to_lead_and_never_to_join() {
     let group: Group<String, u64> = Group::new();
@@ -154,7 +159,7 @@ fn a_borrowed_key_is_made_to_lead_and_never_to_join() {
     let (count, polled) = counted(|| (poll(first), poll(second)));
     assert_eq!(
         (count, polled),
-        (0, (Poll::Ready(7), Poll::Ready(7))),
+        (0, (Poll::Ready(Ok(7)), Poll::Ready(Ok(7)))),
         "being served"
     );
 }
@@ -170,7 +175,7 @@ fn a_hand_over_allocates_nothing() {
         // It claims, and leads at its next poll.
         (poll(follower.as_mut()), poll(follower))
     });
-    assert_eq!((count, polled), (0, (Poll::Pending, Poll::Ready(8))));
+    assert_eq!((count, polled), (0, (Poll::Pending, Poll::Ready(Ok(8)))));
 }
 
 /// After a thread's first wait, which makes its parker.
@@ -212,6 +217,8 @@ fn a_blocking_follower_allocates_nothing_for_itself() {
 }
 
 /// P6: nothing is kept for ended calls, and a table that grew shrinks again.
+///
+/// Holds P6.
 #[test]
 fn memory_after_a_burst_is_what_it_was_before() {
     let group: Group<u64, u64> = Group::new();

@@ -2,11 +2,12 @@
 
 use std::any::Any;
 
-use singleflight_core::{CallError, Outcome, Role};
+use singleflight_core::{CallResult, Outcome, Role};
 
 use crate::clock::Stamp;
 use crate::history::{Ending, Told};
-use crate::value::Made;
+use crate::refusal::Refusal;
+use crate::value::{Made, OwnFault};
 
 /// What a call came to, as an adapter tells it.
 #[derive(Debug)]
@@ -14,28 +15,10 @@ use crate::value::Made;
 pub enum Answer {
     /// What some work made; and whether that was the caller's own, if the subject says so.
     Made(Made, Option<Role>),
+    /// The fault of the caller's own work, which is nobody else's.
+    Failed(OwnFault),
     /// Nothing.
     Refused(Refusal),
-}
-
-/// Why there is nothing to answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "adapters make all of them")]
-pub enum Refusal {
-    /// The leader panicked. The text, if there is one, names the execution.
-    Panicked(String),
-    /// The leader was lost.
-    Lost,
-    /// The call was made from inside its own work.
-    Reentrant,
-    /// The group is closed.
-    Closed,
-    /// The deadline came first.
-    TimedOut,
-    /// The flight has as many followers as it may.
-    Full,
-    /// Anything else, in its own words. It is never right.
-    Other(String),
 }
 
 impl From<Made> for Answer {
@@ -44,28 +27,29 @@ impl From<Made> for Answer {
     }
 }
 
-impl From<Result<Outcome<Made>, CallError>> for Answer {
-    fn from(result: Result<Outcome<Made>, CallError>) -> Self {
+impl From<Outcome<Made>> for Answer {
+    fn from(outcome: Outcome<Made>) -> Self {
+        let role = outcome.role;
+        Self::Made(outcome.into_value(), Some(role))
+    }
+}
+
+impl<T: Into<Self>> From<CallResult<T>> for Answer {
+    fn from(result: CallResult<T>) -> Self {
         match result {
-            Ok(outcome) => {
-                let role = outcome.role;
-                Self::Made(outcome.into_value(), Some(role))
-            }
+            Ok(made) => made.into(),
             Err(error) => Self::Refused(error.into()),
         }
     }
 }
 
-impl From<CallError> for Refusal {
-    fn from(error: CallError) -> Self {
-        match error {
-            CallError::LeaderPanicked(panicked) => Self::Panicked(panicked.message().to_owned()),
-            CallError::LeaderLost => Self::Lost,
-            CallError::Reentrant => Self::Reentrant,
-            CallError::Closed => Self::Closed,
-            CallError::TimedOut => Self::TimedOut,
-            CallError::TooManyFollowers => Self::Full,
-            other => Self::Other(other.to_string()),
+/// Of a call whose work may fail.
+impl<T: Into<Self>> From<CallResult<Result<T, OwnFault>>> for Answer {
+    fn from(result: CallResult<Result<T, OwnFault>>) -> Self {
+        match result {
+            Ok(Ok(made)) => made.into(),
+            Ok(Err(fault)) => Self::Failed(fault),
+            Err(error) => Self::Refused(error.into()),
         }
     }
 }
@@ -87,9 +71,18 @@ impl Answer {
                     })
                 })
             }
+            Self::Failed(fault) => fault.ending(key),
             Self::Refused(Refusal::Panicked(text)) => Ending::Panicked(named_in(&text)),
             Self::Refused(refusal) => Ending::Refused(refusal),
         }
+    }
+}
+
+impl OwnFault {
+    /// Reads what the call for `key` came to.
+    pub(crate) fn ending(&self, key: u64) -> Ending {
+        let execution = self.0.execution(key);
+        execution.map_or(Ending::Damaged, Ending::Failed)
     }
 }
 
@@ -120,23 +113,8 @@ pub(crate) fn thrown(payload: &(dyn Any + Send)) -> Ending {
     match (named_in(text), text.starts_with(PLANTED)) {
         (Some(execution), true) => Ending::Thrown(execution),
         (Some(execution), false) => Ending::Panicked(Some(execution)),
-        (None, _) => Ending::Refused(refusal_in(text)),
+        (None, _) => Ending::Refused(Refusal::Other(text.to_owned())),
     }
-}
-
-/// Reads the panic of a call that has no other way to say that there is no value.
-fn refusal_in(text: &str) -> Refusal {
-    let known = [
-        CallError::LeaderLost,
-        CallError::Reentrant,
-        CallError::Closed,
-        CallError::TimedOut,
-        CallError::TooManyFollowers,
-    ];
-    known
-        .into_iter()
-        .find(|error| text.ends_with(&error.to_string()))
-        .map_or_else(|| Refusal::Other(text.to_owned()), Refusal::from)
 }
 
 #[cfg(test)]
@@ -154,7 +132,5 @@ mod tests {
             thrown(&stray),
             Ending::Refused(Refusal::Other(stray.to_owned()))
         );
-        let closed = format!("no value to return: {}", CallError::Closed);
-        assert_eq!(thrown(&closed), Ending::Refused(Refusal::Closed));
     }
 }

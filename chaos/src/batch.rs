@@ -4,16 +4,22 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
+use crate::answer::Answer;
 use crate::clock::Stamp;
 use crate::history::Completion;
 use crate::log::Log;
 use crate::pause::pauses;
-use crate::value::{EVERY_KEY, Fault, Value};
+use crate::script::BatchScript;
+use crate::value::{EVERY_KEY, Made, OwnFault};
 use crate::work::{Plan, Running};
 
 /// What a batch's work returns.
-pub type Loaded = Result<Vec<(u64, Value)>, Fault>;
+pub type Loaded = Result<Vec<(u64, Made)>, OwnFault>;
+
+/// What a call for many keys comes to: an answer for each, or the fault of its work.
+pub type BatchAnswers = Result<Vec<(u64, Answer)>, OwnFault>;
 
 /// The work of a call for many keys. It may be run more than once, each time for the keys
 /// that it is given.
@@ -22,18 +28,25 @@ pub struct BatchWork {
     log: Arc<Log>,
     call: Stamp,
     plan: Plan,
+    patience: Option<Duration>,
     /// Keys of which it returns nothing: those that leave no rest by this.
     omits: Option<u64>,
 }
 
 impl BatchWork {
-    pub(crate) fn new(log: &Arc<Log>, call: Stamp, plan: Plan, omits: Option<u64>) -> Self {
+    pub(crate) fn new(log: &Arc<Log>, call: Stamp, script: &BatchScript) -> Self {
         Self {
             log: Arc::clone(log),
             call,
-            plan,
-            omits,
+            plan: script.plan,
+            patience: script.patience,
+            omits: script.omits,
         }
+    }
+
+    /// The call's deadline, if it has one.
+    pub fn patience(&self) -> Option<Duration> {
+        self.patience
     }
 
     /// Whether it may fail as a whole.
@@ -79,12 +92,12 @@ impl BatchWork {
             result => result,
         });
         match self.plan.result {
-            Completion::Fault => Err(Fault(running.value(EVERY_KEY))),
+            Completion::Fault => Err(OwnFault(running.value(EVERY_KEY))),
             Completion::Panic => running.panic(),
             _ => Ok(keys
                 .into_iter()
                 .filter(|key| !omits(*key))
-                .map(|key| (key, running.value(key)))
+                .map(|key| (key, Ok(running.value(key))))
                 .collect()),
         }
     }

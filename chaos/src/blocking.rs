@@ -11,7 +11,7 @@ impl<S: Blocking> Caller<S> {
     /// Makes all steps.
     pub(crate) fn run(self, seed: u64) {
         let stage = self.stage.clone();
-        let mut dice = Self::dice(&stage, seed, true);
+        let mut generator = Self::generator(&stage, seed, true);
         for step in 0..stage.steps {
             if !self.goes_on() {
                 break;
@@ -19,7 +19,7 @@ impl<S: Blocking> Caller<S> {
             if self.closes(step) && !self.subject.drain(stage.patience) {
                 self.log.left_undrained();
             }
-            match self.retire(dice.draw()) {
+            match self.retire(generator.draw()) {
                 None => {}
                 Some(Step::Batch(script)) => self.batch(script),
                 // A thread cannot leave a call that waits alone.
@@ -51,13 +51,11 @@ impl<S: Blocking> Caller<S> {
     }
 
     fn batch(&self, script: BatchScript) {
-        let BatchScript {
-            keys, plan, omits, ..
-        } = script;
-        let begun = self.log.begin(of_batch(&keys));
-        let work = BatchWork::new(&self.log, begun.begin, plan, omits);
-        let returned = returned(caught(|| self.subject.batch(keys.clone(), work)));
-        let endings = returned.endings(&keys);
+        let orders = of_batch(&script);
+        let begun = self.log.begin(&*orders);
+        let work = BatchWork::new(&self.log, begun.begin, &script);
+        let returned = returned(caught(|| self.subject.batch(script.keys, work)));
+        let endings = returned.endings(&orders);
         begun.end(endings);
     }
 }

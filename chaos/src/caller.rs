@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::answer::{Answer, thrown};
+use crate::batch::BatchAnswers;
 use crate::history::{Closing, Ending, Retirement};
 use crate::log::Log;
+use crate::order::{Order, Way};
 use crate::rules::{Rules, outlive};
-use crate::script::{Dice, Step};
-use crate::subject::{Ability, Order, Subject, Way};
+use crate::script::{BatchScript, Step, StepGenerator};
+use crate::subject::{Ability, Subject};
 
 /// What all callers of a round know.
 #[derive(Debug)]
@@ -45,8 +47,8 @@ impl<S> Clone for Caller<S> {
 }
 
 impl<S: Subject> Caller<S> {
-    pub(crate) fn dice(stage: &Stage, seed: u64, threads: bool) -> Dice<'_> {
-        Dice::new(seed, &stage.rules, S::ABILITIES, threads)
+    pub(crate) fn generator(stage: &Stage, seed: u64, threads: bool) -> StepGenerator<'_> {
+        StepGenerator::new(seed, &stage.rules, S::ABILITIES, threads)
     }
 
     pub(crate) fn can(ability: Ability) -> bool {
@@ -112,36 +114,38 @@ impl Return<Option<Answer>> {
 }
 
 /// The orders that stand for the keys of a batch.
-pub(crate) fn of_batch(keys: &[u64]) -> Vec<Order> {
-    keys.iter().copied().map(of_one).collect()
+pub(crate) fn of_batch(script: &BatchScript) -> Vec<Order> {
+    let order = |key: &u64| Order {
+        patience: script.patience,
+        ..Order::new(*key, Way::Batch)
+    };
+    script.keys.iter().map(order).collect()
 }
 
-const fn of_one(key: u64) -> Order {
-    Order::new(key, Way::Batch)
-}
-
-impl Return<Vec<(u64, Answer)>> {
-    /// Returns an ending for each key that was asked for; what was answered beside them stays
-    /// in the list, and is found by the checker.
-    pub(crate) fn endings(self, keys: &[u64]) -> Vec<(Order, Ending)> {
-        let same = |ending: &Ending| {
-            let keys = keys.iter();
-            keys.map(|key| (of_one(*key), ending.clone())).collect()
+impl Return<BatchAnswers> {
+    /// Returns an ending for each key that was answered. One that was not asked for, or not
+    /// answered, is found by the checker.
+    pub(crate) fn endings(self, orders: &[Order]) -> Vec<(Order, Ending)> {
+        let each = |ending: &dyn Fn(u64) -> Ending| {
+            let orders = orders.iter();
+            orders.map(|order| (*order, ending(order.key))).collect()
         };
-        let answers = match self {
-            Self::Thrown(payload) => return same(&thrown(&*payload)),
-            Self::GivenUp => return same(&Ending::GivenUp),
-            Self::Answered(answers) => answers,
-        };
-        let mut endings: Vec<_> = answers
-            .into_iter()
-            .map(|(key, answer)| (of_one(key), answer.ending(key)))
-            .collect();
-        for key in keys {
-            if !endings.iter().any(|(order, _)| order.key == *key) {
-                endings.push((of_one(*key), Ending::Absent));
+        match self {
+            Self::Thrown(payload) => each(&|_| thrown(&*payload)),
+            Self::GivenUp => each(&|_| Ending::GivenUp),
+            Self::Answered(Err(fault)) => each(&|key| fault.ending(key)),
+            Self::Answered(Ok(answers)) => {
+                let patience = orders.first().and_then(|order| order.patience);
+                let answers = answers.into_iter();
+                let ending = |(key, answer): (u64, Answer)| {
+                    let order = Order {
+                        patience,
+                        ..Order::new(key, Way::Batch)
+                    };
+                    (order, answer.ending(key))
+                };
+                answers.map(ending).collect()
             }
         }
-        endings
     }
 }

@@ -9,14 +9,11 @@ use ::std::fmt;
 use ::std::str::FromStr;
 use ::std::sync::Arc;
 
-use singleflight_core::{Builder, Group, PanicPolicy};
+use singleflight_core::{Builder, PanicPolicy};
 
-use crate::ensemble::Ensemble;
+use crate::front::shared::CoreGroup;
 use crate::rules::{Rules, ticks};
-use crate::value::Made;
-
-/// The group of a round.
-type Shared = Arc<Group<u64, Made>>;
+use crate::setup::Setup;
 
 /// Which callers use a group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,18 +44,18 @@ impl Front {
     }
 
     /// Makes the callers of a round and their group.
-    pub fn ensemble(self, rules: &Rules) -> Ensemble {
+    pub fn setup(self, rules: &Rules) -> Setup {
         let group = group(rules);
         let std = Arc::new(std::Threads(group.clone().into()));
         let tokio = Arc::new(tokio::Tasks(group.clone().into()));
         let (smol, executor) = smol::Tasks::new(&group);
         let smol = Arc::new(smol);
-        let ensemble = Ensemble::of(&std);
+        let setup = Setup::of(&std);
         match self {
-            Self::Std => ensemble.threads(8, &std),
-            Self::Tokio => ensemble.tokio(4, 32, &tokio),
-            Self::Smol => ensemble.smol(4, 32, &executor, &smol),
-            Self::Mixed => ensemble
+            Self::Std => setup.threads(8, &std),
+            Self::Tokio => setup.tokio(4, 32, &tokio),
+            Self::Smol => setup.smol(4, 32, &executor, &smol),
+            Self::Mixed => setup
                 .threads(4, &std)
                 .tokio(2, 12, &tokio)
                 .smol(2, 12, &executor, &smol),
@@ -84,7 +81,7 @@ impl FromStr for Front {
     }
 }
 
-fn group(rules: &Rules) -> Shared {
+fn group(rules: &Rules) -> CoreGroup {
     let mut builder = Builder::new().shards(rules.shards);
     if rules.panics_hand_over {
         builder = builder.panic_policy(PanicPolicy::HandOver);

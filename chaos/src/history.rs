@@ -2,9 +2,9 @@
 
 use singleflight_core::Role;
 
-use crate::answer::Refusal;
 use crate::clock::Stamp;
-use crate::subject::Order;
+use crate::order::Order;
+use crate::refusal::Refusal;
 
 /// A call for a key, from before it joined to after its answer was there. `begin` is its name.
 #[derive(Clone, Debug)]
@@ -20,6 +20,9 @@ pub(crate) struct Call {
 pub(crate) enum Ending {
     /// With what an execution made.
     Answered(Told),
+    /// With the fault of its own work, which is nobody else's; of which execution. A batch ends with
+    /// it for all of its keys.
+    Failed(Stamp),
     /// With something that no execution made for this key.
     Damaged,
     /// With the panic of this execution, as it was raised.
@@ -28,8 +31,6 @@ pub(crate) enum Ending {
     Panicked(Option<Stamp>),
     /// Without a value.
     Refused(Refusal),
-    /// Without anything, in a batch.
-    Absent,
     /// The caller gave it up.
     GivenUp,
 }
@@ -58,6 +59,8 @@ pub(crate) struct Execution {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Completion {
     Value,
+    /// A value that is its caller's own.
+    Private,
     Fault,
     Panic,
     /// It was dropped.

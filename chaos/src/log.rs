@@ -1,4 +1,4 @@
-//! Where those who take part in a round write down what happens to them.
+//! The logs in which the callers of a round write down what happens to them.
 
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,23 +6,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Clock, Stamp};
 use crate::history::{Call, Closing, Ending, Execution, History, Question, Retirement};
-use crate::subject::Order;
-use crate::value::Census;
+use crate::order::Order;
+use crate::value::ValueCount;
 
 /// What all logs of a round share.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct RunningRound {
     pub(crate) clock: Clock,
-    pub(crate) census: Arc<Census>,
+    pub(crate) values: Arc<ValueCount>,
     /// Works that have begun and are not gone.
     running: AtomicU64,
 }
 
-impl Desk {
+impl RunningRound {
     pub(crate) fn new() -> Self {
         Self {
             clock: Clock::new(),
-            census: Arc::default(),
+            values: Arc::default(),
             running: AtomicU64::new(0),
         }
     }
@@ -36,39 +36,39 @@ impl Desk {
 /// so it is locked, almost always by a thread that finds it free.
 #[derive(Debug)]
 pub(crate) struct Log {
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) round: Arc<RunningRound>,
     /// What has ended, to see from outside whether anything moves.
     ended: AtomicU64,
-    pages: Mutex<Pages>,
+    records: Mutex<Records>,
 }
 
 #[derive(Debug, Default)]
-struct Pages {
+struct Records {
     history: History,
     /// The call that is under way, innermost last.
     under_way: Vec<(Stamp, Order)>,
 }
 
 impl Log {
-    pub(crate) fn new(desk: &Arc<Desk>) -> Self {
+    pub(crate) fn new(round: &Arc<RunningRound>) -> Self {
         Self {
-            desk: Arc::clone(desk),
+            round: Arc::clone(round),
             ended: AtomicU64::new(0),
-            pages: Mutex::default(),
+            records: Mutex::default(),
         }
     }
 
     pub(crate) fn stamp(&self) -> Stamp {
-        self.desk.clock.stamp()
+        self.round.clock.stamp()
     }
 
     /// Begins a call that asks for an answer to each of these orders.
     pub(crate) fn begin<O: AsRef<[Order]>>(&self, orders: O) -> Begun<'_, O> {
         let begin = self.stamp();
-        let mut pages = self.pages();
-        pages.history.asked += orders.as_ref().len() as u64;
-        pages.under_way.push((begin, orders.as_ref()[0]));
-        drop(pages);
+        let mut records = self.records();
+        records.history.asked += orders.as_ref().len() as u64;
+        records.under_way.push((begin, orders.as_ref()[0]));
+        drop(records);
         Begun {
             log: self,
             begin,
@@ -79,44 +79,44 @@ impl Log {
 
     fn end(&self, begin: Stamp, endings: impl Iterator<Item = (Order, Ending)>) {
         let end = self.stamp();
-        let mut pages = self.pages();
-        pages.under_way.retain(|(call, _)| *call != begin);
+        let mut records = self.records();
+        records.under_way.retain(|(call, _)| *call != begin);
         let calls = endings.map(|(order, ending)| Call {
             order,
             begin,
             end,
             ending,
         });
-        pages.history.calls.extend(calls);
-        drop(pages);
+        records.history.calls.extend(calls);
+        drop(records);
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn work_begins(&self) {
-        self.desk.running.fetch_add(1, Ordering::Relaxed);
+        self.round.running.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Writes down the executions of a work that is gone.
     pub(crate) fn work_ends(&self, executions: impl IntoIterator<Item = Execution>) {
-        self.pages().history.executions.extend(executions);
-        // Pairs with the load in `Desk::running`: what is written stands before the count.
-        self.desk.running.fetch_sub(1, Ordering::Release);
+        self.records().history.executions.extend(executions);
+        // Pairs with the load in `RunningRound::running`: what is written stands before the count.
+        self.round.running.fetch_sub(1, Ordering::Release);
     }
 
     pub(crate) fn retired(&self, retirement: Retirement) {
-        self.pages().history.retirements.push(retirement);
+        self.records().history.retirements.push(retirement);
     }
 
     pub(crate) fn asked(&self, question: Question) {
-        self.pages().history.questions.push(question);
+        self.records().history.questions.push(question);
     }
 
     pub(crate) fn closed(&self, closing: Closing) {
-        self.pages().history.closing = Some(closing);
+        self.records().history.closing = Some(closing);
     }
 
     pub(crate) fn left_undrained(&self) {
-        self.pages().history.is_undrained = true;
+        self.records().history.is_undrained = true;
     }
 
     pub(crate) fn ended(&self) -> u64 {
@@ -124,12 +124,12 @@ impl Log {
     }
 
     pub(crate) fn under_way(&self) -> Vec<(Stamp, Order)> {
-        self.pages().under_way.clone()
+        self.records().under_way.clone()
     }
 
     /// Moves what is written into the history of the round.
     pub(crate) fn take_into(&self, history: &mut History) {
-        let taken = mem::take(&mut self.pages().history);
+        let taken = mem::take(&mut self.records().history);
         history.asked += taken.asked;
         history.calls.extend(taken.calls);
         history.executions.extend(taken.executions);
@@ -139,9 +139,9 @@ impl Log {
         history.is_undrained |= taken.is_undrained;
     }
 
-    fn pages(&self) -> MutexGuard<'_, Pages> {
+    fn records(&self) -> MutexGuard<'_, Records> {
         // Nothing panics while it is locked.
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::answer::Refusal;
 use crate::history::{Completion, Ending, History};
-use crate::subject::Way;
+use crate::order::Way;
+use crate::refusal::Refusal;
 use crate::violation::Violations;
 
 /// What a run came to.
@@ -26,10 +26,20 @@ pub struct Report {
     pub panics: u64,
     /// Works that failed.
     pub faults: u64,
+    /// Works that made a value that was their caller's own.
+    pub private: u64,
     /// Works that were dropped before their end.
     pub dropped: u64,
     /// Calls that were told of the panic of another's work.
     pub told: u64,
+    /// Calls, each key of a batch being one, that kept the fault of their own work.
+    pub kept: u64,
+    /// Calls that were told of failures in a row.
+    pub out_of_tries: u64,
+    /// Calls that were told that the last value was not shared.
+    pub not_shared: u64,
+    /// Keys that the works of batches did not return.
+    pub not_returned: u64,
     /// Calls that did not come in time.
     pub timed_out: u64,
     /// Calls from inside their own work that were refused.
@@ -61,6 +71,7 @@ impl Report {
             match execution.result {
                 Completion::Panic => self.panics += 1,
                 Completion::Fault => self.faults += 1,
+                Completion::Private => self.private += 1,
                 Completion::Dropped => self.dropped += 1,
                 Completion::Value | Completion::Omitted => {}
             }
@@ -68,16 +79,19 @@ impl Report {
         for call in &history.calls {
             match call.order.way {
                 Way::Batch => self.batched += 1,
-                Way::Spawn | Way::SpawnUnwanted => self.spawned += 1,
-                _ => {}
+                way => self.spawned += u64::from(way.is_spawned()),
             }
             match &call.ending {
                 Ending::GivenUp => self.given_up += 1,
                 Ending::Panicked(_) => self.told += 1,
+                Ending::Failed(_) => self.kept += 1,
+                Ending::Refused(Refusal::TooManyFailures(_)) => self.out_of_tries += 1,
+                Ending::Refused(Refusal::NotShared) => self.not_shared += 1,
+                Ending::Refused(Refusal::NotReturned) => self.not_returned += 1,
                 Ending::Refused(Refusal::TimedOut) => self.timed_out += 1,
                 Ending::Refused(Refusal::Reentrant) => self.reentrant += 1,
                 Ending::Refused(_) => self.refused += 1,
-                Ending::Answered(_) | Ending::Thrown(_) | Ending::Damaged | Ending::Absent => {}
+                Ending::Answered(_) | Ending::Thrown(_) | Ending::Damaged => {}
             }
         }
     }
@@ -108,6 +122,10 @@ impl fmt::Display for Report {
             ("calls given up", self.given_up),
             ("calls in time-out", self.timed_out),
             ("calls told of a panic", self.told),
+            ("calls that kept a fault", self.kept),
+            ("calls told of failures", self.out_of_tries),
+            ("calls told of a private value", self.not_shared),
+            ("calls not returned", self.not_returned),
             ("calls re-entrant", self.reentrant),
             ("calls refused", self.refused),
             ("calls spawned", self.spawned),
@@ -115,13 +133,14 @@ impl fmt::Display for Report {
             ("executions", self.executions),
             ("works that panicked", self.panics),
             ("works that failed", self.faults),
+            ("works with a private value", self.private),
             ("works dropped", self.dropped),
             ("times forgotten or too old", self.retired),
             ("times closed", self.closed),
             ("violations", self.violations.total()),
         ];
         for (name, figure) in figures {
-            writeln!(f, "  {name:<28} {figure:>12}")?;
+            writeln!(f, "  {name:<30} {figure:>12}")?;
         }
         let bytes = if self.bytes_compared {
             "compared"

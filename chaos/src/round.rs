@@ -22,12 +22,12 @@ use std::time::{Duration, Instant};
 
 use crate::caller::Stage;
 use crate::checker::check;
-use crate::ensemble::{Cast, Ensemble, Hiring};
 use crate::history::History;
-use crate::log::{Desk, Log};
+use crate::log::{Log, RunningRound};
 use crate::quiet::hush;
 use crate::report::Report;
 use crate::rules::{Rules, mixed};
+use crate::setup::{MakeSetup, Setup, StartContext};
 use crate::violation::Kind;
 
 /// How often those who wait look.
@@ -71,8 +71,8 @@ impl Options {
     }
 }
 
-/// Runs rounds until the time is up; `cast` makes what each is played with.
-pub fn run(options: &Options, cast: Cast<'_>) -> Report {
+/// Runs rounds until the time is up; `make_setup` makes what each is played with.
+pub fn run(options: &Options, make_setup: MakeSetup<'_>) -> Report {
     hush();
     let mut run = Run {
         options,
@@ -88,7 +88,7 @@ pub fn run(options: &Options, cast: Cast<'_>) -> Report {
             || options.stops_at_violation && run.report.violations.total() > 0
     };
     while !is_over(&run) {
-        run.round(cast);
+        run.round(make_setup);
     }
     run.report
 }
@@ -103,15 +103,15 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn round(&mut self, cast: Cast<'_>) {
+    fn round(&mut self, make_setup: MakeSetup<'_>) {
         let number = self.report.rounds;
         let rules = Rules::draw(self.options.seed, number);
-        let ensemble = cast(&rules);
-        let frees = ensemble.frees;
-        let desk = Arc::new(Desk::new());
-        let census = Arc::clone(&desk.census);
-        let hangs = self.play(ensemble, &desk, rules);
-        drop(desk);
+        let setup = make_setup(&rules);
+        let frees = setup.frees;
+        let round = Arc::new(RunningRound::new());
+        let values = Arc::clone(&round.values);
+        let hangs = self.play(setup, &round, rules);
+        drop(round);
         self.report.rounds += 1;
         if hangs {
             // What hangs holds what it holds.
@@ -119,23 +119,23 @@ impl Run<'_> {
             return;
         }
         let comes = |is_so: &dyn Fn() -> bool| within(self.options.patience, is_so);
-        if !comes(&|| census.alive() == 0) {
-            let alive = census.alive();
+        if !comes(&|| values.alive() == 0) {
+            let alive = values.alive();
             let text = || format!("{alive} values are alive after round {number}");
             self.report.violations.add(Kind::Values, text);
         }
-        drop(census);
+        drop(values);
         self.compare_bytes(frees);
     }
 
     /// Plays a round and checks it; returns whether somebody hangs.
-    fn play(&mut self, ensemble: Ensemble, desk: &Arc<Desk>, rules: Rules) -> bool {
-        let Ensemble {
+    fn play(&mut self, setup: Setup, round: &Arc<RunningRound>, rules: Rules) -> bool {
+        let Setup {
             callers,
             frees: _,
-            rosters,
+            starts,
             in_flight,
-        } = ensemble;
+        } = setup;
         let number = self.report.rounds;
         let (done, is_done) = channel();
         let stage = Arc::new(Stage {
@@ -145,35 +145,35 @@ impl Run<'_> {
             patience: self.options.patience / 2,
             stop: AtomicBool::new(false),
         });
-        let mut hiring = Hiring {
-            desk,
+        let mut context = StartContext {
+            round,
             stage: &stage,
             seed: mixed(self.options.seed, number),
             done: &done,
             logs: Vec::new(),
         };
         let began = Instant::now();
-        let crews: Vec<_> = rosters
+        let running: Vec<_> = starts
             .into_iter()
-            .map(|roster| roster(&mut hiring))
+            .map(|start| start(&mut context))
             .collect();
-        let logs = hiring.logs;
+        let logs = context.logs;
         let hangs = !self.wait(&is_done, &logs, &stage.stop);
         self.report.calling += began.elapsed();
         if hangs {
             self.tell_hang(&logs);
-            for crew in crews {
-                crew.abandon();
+            for callers in running {
+                callers.abandon();
             }
         } else {
-            let is_quiet = || desk.running() == 0 && in_flight().unwrap_or(0) == 0;
+            let is_quiet = || round.running() == 0 && in_flight().unwrap_or(0) == 0;
             if !within(self.options.patience, &is_quiet) {
-                let (left, works) = (in_flight(), desk.running());
+                let (left, works) = (in_flight(), round.running());
                 let text = || format!("{left:?} flights and {works} works after round {number}");
                 self.report.violations.add(Kind::InFlight, text);
             }
-            for crew in crews {
-                crew.end();
+            for callers in running {
+                callers.end();
             }
         }
         let mut history = History::default();

@@ -12,7 +12,7 @@ pub struct Rules {
     pub panics_hand_over: bool,
     /// How many followers a flight may have.
     pub max_followers: Option<u32>,
-    /// After how many failures in a row an error is shared.
+    /// After how many failures in a row those who wait are told, instead of trying.
     pub max_failures: Option<u32>,
     /// Flights that were there when [`ticks`] was raised by more than this are too old.
     pub max_age: Option<u64>,
@@ -28,6 +28,8 @@ pub struct Rules {
     pub panic_share: u32,
     /// How many works of a thousand fail.
     pub fault_share: u32,
+    /// How many works of a thousand make what is their caller's own, of calls that say so.
+    pub private_share: u32,
     /// How many steps of a thousand are a `forget`. Zero in every second round: there, no
     /// two executions of a key may ever overlap.
     pub forget_share: u32,
@@ -53,6 +55,7 @@ impl Rules {
             lost_share: rng.u32(10..200),
             panic_share: rng.u32(5..60),
             fault_share: rng.u32(5..100),
+            private_share: rng.u32(100..500),
             forget_share: if forgets { rng.u32(2..30) } else { 0 },
             batch_share: if rng.u32(..4) == 0 {
                 250

@@ -5,8 +5,9 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::history::Completion;
+use crate::order::{Order, Way};
 use crate::rules::Rules;
-use crate::subject::{Ability, Order, Way};
+use crate::subject::Ability;
 use crate::work::{ENDLESS, Plan};
 
 /// Keys up to here are cold, if they are not hot.
@@ -62,13 +63,14 @@ pub(crate) struct BatchScript {
     /// Distinct, in no order.
     pub(crate) keys: Vec<u64>,
     pub(crate) plan: Plan,
+    pub(crate) patience: Option<Duration>,
     pub(crate) omits: Option<u64>,
     pub(crate) lost_at: Option<u32>,
 }
 
 /// Draws the steps of one caller.
 #[derive(Debug)]
-pub(crate) struct Dice<'a> {
+pub(crate) struct StepGenerator<'a> {
     rng: Rng,
     /// How many steps were drawn.
     steps: u64,
@@ -79,21 +81,24 @@ pub(crate) struct Dice<'a> {
 }
 
 /// How often each way is wished, of those that the subject knows. Threads are dear.
-fn wishes(threads: bool) -> [(Way, u32); 8] {
+fn wishes(threads: bool) -> [(Way, u32); 11] {
     let spawned = if threads { 3 } else { 30 };
     [
         (Way::Run, 200),
-        (Way::Outcome, 500),
+        (Way::Outcome, 460),
+        (Way::Owned, 40),
         (Way::KeepFaults, 120),
+        (Way::ShareIf, 60),
         (Way::Fence, 40),
         (Way::Spawn, spawned),
+        (Way::SpawnKeepFaults, spawned),
         (Way::SpawnUnwanted, spawned),
         (Way::Watch, 40),
         (Way::Desert, 20),
     ]
 }
 
-impl<'a> Dice<'a> {
+impl<'a> StepGenerator<'a> {
     /// `threads` says that calls block a thread.
     pub(crate) fn new(
         seed: u64,
@@ -174,12 +179,18 @@ impl<'a> Dice<'a> {
 
     fn call(&mut self) -> Script {
         let mut order = Order::new(self.key(), self.way());
-        let bounded = matches!(order.way, Way::Outcome | Way::KeepFaults | Way::Fence);
-        if bounded && self.can(Ability::Deadline) && self.rng.u32(..16) == 0 {
-            order.patience = Some(Duration::from_micros(self.rng.u64(..2_000)));
+        if matches!(
+            order.way,
+            Way::Outcome | Way::KeepFaults | Way::ShareIf | Way::Fence
+        ) {
+            order.patience = self.patience();
         }
         order.is_given_up = self.of_thousand(self.rules.lost_share);
         let mut script = self.plain(order);
+        let makes_value = script.plan.result == Completion::Value;
+        if order.way == Way::ShareIf && makes_value && self.of_thousand(self.rules.private_share) {
+            script.plan.result = Completion::Private;
+        }
         script.lost_at = self.lost_at();
         let roll = self.rng.u32(..100);
         let inner = if roll == 0 && self.can(Ability::Reenter) {
@@ -221,9 +232,16 @@ impl<'a> Dice<'a> {
         Step::Batch(BatchScript {
             keys,
             plan: self.plan(),
+            patience: self.patience(),
             omits: (self.rng.u32(..4) == 0).then(|| self.rng.u64(2..5)),
             lost_at: self.lost_at(),
         })
+    }
+
+    /// A deadline, for a few.
+    fn patience(&mut self) -> Option<Duration> {
+        let is_bounded = self.can(Ability::Deadline) && self.rng.u32(..16) == 0;
+        is_bounded.then(|| Duration::from_micros(self.rng.u64(..2_000)))
     }
 
     /// A call that nobody gives up.
@@ -328,8 +346,10 @@ mod tests {
 
     fn steps(seed: u64, abilities: &'static [Ability]) -> Vec<String> {
         let rules = Rules::draw(7, 1);
-        let mut dice = Dice::new(seed, &rules, abilities, false);
-        (0..20_000).map(|_| format!("{:?}", dice.draw())).collect()
+        let mut generator = StepGenerator::new(seed, &rules, abilities, false);
+        (0..20_000)
+            .map(|_| format!("{:?}", generator.draw()))
+            .collect()
     }
 
     #[test]

@@ -27,7 +27,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::answer::Answer;
-use crate::batch::BatchWork;
+use crate::batch::{BatchAnswers, BatchWork};
+use crate::order::{Order, Way};
 use crate::work::Work;
 
 /// What a subject can take part in. What it cannot, it is not asked for.
@@ -65,58 +66,6 @@ pub enum Ability {
     Deadline,
     /// Gives every byte back when it is dropped.
     Free,
-}
-
-/// How a call is made.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Way {
-    /// The plain call: panics where there is no value.
-    Run,
-    /// The call that returns an error where there is no value.
-    Outcome,
-    /// Keeps the fault of its own work and hands over.
-    KeepFaults,
-    /// The work asks whether it was forgotten.
-    Fence,
-    /// In a task or on a thread of its own, to its end.
-    Spawn,
-    /// In a task or on a thread of its own, as long as it is wanted.
-    SpawnUnwanted,
-    /// Waits without work of its own; where it has to lead, it does.
-    Watch,
-    /// Joins; where it has to lead, it is lost before its work begins.
-    Desert,
-    /// One key of a call for many. Never given to `call`.
-    Batch,
-}
-
-/// What a call is asked to do.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Order {
-    /// The key.
-    pub key: u64,
-    /// How it is made.
-    pub way: Way,
-    /// A deadline, if it has one.
-    pub patience: Option<Duration>,
-    /// For a blocking call that returns a handle: drop it instead of waiting.
-    pub is_given_up: bool,
-    /// Made from inside the work for the same key.
-    pub(crate) is_inner: bool,
-}
-
-impl Order {
-    pub(crate) const fn new(key: u64, way: Way) -> Self {
-        Self {
-            key,
-            way,
-            patience: None,
-            is_given_up: false,
-            is_inner: false,
-        }
-    }
 }
 
 /// Something that coalesces calls for equal keys: a front end of ours, or a peer.
@@ -164,13 +113,8 @@ pub trait Async: Subject {
         async move { Some(self.run(order.key, work).await) }
     }
 
-    /// Makes one call for many keys; those without an answer were given to the work, which
-    /// did not return them.
-    fn batch(
-        &self,
-        keys: Vec<u64>,
-        work: BatchWork,
-    ) -> impl Future<Output = Vec<(u64, Answer)>> + Send {
+    /// Makes one call for many keys. Each has an answer, unless the work failed.
+    fn batch(&self, keys: Vec<u64>, work: BatchWork) -> impl Future<Output = BatchAnswers> + Send {
         async move { unreachable!("{} has no batch for {keys:?}, {work:?}", Self::NAME) }
     }
 
@@ -190,9 +134,12 @@ pub trait Blocking: Subject {
         Some(self.run(order.key, work))
     }
 
-    /// Makes one call for many keys; those without an answer were given to the work, which
-    /// did not return them.
-    fn batch(&self, keys: Vec<u64>, work: BatchWork) -> Vec<(u64, Answer)> {
+    /// Makes one call for many keys. Each has an answer, unless the work failed.
+    ///
+    /// # Errors
+    ///
+    /// What the work failed with.
+    fn batch(&self, keys: Vec<u64>, work: BatchWork) -> BatchAnswers {
         unreachable!("{} has no batch for {keys:?}, {work:?}", Self::NAME)
     }
 

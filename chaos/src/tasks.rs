@@ -10,10 +10,11 @@ use crate::answer::Answer;
 use crate::batch::BatchWork;
 use crate::caller::{Caller, Return, of_batch};
 use crate::log::Begun;
+use crate::order::Order;
 use crate::pause::pauses;
 use crate::quiet::caught;
 use crate::script::{BatchScript, Move, Script, Step};
-use crate::subject::{Ability, Async, Order};
+use crate::subject::{Ability, Async};
 use crate::work::{Nested, Work};
 
 /// After how many steps a caller lets others run: a call that waits for nobody does not.
@@ -23,7 +24,7 @@ impl<S: Async> Caller<S> {
     /// Makes all steps.
     pub(crate) async fn run_async(self, seed: u64) {
         let stage = Arc::clone(&self.stage);
-        let mut dice = Self::dice(&stage, seed, false);
+        let mut generator = Self::generator(&stage, seed, false);
         for step in 0..stage.steps {
             if !self.goes_on() {
                 break;
@@ -31,7 +32,7 @@ impl<S: Async> Caller<S> {
             if self.closes(step) && !self.subject.drain(stage.patience).await {
                 self.log.left_undrained();
             }
-            match self.retire(dice.draw()) {
+            match self.retire(generator.draw()) {
                 None => {}
                 Some(Step::Batch(script)) => self.batch_async(script).await,
                 Some(Step::Call(script)) => self.call_async(script).await,
@@ -58,19 +59,14 @@ impl<S: Async> Caller<S> {
     }
 
     async fn batch_async(&self, script: BatchScript) {
-        let BatchScript {
-            keys,
-            plan,
-            omits,
-            lost_at,
-        } = script;
-        let begun = self.log.begin(of_batch(&keys));
-        let work = BatchWork::new(&self.log, begun.begin, plan, omits);
+        let orders = of_batch(&script);
+        let begun = self.log.begin(&*orders);
+        let work = BatchWork::new(&self.log, begun.begin, &script);
         let returned = {
-            let call = pin!(self.subject.batch(keys.clone(), work));
-            until_lost(call, lost_at).await
+            let call = pin!(self.subject.batch(script.keys, work));
+            until_lost(call, script.lost_at).await
         };
-        let endings = returned.endings(&keys);
+        let endings = returned.endings(&orders);
         begun.end(endings);
     }
 

@@ -12,13 +12,13 @@ pub type Made = Result<Value, Fault>;
 
 /// Counts the values of a round. The counters are read when no call is under way.
 #[derive(Debug, Default)]
-pub(crate) struct Census {
+pub(crate) struct ValueCount {
     made: AtomicI64,
     cloned: AtomicI64,
     dropped: AtomicI64,
 }
 
-impl Census {
+impl ValueCount {
     /// Returns how many values were made or cloned and not dropped; negative if more were
     /// dropped than there ever were.
     pub(crate) fn alive(&self) -> i64 {
@@ -34,7 +34,7 @@ impl Census {
 /// What a work makes. It owns memory, so that a value that leaks is missed, and one that is
 /// read before it is whole is seen by a sanitizer.
 pub struct Value {
-    census: Arc<Census>,
+    values: Arc<ValueCount>,
     content: Box<Content>,
 }
 
@@ -42,7 +42,9 @@ pub struct Value {
 struct Content {
     key: u64,
     execution: Stamp,
-    /// Follows from the other two.
+    /// It is its caller's own.
+    is_private: bool,
+    /// Follows from the others.
     seal: u64,
 }
 
@@ -50,38 +52,52 @@ struct Content {
 pub(crate) const EVERY_KEY: u64 = u64::MAX;
 
 impl Value {
-    pub(crate) fn new(census: &Arc<Census>, key: u64, execution: Stamp) -> Self {
-        Census::count(&census.made);
-        let seal = seal(key, execution);
+    pub(crate) fn new(values: &Arc<ValueCount>, key: u64, execution: Stamp) -> Self {
+        ValueCount::count(&values.made);
         let content = Content {
             key,
             execution,
-            seal,
+            is_private: false,
+            seal: seal(key, execution, false),
         };
         Self {
-            census: Arc::clone(census),
+            values: Arc::clone(values),
             content: Box::new(content),
         }
+    }
+
+    /// Makes it its caller's own.
+    pub(crate) fn into_private(mut self) -> Self {
+        let Content { key, execution, .. } = *self.content;
+        self.content.is_private = true;
+        self.content.seal = seal(key, execution, true);
+        self
+    }
+
+    /// Whether it is its caller's own.
+    pub(crate) fn is_private(&self) -> bool {
+        self.content.is_private
     }
 
     /// Returns the execution that made it, unless it is not what that execution made for `key`.
     pub(crate) fn execution(&self, key: u64) -> Option<Stamp> {
         let content = &*self.content;
-        let is_whole = content.seal == seal(content.key, content.execution);
+        let is_whole = content.seal == seal(content.key, content.execution, content.is_private);
         let is_for = content.key == key || content.key == EVERY_KEY;
         (is_whole && is_for).then_some(content.execution)
     }
 }
 
-fn seal(key: u64, execution: Stamp) -> u64 {
-    (key ^ execution.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+fn seal(key: u64, execution: Stamp, is_private: bool) -> u64 {
+    let seal = (key ^ execution.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    seal ^ u64::from(is_private)
 }
 
 impl Clone for Value {
     fn clone(&self) -> Self {
-        Census::count(&self.census.cloned);
+        ValueCount::count(&self.values.cloned);
         Self {
-            census: Arc::clone(&self.census),
+            values: Arc::clone(&self.values),
             content: self.content.clone(),
         }
     }
@@ -89,7 +105,7 @@ impl Clone for Value {
 
 impl Drop for Value {
     fn drop(&mut self) {
-        Census::count(&self.census.dropped);
+        ValueCount::count(&self.values.dropped);
     }
 }
 
@@ -100,7 +116,7 @@ impl fmt::Debug for Value {
     }
 }
 
-/// What a work that fails returns.
+/// What a work that fails returns, as a value that is shared.
 #[derive(Clone, Debug)]
 pub struct Fault(pub(crate) Value);
 
@@ -111,3 +127,7 @@ impl fmt::Display for Fault {
 }
 
 impl Error for Fault {}
+
+/// What a work fails with that is its caller's own: a group cannot share it, for it cannot be cloned.
+#[derive(Debug)]
+pub struct OwnFault(pub(crate) Value);

@@ -24,7 +24,7 @@ pub enum Kind {
     Role,
     /// A call was left without a value, and nothing that happened is a reason.
     Unfounded,
-    /// A fault was shared that was to stay with its caller.
+    /// A fault or a value reached another caller than the one whose own it was.
     Shared,
     /// A call was let in after the group was closed.
     LetIn,
@@ -74,7 +74,7 @@ impl Kind {
             Self::Swallowed => "did not get the panic of its own work",
             Self::Role => "told a role that it did not have",
             Self::Unfounded => "without a value and without a reason",
-            Self::Shared => "shared a fault that was to be kept",
+            Self::Shared => "got what was another caller's own",
             Self::LetIn => "let in after the group was closed",
             Self::Fence => "told wrongly whether it was forgotten",
             Self::Hang => "did not end",

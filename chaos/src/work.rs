@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::hint::spin_loop;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,7 @@ use crate::answer::panic_as_planted;
 use crate::clock::Stamp;
 use crate::history::{Completion, Execution, Question};
 use crate::log::Log;
-use crate::value::{Fault, Made, Value};
+use crate::value::{Fault, Made, OwnFault, Value};
 
 /// How often a work lets others run that ends only when it is not wanted any more.
 pub(crate) const ENDLESS: u32 = u32::MAX;
@@ -32,6 +33,36 @@ pub(crate) struct Plan {
 pub(crate) enum Nested {
     Blocking(Box<dyn FnOnce() + Send>),
     Async(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
+
+/// What a work returns, which may be told to fail: [`Made`], or for calls that keep their faults a
+/// [`Result`] of it.
+pub trait Returns: Sized {
+    /// What a work has made.
+    fn value(value: Value) -> Self;
+
+    /// What it has failed with.
+    fn fault(value: Value) -> Self;
+}
+
+impl Returns for Made {
+    fn value(value: Value) -> Self {
+        Ok(value)
+    }
+
+    fn fault(value: Value) -> Self {
+        Err(Fault(value))
+    }
+}
+
+impl Returns for Result<Made, OwnFault> {
+    fn value(value: Value) -> Self {
+        Ok(Ok(value))
+    }
+
+    fn fault(value: Value) -> Self {
+        Err(OwnFault(value))
+    }
 }
 
 /// The work of one call. It is run on the thread, or made into a future.
@@ -73,7 +104,17 @@ impl Work {
     /// If it was told to.
     #[expect(clippy::missing_errors_doc, reason = "it fails as it was told to")]
     pub fn run(self) -> Made {
-        self.run_while(|| true)
+        self.run_as(|| true)
+    }
+
+    /// As [`run`](Self::run), for a call that keeps its fault.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to.
+    #[expect(clippy::missing_errors_doc, reason = "it fails as it was told to")]
+    pub fn try_run(self) -> Result<Made, OwnFault> {
+        self.run_as(|| true)
     }
 
     /// Runs it on this thread, and ends early when it is not wanted any more.
@@ -82,7 +123,11 @@ impl Work {
     ///
     /// If it was told to.
     #[expect(clippy::missing_errors_doc, reason = "it fails as it was told to")]
-    pub fn run_while(mut self, wanted: impl Fn() -> bool) -> Made {
+    pub fn run_while(self, wanted: impl Fn() -> bool) -> Made {
+        self.run_as(wanted)
+    }
+
+    fn run_as<R: Returns>(mut self, wanted: impl Fn() -> bool) -> R {
         let mut running = self.begin();
         for _ in 0..self.plan.yields {
             if !wanted() {
@@ -116,20 +161,31 @@ impl Work {
 
     /// Makes its future. It begins when that is first polled.
     pub fn future(self) -> Working<'static> {
-        Working {
-            work: self,
-            is_forgotten: None,
-            running: None,
-        }
+        self.future_as(None)
+    }
+
+    /// As [`future`](Self::future), for a call that keeps its fault.
+    pub fn try_future(self) -> Working<'static, Result<Made, OwnFault>> {
+        self.future_as(None)
     }
 
     /// Makes its future, which at its end asks whether its flight was forgotten.
     pub fn future_fenced<'a>(self, is_forgotten: impl FnOnce() -> bool + Send + 'a) -> Working<'a> {
+        self.future_as(Some(Box::new(is_forgotten)))
+    }
+
+    fn future_as<R>(self, is_forgotten: Option<IsForgotten<'_>>) -> Working<'_, R> {
         Working {
             work: self,
-            is_forgotten: Some(Box::new(is_forgotten)),
+            is_forgotten,
             running: None,
+            returns: PhantomData,
         }
+    }
+
+    /// Says whether a call may share what was made.
+    pub fn shares(made: &Made) -> bool {
+        made.as_ref().map_or(true, |value| !value.is_private())
     }
 
     fn begin(&self) -> Running {
@@ -156,19 +212,23 @@ fn compute(steps: u32) {
     }
 }
 
+/// Asks whether a work's flight was forgotten.
+type IsForgotten<'a> = Box<dyn FnOnce() -> bool + Send + 'a>;
+
 /// A work as a future.
 #[must_use = "futures do nothing unless polled"]
-pub struct Working<'a> {
+pub struct Working<'a, R = Made> {
     work: Work,
-    is_forgotten: Option<Box<dyn FnOnce() -> bool + Send + 'a>>,
+    is_forgotten: Option<IsForgotten<'a>>,
     /// Last: what the work waits for is gone before the work is.
     running: Option<Running>,
+    returns: PhantomData<fn() -> R>,
 }
 
-impl Future for Working<'_> {
-    type Output = Made;
+impl<R: Returns> Future for Working<'_, R> {
+    type Output = R;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Made> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<R> {
         let this = &mut *self;
         let running = this.running.get_or_insert_with(|| this.work.begin());
         compute(this.work.plan.spins);
@@ -195,7 +255,7 @@ impl Future for Working<'_> {
     }
 }
 
-impl fmt::Debug for Working<'_> {
+impl<R> fmt::Debug for Working<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Working").field(&self.work).finish()
     }
@@ -226,7 +286,7 @@ impl Running {
     }
 
     pub(crate) fn value(&self, key: u64) -> Value {
-        Value::new(&self.log.desk.census, key, self.begin)
+        Value::new(&self.log.round.values, key, self.begin)
     }
 
     /// Says how it is going to end, for every key.
@@ -240,13 +300,14 @@ impl Running {
         panic_as_planted(self.begin)
     }
 
-    fn conclude(&mut self, result: Completion) -> Made {
+    fn conclude<R: Returns>(&mut self, result: Completion) -> R {
         self.settle(|_| result);
         let key = self.results[0].0;
         match result {
-            Completion::Fault => Err(Fault(self.value(key))),
+            Completion::Fault => R::fault(self.value(key)),
+            Completion::Private => R::value(self.value(key).into_private()),
             Completion::Panic => self.panic(),
-            _ => Ok(self.value(key)),
+            _ => R::value(self.value(key)),
         }
     }
 

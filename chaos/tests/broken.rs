@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use singleflight_chaos::{
-    Ability, Answer, Async, Blocking, Ensemble, Kind, Options, Report, Subject, Work, run,
+    Ability, Answer, Async, Blocking, Kind, Options, Report, Setup, Subject, Work, run,
 };
 
 /// A few short rounds.
@@ -22,7 +22,7 @@ fn options() -> Options {
 fn blocking<S: Blocking>(make: impl Fn() -> S) -> Report {
     run(&options(), &|_| {
         let subject = Arc::new(make());
-        Ensemble::of(&subject).threads(4, &subject)
+        Setup::of(&subject).threads(4, &subject)
     })
 }
 
@@ -146,7 +146,7 @@ fn memory_that_is_not_given_back_is_found() {
             // One byte more in each round.
             LIVE.fetch_add(1, Ordering::Relaxed);
             let subject = Arc::new(Tidy::default());
-            Ensemble::of(&subject).threads(4, &subject)
+            Setup::of(&subject).threads(4, &subject)
         })
     };
     let report = tidy(|| 1 << 20);
@@ -186,7 +186,7 @@ impl Async for Stuck {
 fn a_call_that_does_not_end_is_found_and_the_program_goes_on() {
     let report = run(&options(), &|_| {
         let subject = Arc::new(Stuck);
-        Ensemble::of(&subject).tokio(1, 4, &subject)
+        Setup::of(&subject).tokio(1, 4, &subject)
     });
     finds_only(Kind::Hang, &report);
 }

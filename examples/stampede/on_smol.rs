@@ -31,10 +31,7 @@ impl Service for OnSmol {
     async fn sales(&self, key: String) -> Answer {
         match &self.group {
             None => self.query(&key).await,
-            Some(group) => {
-                let outcome = group.run_outcome(key.as_str(), || self.query(&key)).await?;
-                outcome.into_value()
-            }
+            Some(group) => group.run(key.as_str(), || self.query(&key)).await?,
         }
     }
 }
@@ -51,7 +48,7 @@ mod tests {
         let service = OnSmol::new(pool.clone(), Some(group.clone()));
         smol::block_on(tests::five_calls_share_one_query(
             service,
-            &group,
+            group.shared(),
             (pool, ledger),
         ));
     }

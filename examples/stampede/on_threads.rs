@@ -28,7 +28,7 @@ impl OnThreads {
         let query = || self.pool.take_blocking()?.query(key);
         match &self.group {
             None => query(),
-            Some(group) => group.run_outcome(key, query)?.into_value(),
+            Some(group) => group.run(key, query)?,
         }
     }
 }
@@ -56,7 +56,7 @@ mod tests {
         let service = OnThreads::new(queue, pool.clone(), Some(group.clone()));
         block_on(tests::five_calls_share_one_query(
             service,
-            &group,
+            group.shared(),
             (pool, ledger),
         ));
     }

@@ -32,10 +32,7 @@ impl Service for OnTokio {
     async fn sales(&self, key: String) -> Answer {
         match &self.group {
             None => self.query(&key).await,
-            Some(group) => {
-                let outcome = group.run_outcome(key.as_str(), || self.query(&key)).await?;
-                outcome.into_value()
-            }
+            Some(group) => group.run(key.as_str(), || self.query(&key)).await?,
         }
     }
 }
@@ -56,7 +53,7 @@ mod tests {
             .unwrap()
             .block_on(tests::five_calls_share_one_query(
                 service,
-                &group,
+                group.shared(),
                 (pool, ledger),
             ));
     }

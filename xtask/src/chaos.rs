@@ -6,15 +6,15 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::command::Command;
-use crate::project::{Project, cargo};
+use crate::project::{Project, cargo, cargo_of_peers};
 use crate::redis;
 use crate::stop::Stop;
 
 /// The package and its program.
-pub(crate) const PROGRAM: &str = "-p singleflight-chaos --bin chaos";
+pub(crate) const PROGRAM: &str = "--profile checks -p singleflight-chaos --bin chaos";
 
 /// The package and the program that tries the peers beside ours.
-const PEERS: &str = "-p singleflight-benches --bin chaos-peers";
+const PEERS: &str = "--locked --release --bin chaos-peers";
 
 pub(crate) const FRONTS: [&str; 4] = ["std", "tokio", "smol", "mixed"];
 
@@ -72,11 +72,11 @@ pub(crate) fn step(_: &Project) -> Result<(), Stop> {
     Ok(())
 }
 
-pub(crate) fn command(request: &Request) -> Result<(), Stop> {
+pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> {
     if request.peers {
-        cargo(&format!("build --release {PEERS}")).run()?;
+        cargo_of_peers(project, &format!("build {PEERS}"))?.run()?;
         // It bounds each of its runs itself.
-        let run = cargo(&format!("run --quiet --release {PEERS} --"));
+        let run = cargo_of_peers(project, &format!("run --quiet {PEERS} --"))?;
         return run.args(request.arguments()).run();
     }
     if request.front.as_deref() == Some("redis") {
@@ -87,13 +87,13 @@ pub(crate) fn command(request: &Request) -> Result<(), Stop> {
 }
 
 fn build() -> Command {
-    cargo(&format!("build --release {PROGRAM}"))
+    cargo(&format!("build {PROGRAM}"))
 }
 
 fn program(request: &Request) -> Command {
     // The program takes this time if nobody says how long.
     let seconds = request.seconds.unwrap_or(20);
-    cargo(&format!("run --quiet --release {PROGRAM} --"))
+    cargo(&format!("run --quiet {PROGRAM} --"))
         .args(request.arguments())
         .within(Duration::from_secs(seconds) + GRACE)
 }

@@ -2,20 +2,19 @@
 
 mod code;
 mod dependencies;
+mod features;
 mod lowest;
 mod programs;
 mod suites;
 
-use std::time::Duration;
-
 use crate::bare_metal;
 use crate::chaos;
-use crate::command::Command;
 use crate::instructions;
+use crate::messages;
 use crate::models;
 use crate::project::Project;
 use crate::redis;
-use crate::section::{Section, seconds};
+use crate::section::{Cost, Section, seconds};
 use crate::stop::{Stop, named};
 use crate::tidy;
 
@@ -27,166 +26,140 @@ pub(crate) struct Step {
 }
 
 pub(crate) const STEPS: &[Step] = &[
-    Step {
-        name: "fmt",
-        about: "every file is formatted",
-        run: code::fmt,
-    },
-    Step {
-        name: "clippy",
-        about: "no warning, under every feature set of the core",
-        run: code::clippy,
-    },
-    Step {
-        name: "rustdoc",
-        about: "the documentation has no warning, private items included",
-        run: code::rustdoc,
-    },
-    Step {
-        name: "tests",
-        about: "the tests pass, the core's under every feature set",
-        run: suites::tests,
-    },
-    Step {
-        name: "doctests",
-        about: "the examples in documentation and pages run",
-        run: suites::doctests,
-    },
-    Step {
-        name: "no-std",
-        about: "a program without std links and runs, and does not link with it",
-        run: programs::no_std,
-    },
-    Step {
-        name: "bare-metal",
-        about: "firmware over the core runs on three boards, and a module under node",
-        run: bare_metal::step,
-    },
-    Step {
-        name: "loom",
-        about: "the core's races hold in every interleaving, at 2 preemptions",
-        run: models::loom_step,
-    },
-    Step {
-        name: "shuttle",
-        about: "crowds of callers hold in 5,000 schedules each",
-        run: models::shuttle_step,
-    },
-    Step {
-        name: "wakers",
-        about: "scenarios and models hold over the other way to sleep, too",
-        run: suites::wakers,
-    },
-    Step {
-        name: "chaos",
-        about: "20 s of calls at random on every front end break no promise",
-        run: chaos::step,
-    },
-    Step {
-        name: "redis",
-        about: "the failure table, and a minute of processes at random, over a Redis",
-        run: redis::step,
-    },
-    Step {
-        name: "examples",
-        about: "the service does its job on every runtime, with fewer queries",
-        run: programs::examples,
-    },
-    Step {
-        name: "benches",
-        about: "the measurements build, and each runs once",
-        run: programs::benches,
-    },
-    Step {
-        name: "instructions",
-        about: "calls cost as many instructions as they did, within 3 %, by valgrind",
-        run: instructions::step,
-    },
-    Step {
-        name: "tidy",
-        about: "ladder, heads, names, licences and pages are as they should be",
-        run: tidy::run,
-    },
-    Step {
-        name: "deny",
-        about: "bans, licences and sources, by cargo-deny if it is installed",
-        run: dependencies::deny,
-    },
-    Step {
-        name: "lowest",
-        about: "the published crates do with the lowest versions that they ask for",
-        run: lowest::lowest,
-    },
-    Step {
-        name: "msrv",
-        about: "the published crates build with Rust 1.85, if it is at hand",
-        run: dependencies::msrv,
-    },
+    step("fmt", "every file is formatted", code::fmt),
+    step(
+        "clippy",
+        "no warning, under every feature set of the core",
+        code::clippy,
+    ),
+    step(
+        "rustdoc",
+        "the documentation has no warning, private items included",
+        code::rustdoc,
+    ),
+    step(
+        "tests",
+        "the tests pass, the core's under every feature set",
+        suites::tests,
+    ),
+    step(
+        "doctests",
+        "the examples in documentation and pages run",
+        suites::doctests,
+    ),
+    step(
+        "messages",
+        "the compiler tells common mistakes in words that help",
+        messages::step,
+    ),
+    step(
+        "no-std",
+        "a program without std links and runs, and does not link with it",
+        programs::no_std,
+    ),
+    step(
+        "bare-metal",
+        "firmware over the core runs on three boards, and a module under node",
+        bare_metal::step,
+    ),
+    step(
+        "loom",
+        "the core's races hold in every interleaving, at 2 preemptions",
+        models::loom_step,
+    ),
+    step(
+        "shuttle",
+        "crowds of callers hold in 5,000 schedules each",
+        models::shuttle_step,
+    ),
+    step(
+        "chaos",
+        "20 s of calls at random on every front end break no promise",
+        chaos::step,
+    ),
+    step(
+        "redis",
+        "the failure table, and a minute of processes at random, over a Redis",
+        redis::step,
+    ),
+    step(
+        "examples",
+        "the service does its job on every runtime, with fewer queries",
+        programs::examples,
+    ),
+    step(
+        "benches",
+        "the measurements build, and each runs once",
+        programs::benches,
+    ),
+    step(
+        "instructions",
+        "calls cost as many instructions as they did, within 3 %, by valgrind",
+        instructions::step,
+    ),
+    step(
+        "tidy",
+        "ladder, circles, heads, names and pages are as they should be",
+        tidy::run,
+    ),
+    step(
+        "deny",
+        "bans, licences and sources, by cargo-deny if it is installed",
+        dependencies::deny,
+    ),
+    step(
+        "lowest",
+        "the published crates do with the lowest versions that they ask for",
+        lowest::lowest,
+    ),
+    step(
+        "msrv",
+        "the published crates build with Rust 1.85, if it is at hand",
+        dependencies::msrv,
+    ),
 ];
 
-/// The feature sets of the core that are checked one by one. A build of the workspace
-/// unifies features, so it says nothing about the core without `std`.
-const FEATURE_SETS: [&str; 6] = [
-    "",
-    "std",
-    "critical-section",
-    "critical-section,std",
-    "portable-atomic",
-    "tracing",
-];
-
-/// Returns the options that build the core alone with these features.
-fn core_with(features: &str) -> String {
-    match features {
-        "" => "-p singleflight-core".to_owned(),
-        _ => format!("-p singleflight-core --features {features}"),
-    }
-}
-
-/// Runs every command, also after one that failed: whoever has to mend it sees all of it.
-fn run_all(commands: impl IntoIterator<Item = Command>) -> Result<(), Stop> {
-    let mut failures = Vec::new();
-    for command in commands {
-        match command.run() {
-            Ok(()) => {}
-            Err(Stop::Failed(why)) => {
-                println!("!!! {why}");
-                failures.push(why);
-            }
-            Err(stop) => return Err(stop),
-        }
-    }
-    match failures.as_slice() {
-        [] => Ok(()),
-        [why] => Stop::failed(why.clone()),
-        [first, ..] => {
-            let count = failures.len();
-            Stop::failed(format!("{count} commands failed, first {first}"))
-        }
-    }
+const fn step(
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Project) -> Result<(), Stop>,
+) -> Step {
+    Step { name, about, run }
 }
 
 /// How a step ended.
 struct Row {
     name: &'static str,
     result: Result<(), Stop>,
-    time: Duration,
+    cost: Cost,
 }
 
-pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Stop> {
-    let steps = chosen(arguments)?;
+/// Runs steps. A step that is skipped is a failure where `no_skip` says so.
+pub(crate) fn command(project: &Project, no_skip: bool, names: &[String]) -> Result<(), Stop> {
+    let steps = chosen(names)?;
     let rows: Vec<_> = steps.iter().map(|step| perform(step, project)).collect();
     print!("{}", table(&rows));
-    let failed: Vec<_> = rows
-        .iter()
-        .filter(|row| matches!(row.result, Err(Stop::Failed(_))))
-        .map(|row| row.name)
-        .collect();
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Stop::failed(format!("failed: {}", failed.join(", ")))
+    verdict(&rows, no_skip)
+}
+
+fn verdict(rows: &[Row], no_skip: bool) -> Result<(), Stop> {
+    let all = |is_it: fn(&Row) -> bool| {
+        let names: Vec<_> = rows
+            .iter()
+            .filter(|row| is_it(row))
+            .map(|row| row.name)
+            .collect();
+        names.join(", ")
+    };
+    let failed = all(|row| matches!(row.result, Err(Stop::Failed(_))));
+    let skipped = all(|row| matches!(row.result, Err(Stop::Unable(_))));
+    if !failed.is_empty() {
+        return Stop::failed(format!("failed: {failed}"));
     }
+    if no_skip && !skipped.is_empty() {
+        return Stop::failed(format!("skipped: {skipped}"));
+    }
+    Ok(())
 }
 
 /// Returns the steps that are named, in their own order, or all.
@@ -205,29 +178,41 @@ fn perform(step: &Step, project: &Project) -> Row {
     Row {
         name: step.name,
         result,
-        time: section.elapsed(),
+        cost: section.cost(),
     }
 }
 
 fn table(rows: &[Row]) -> String {
-    let mut table = format!("\n{:<10} {:<8} {:>8}  why\n", "step", "result", "time");
+    let line = |name: &str, word: &str, cost: Cost, why: &str| {
+        let (wall, processor) = (
+            seconds(cost.wall),
+            cost.processor.map_or_else(String::new, seconds),
+        );
+        let line = format!("{name:<12} {word:<8} {wall:>8} {processor:>10}  {why}");
+        line.trim_end().to_owned() + "\n"
+    };
+    let mut table = format!(
+        "\n{:<12} {:<8} {:>8} {:>10}  why\n",
+        "step", "result", "time", "processor"
+    );
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    for Row { name, result, time } in rows {
+    for Row { name, result, cost } in rows {
         let (count, word, why) = match result {
             Ok(()) => (&mut passed, "passed", ""),
             Err(Stop::Failed(why)) => (&mut failed, "FAILED", why.as_str()),
             Err(Stop::Unable(why)) => (&mut skipped, "skipped", why.as_str()),
         };
         *count += 1;
-        let line = format!("{name:<10} {word:<8} {:>8}  {why}", seconds(*time));
-        table += line.trim_end();
-        table += "\n";
+        table += &line(name, word, *cost, why);
     }
+    table += &line("all", "", rows.iter().map(|row| row.cost).sum(), "");
     table + &format!("\n{passed} passed, {failed} failed, {skipped} skipped\n")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn words(line: &str) -> Vec<String> {
@@ -268,40 +253,46 @@ mod tests {
         assert!(!text.contains('\n'));
     }
 
-    #[test]
-    #[cfg(unix)]
-    fn a_command_that_fails_does_not_keep_the_next_from_running() {
-        let silent = |program, line| Command::typed(program, line).quietly();
-        let stop = run_all([
-            silent("false", "1"),
-            silent("true", ""),
-            silent("false", "2"),
-        ]);
-        let text = stop.expect_err("two of them fail").to_string();
-        assert_eq!(text, "2 commands failed, first `false 1`: exit status: 1");
-        assert!(run_all([silent("true", "")]).is_ok());
+    fn row(name: &'static str, result: Result<(), Stop>) -> Row {
+        let cost = Cost {
+            wall: Duration::from_millis(1_250),
+            processor: Some(Duration::from_secs(2)),
+        };
+        Row { name, result, cost }
+    }
+
+    fn skipped() -> Result<(), Stop> {
+        Stop::unable("not installed")
     }
 
     #[test]
     fn the_table_tells_each_step_and_counts_them() {
-        let row = |name, result| Row {
-            name,
-            result,
-            time: Duration::from_millis(1_250),
-        };
         let table = table(&[
             row("fmt", Ok(())),
-            row("tests", Err(Stop::Failed("one broke".to_owned()))),
-            row("deny", Err(Stop::Unable("not installed".to_owned()))),
+            row("tests", Stop::failed("one broke")),
+            row("deny", skipped()),
         ]);
         let expected = "
-step       result       time  why
-fmt        passed      1.2 s
-tests      FAILED      1.2 s  one broke
-deny       skipped     1.2 s  not installed
+step         result       time  processor  why
+fmt          passed      1.2 s      2.0 s
+tests        FAILED      1.2 s      2.0 s  one broke
+deny         skipped     1.2 s      2.0 s  not installed
+all                      3.8 s      6.0 s
 
 1 passed, 1 failed, 1 skipped
 ";
         assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn what_is_skipped_fails_only_if_nothing_may_be() {
+        let rows = [row("fmt", Ok(())), row("deny", skipped())];
+        assert!(verdict(&rows, false).is_ok() && verdict(&rows[..1], true).is_ok());
+        let why = |rows: &[Row]| verdict(rows, true).expect_err("it may not").to_string();
+        assert_eq!(why(&rows), "skipped: deny");
+        assert_eq!(
+            why(&[row("tests", Stop::failed("broke")), row("deny", skipped())]),
+            "failed: tests"
+        );
     }
 }

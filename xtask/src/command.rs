@@ -1,12 +1,12 @@
 //! Child processes: shown as a person could type them, and shielded from this process.
 
+use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
 use std::path::Path;
-use std::process::{self, ExitStatus, Output, Stdio};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
-use std::{env, io};
+use std::process::{ExitStatus, Output};
+use std::time::Duration;
+
+use duct::Expression;
 
 use crate::stop::Stop;
 
@@ -35,13 +35,13 @@ const SHED: [&str; 9] = [
 /// Taken from every child: what cargo says about the package of this program.
 const SHED_PREFIXES: [&str; 3] = ["CARGO_BIN_", "CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// How often a child with a deadline is looked at.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// A child process to be.
 #[must_use = "a command does nothing until it is run"]
 pub(crate) struct Command {
-    inner: process::Command,
+    program: OsString,
+    arguments: Vec<String>,
+    /// What is set; what has no value is removed.
+    variables: Vec<(String, Option<OsString>)>,
     /// The command as a person types it.
     shown: String,
     directory: Option<String>,
@@ -57,15 +57,13 @@ impl Command {
 
     /// Makes a command for a program that is shown by another name.
     pub(crate) fn new(program: impl AsRef<OsStr>, shown: &str) -> Self {
-        let mut inner = process::Command::new(program);
-        for (key, _) in env::vars_os() {
-            if is_shed(&key) {
-                inner.env_remove(key);
-            }
-        }
-        inner.envs(GUARD);
+        let keys = env::vars_os().filter_map(|(key, _)| key.into_string().ok());
+        let shed = keys.filter(|key| is_shed(key)).map(|key| (key, None));
+        let guard = GUARD.map(|(key, value)| (key.to_owned(), Some(value.into())));
         Self {
-            inner,
+            program: program.as_ref().to_owned(),
+            arguments: Vec::new(),
+            variables: shed.chain(guard).collect(),
             shown: quoted(shown),
             directory: None,
             deadline: None,
@@ -75,9 +73,9 @@ impl Command {
 
     pub(crate) fn args<A: AsRef<str>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
         for argument in arguments {
-            self.inner.arg(argument.as_ref());
             self.shown += " ";
             self.shown += &quoted(argument.as_ref());
+            self.arguments.push(argument.as_ref().to_owned());
         }
         self
     }
@@ -88,19 +86,19 @@ impl Command {
 
     /// Sets a variable that a person would write otherwise, such as a longer `PATH`.
     pub(crate) fn env_shown(mut self, key: &str, value: impl AsRef<OsStr>, shown: &str) -> Self {
-        self.inner.env(key, value);
+        self.variables
+            .push((key.to_owned(), Some(value.as_ref().to_owned())));
         self.shown.insert_str(0, &format!("{key}={shown} "));
         self
     }
 
     pub(crate) fn without_env(mut self, key: &str) -> Self {
-        self.inner.env_remove(key);
+        self.variables.push((key.to_owned(), None));
         self
     }
 
     /// Runs it in a directory of the checkout.
     pub(crate) fn in_directory(mut self, directory: &str) -> Self {
-        self.inner.current_dir(directory);
         self.directory = Some(directory.to_owned());
         self
     }
@@ -123,28 +121,24 @@ impl Command {
     }
 
     /// Runs it, and takes these codes beside 0 for an end that its caller looks into.
-    pub(crate) fn run_or(mut self, codes: &[i32]) -> Result<(), Stop> {
-        let status = self.end()?.status;
+    pub(crate) fn run_or(self, codes: &[i32]) -> Result<(), Stop> {
+        let status = self.end(|command| command)?.status;
         let is_known = status.code().is_some_and(|code| codes.contains(&code));
         if is_known { Ok(()) } else { self.judge(status) }
     }
 
     /// Runs it and returns what it printed to stdout; the rest is seen as it comes.
-    pub(crate) fn stdout(mut self) -> Result<String, Stop> {
-        self.inner.stdin(Stdio::null()).stdout(Stdio::piped());
-        let output = self.end()?;
+    pub(crate) fn stdout(self) -> Result<String, Stop> {
+        let output = self.end(|command| command.stdin_null().stdout_capture())?;
         self.judge(output.status)?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        Ok(text(&output))
     }
 
     /// Runs it and returns whether it succeeded, and all that it printed.
-    pub(crate) fn try_output(mut self) -> Result<(bool, String), Stop> {
-        self.inner.stdin(Stdio::null());
-        self.inner.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut output = self.end()?;
-        output.stdout.append(&mut output.stderr);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok((output.status.success(), text))
+    pub(crate) fn try_output(self) -> Result<(bool, String), Stop> {
+        let all = |command: Expression| command.stdin_null().stderr_to_stdout().stdout_capture();
+        let output = self.end(all)?;
+        Ok((output.status.success(), text(&output)))
     }
 
     /// Whether it can be run and succeeds: for asking whether a tool is there.
@@ -153,19 +147,32 @@ impl Command {
     }
 
     /// Runs it to its end, whatever that is.
-    fn end(&mut self) -> Result<Output, Stop> {
+    fn end(&self, streams: impl FnOnce(Expression) -> Expression) -> Result<Output, Stop> {
         if !self.quiet {
             println!("$ {}", self.line());
         }
-        let shown = &self.shown;
-        match end_within(&mut self.inner, self.deadline) {
-            Ok(output) => Ok(output),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                let seconds = self.deadline.unwrap_or_default().as_secs();
-                Stop::failed(format!("`{shown}` did not end within {seconds} s"))
-            }
-            Err(error) => Stop::failed(format!("`{shown}`: {error}")),
+        let mut command = duct::cmd(&self.program, &self.arguments);
+        for (key, value) in &self.variables {
+            command = match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
         }
+        if let Some(directory) = &self.directory {
+            command = command.dir(directory);
+        }
+        let shown = &self.shown;
+        let failed = |error| Stop::Failed(format!("`{shown}`: {error}"));
+        let child = streams(command).unchecked().start().map_err(failed)?;
+        let Some(deadline) = self.deadline else {
+            return child.into_output().map_err(failed);
+        };
+        if let Some(output) = child.wait_timeout(deadline).map_err(failed)? {
+            return Ok(output.clone());
+        }
+        child.kill().map_err(failed)?;
+        let seconds = deadline.as_secs();
+        Stop::failed(format!("`{shown}` did not end within {seconds} s"))
     }
 
     fn judge(&self, status: ExitStatus) -> Result<(), Stop> {
@@ -183,49 +190,27 @@ impl Command {
     }
 }
 
-/// Runs it to its end. One that has to be killed is the error `TimedOut`.
-fn end_within(command: &mut process::Command, deadline: Option<Duration>) -> io::Result<Output> {
-    let start = Instant::now();
-    let mut child = command.spawn()?;
-    let (stdout, stderr) = (child.stdout.take().map(read), child.stderr.take().map(read));
-    let status = loop {
-        let Some(deadline) = deadline else {
-            break child.wait()?;
-        };
-        if let Some(status) = child.try_wait()? {
-            break status;
+/// Runs every command, also after one that failed: whoever has to mend it sees all of it.
+pub(crate) fn run_all(commands: impl IntoIterator<Item = Command>) -> Result<(), Stop> {
+    let mut failures = Vec::new();
+    for command in commands {
+        match command.run() {
+            Ok(()) => {}
+            Err(Stop::Failed(why)) => {
+                println!("!!! {why}");
+                failures.push(why);
+            }
+            Err(stop) => return Err(stop),
         }
-        if start.elapsed() > deadline {
-            // It may end by itself in this very moment; either way it is gone.
-            let _already_gone = child.kill();
-            let _reaped = child.wait();
-            return Err(io::ErrorKind::TimedOut.into());
+    }
+    match failures.as_slice() {
+        [] => Ok(()),
+        [why] => Stop::failed(why.clone()),
+        [first, ..] => {
+            let count = failures.len();
+            Stop::failed(format!("{count} commands failed, first {first}"))
         }
-        thread::sleep(LOOK);
-    };
-    let all = |reader: Option<JoinHandle<_>>| match reader {
-        Some(reader) => reader.join().expect("reading does not panic"),
-        None => Ok(Vec::new()),
-    };
-    Ok(Output {
-        status,
-        stdout: all(stdout)?,
-        stderr: all(stderr)?,
-    })
-}
-
-/// Reads beside the wait, since a pipe that nobody empties fills up.
-fn read(mut pipe: impl Read + Send + 'static) -> JoinHandle<io::Result<Vec<u8>>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        pipe.read_to_end(&mut bytes).map(|_| bytes)
-    })
-}
-
-fn is_shed(key: &OsString) -> bool {
-    key.to_str().is_some_and(|key| {
-        SHED.contains(&key) || SHED_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
-    })
+    }
 }
 
 /// Puts `directory` before what the variable `key` holds, and says how a person writes that.
@@ -238,13 +223,17 @@ pub(crate) fn prepended(key: &str, directory: &Path, shown: &str) -> (OsString, 
     (value, format!("\"{shown}:${key}\""))
 }
 
+fn is_shed(key: &str) -> bool {
+    SHED.contains(&key) || SHED_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// Quotes a word as a shell wants it, if it needs to be.
 fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    shell_words::quote(word).into_owned()
 }
 
 #[cfg(test)]
@@ -265,10 +254,10 @@ mod tests {
     #[test]
     fn flags_and_traces_of_this_program_are_shed() {
         for key in ["RUSTFLAGS", "CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "CARGO"] {
-            assert!(is_shed(&key.into()), "{key}");
+            assert!(is_shed(key), "{key}");
         }
         for key in ["CARGO_TERM_COLOR", "CARGO_TARGET_DIR", "CARGO_HOME", "PATH"] {
-            assert!(!is_shed(&key.into()), "{key}");
+            assert!(!is_shed(key), "{key}");
         }
     }
 
@@ -294,5 +283,19 @@ mod tests {
             let stop = stop.expect_err("it sleeps longer");
             assert!(stop.to_string().contains("did not end"), "{stop}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_command_that_fails_does_not_keep_the_next_from_running() {
+        let silent = |program, line| Command::typed(program, line).quietly();
+        let stop = run_all([
+            silent("false", "1"),
+            silent("true", ""),
+            silent("false", "2"),
+        ]);
+        let text = stop.expect_err("two of them fail").to_string();
+        assert_eq!(text, "2 commands failed, first `false 1`: exit status: 1");
+        assert!(run_all([silent("true", "")]).is_ok());
     }
 }

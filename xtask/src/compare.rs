@@ -1,12 +1,11 @@
 //! `cargo xtask compare`: ours beside every peer, in one run.
 
-mod go;
-
 use std::time::Duration;
 
 use clap::Args;
 
-use crate::project::{Project, cargo};
+use crate::command::Command;
+use crate::project::{Project, cargo_of_peers};
 use crate::redis;
 use crate::stop::Stop;
 
@@ -20,7 +19,7 @@ pub(crate) struct Request {
     #[arg(long)]
     quick: bool,
 
-    /// Get Go, if it is not there
+    /// Get Go and build its program, as Debian has it; later runs find it
     #[arg(long)]
     with_go: bool,
 
@@ -33,20 +32,19 @@ pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> 
     if request.figures == ["redis"] {
         return redis::compare(request.quick);
     }
-    cargo("build --release -p singleflight-benches --bin compare").run()?;
+    cargo_of_peers(project, "build --locked --release --bin compare")?.run()?;
     let out = project.target_for("compare")?;
-    let go = match go::program(project, &out, request.with_go) {
-        Ok(program) => Some(program),
-        Err(Stop::Unable(why)) => {
-            println!("!!! SKIPPED: Go's figures: {why}");
-            None
-        }
-        Err(stop) => return Err(stop),
-    };
-    let mut run = cargo("run --release --quiet -p singleflight-benches --bin compare --")
-        .args(["--out", &out]);
-    if let Some(program) = &go {
-        run = run.args(["--go", program]);
+    let go = format!("{out}/go");
+    if request.with_go {
+        Command::typed(".ci/debian-go", &go).run()?;
+    }
+    let run = "run --locked --release --quiet --bin compare --";
+    let mut run = cargo_of_peers(project, run)?.args(["--out", &out]);
+    let program = format!("{go}/compare-go");
+    if project.root().join(&program).is_file() {
+        run = run.args(["--go", &program]);
+    } else {
+        println!("!!! SKIPPED: Go's figures (`--with-go`)");
     }
     if request.quick {
         run = run.args(["--quick"]).within(QUICK);

@@ -8,7 +8,7 @@ use crate::project::{Project, cargo};
 use crate::stop::Stop;
 use crate::toolchain::Toolchain;
 
-/// The version of Rust that `cargo xtask toolchain` unpacks with its source.
+/// The version of Rust that `.ci/debian-rust` unpacks with its source.
 pub(crate) const WITH_SOURCE: &str = "1.96";
 
 /// The linker that comes with an installed toolchain; the unpacked one has none for bare
@@ -42,7 +42,7 @@ impl Cross {
             let missing = || {
                 Stop::Unable(format!(
                     "there is no target {target} (`rustup target add {target}`, or on Debian \
-                     `cargo xtask toolchain {WITH_SOURCE}`)"
+                     `.ci/debian-rust {WITH_SOURCE}`)"
                 ))
             };
             let is_bare = !target.contains("-linux-");

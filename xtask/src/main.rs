@@ -8,7 +8,7 @@ mod compare;
 mod cross;
 mod instructions;
 mod manifest;
-mod metadata;
+mod messages;
 mod models;
 mod mutants;
 mod project;
@@ -38,7 +38,12 @@ use crate::stop::Stop;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
     /// Run every check, or only the steps that are named
-    Ci { steps: Vec<String> },
+    Ci {
+        /// Fail where a step has to be skipped
+        #[arg(long)]
+        no_skip: bool,
+        steps: Vec<String>,
+    },
     /// Run the core on a Cortex-M3, a Cortex-M0, RISC-V and WebAssembly
     BareMetal { machines: Vec<String> },
     /// Call at random on every front end, or the peers', and check what was seen
@@ -67,11 +72,19 @@ enum Task {
         #[command(flatten)]
         models: Models,
     },
+    /// See what the compiler says to common mistakes
+    Messages,
     /// Break the crates in a thousand ways and see the tests notice (an hour)
     Mutants {
         /// Try only what survived the last time
         #[arg(long)]
         again: bool,
+    },
+    /// Print the table of promises as tags on the tests tell it
+    Promises {
+        /// Write it into ARCHITECTURE.md
+        #[arg(long)]
+        write: bool,
     },
     /// Print what a group costs a microcontroller: flash, RAM, masked interrupts
     Sizes { machines: Vec<String> },
@@ -79,8 +92,6 @@ enum Task {
     Targets { targets: Vec<String> },
     /// Check what no compiler checks: ladder, heads, names, licences, pages
     Tidy,
-    /// Unpack the Rust 1.85 or 1.96 that Debian packages, for the MSRV check
-    Toolchain { version: String },
     /// Chaos and scenarios under a sanitizer of races, with Debian's Rust 1.96
     Tsan {
         /// How long each front end has
@@ -109,9 +120,9 @@ fn main() -> ExitCode {
 impl Task {
     fn run(self, project: &Project) -> Result<(), Stop> {
         match self {
-            Self::Ci { steps } => ci::command(project, &steps),
+            Self::Ci { no_skip, steps } => ci::command(project, no_skip, &steps),
             Self::BareMetal { machines } => bare_metal::command(project, &machines),
-            Self::Chaos(request) => chaos::command(&request),
+            Self::Chaos(request) => chaos::command(project, &request),
             Self::Compare(request) => compare::command(project, &request),
             Self::Instructions { bless: false } => instructions::step(project),
             Self::Instructions { bless: true } => instructions::bless(project),
@@ -120,11 +131,12 @@ impl Task {
                 models,
             } => LOOM.command(project, preemptions, &models),
             Self::Shuttle { schedules, models } => SHUTTLE.command(project, schedules, &models),
+            Self::Messages => messages::step(project),
             Self::Mutants { again } => mutants::command(project, again),
+            Self::Promises { write } => tidy::promises(project, write),
             Self::Sizes { machines } => sizes::command(project, &machines),
             Self::Targets { targets } => targets::command(project, &targets),
             Self::Tidy => tidy::run(project),
-            Self::Toolchain { version } => toolchain::command(project, &version),
             Self::Tsan { seconds } => tsan::command(project, seconds),
             Self::WordSizes { systems } => word_sizes::command(project, &systems),
         }
@@ -204,8 +216,8 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_read() {
         command().debug_assert();
-        let lines = "ci, ci tidy fmt, bare-metal wasm32, instructions --bless, mutants --again, \
-                     sizes cortex-m0, targets, tidy, toolchain 1.85, tsan --seconds=5, word-sizes";
+        let lines = "ci, ci tidy fmt --no-skip, bare-metal wasm32, instructions --bless, mutants --again, promises --write, \
+                     sizes cortex-m0, targets, messages, tidy, tsan --seconds=5, word-sizes";
         for line in lines.split(", ") {
             assert!(typed(line).is_ok(), "{line}");
         }
@@ -220,8 +232,6 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         for (line, what) in [
             ("tidy all", "all"),
-            ("toolchain", "<VERSION>"),
-            ("toolchain 1.85 1.96", "1.96"),
             ("tsan --seconds", "--seconds <N>"),
             ("tsan --seconds soon", "soon"),
             ("tsan --front std", "--front"),

@@ -7,7 +7,7 @@ use crate::command::Command;
 use crate::project::{Project, cargo};
 use crate::seeds;
 use crate::stop::{Stop, at};
-use crate::tidy::Tree;
+use crate::tidy::tree::Tree;
 
 /// What runs models, named as its feature, its test and its directory are.
 pub(crate) struct Checker {
@@ -71,8 +71,8 @@ pub(crate) fn shuttle_step(project: &Project) -> Result<(), Stop> {
 
 impl Checker {
     fn step(&self, project: &Project) -> Result<(), Stop> {
-        self.test(self.flags, &project.target_for(self.name)?)
-            .run()?;
+        let target = project.target_for(self.name)?;
+        self.test_to(&target, self.in_ci).run()?;
         self.mutants(project)
     }
 
@@ -86,7 +86,7 @@ impl Checker {
             return self.mutants(project);
         }
         let target = project.target_for(self.name)?;
-        let test = self.test_to(self.flags, &target, bound);
+        let test = self.test_to(&target, bound);
         let talking = self.talk.iter();
         talking
             .fold(test, |test, (key, value)| test.env(key, value))
@@ -100,23 +100,19 @@ impl Checker {
         let tree = Tree::load(project.root()).map_err(at("the checkout"))?;
         let target = project.target_for(self.name)?;
         seeds::catch_all(&seeds::pairs(&tree, self.name), || {
-            self.test_to(self.flags, &target, self.for_mutants)
+            self.test_to(&target, self.for_mutants)
         })
     }
 
-    /// Runs the models as far as `ci` does, in a build with these flags.
-    pub(crate) fn test(&self, flags: &str, target: &str) -> Command {
-        self.test_to(flags, target, self.in_ci)
-    }
-
-    fn test_to(&self, flags: &str, target: &str, bound: u32) -> Command {
+    /// Runs the models so far.
+    fn test_to(&self, target: &str, bound: u32) -> Command {
         let Self { name, .. } = self;
         cargo(&format!(
-            "test -p singleflight-core --release --features {name} --test {name} \
+            "test -p singleflight-core --profile checks --features {name} --test {name} \
              --target-dir {target}"
         ))
         .env(self.variable, &bound.to_string())
-        .env("RUSTFLAGS", flags)
+        .env("RUSTFLAGS", self.flags)
     }
 }
 

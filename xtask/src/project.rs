@@ -3,8 +3,9 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use cargo_metadata::{Metadata, MetadataCommand};
+
 use crate::command::Command;
-use crate::metadata::Metadata;
 use crate::stop::Stop;
 
 /// This checkout. Commands run in its root, so that what they print can be typed there.
@@ -31,11 +32,6 @@ impl Project {
         &self.root
     }
 
-    /// Where `cargo xtask toolchain` unpacks the toolchain of this version.
-    pub(crate) fn toolchain(&self, version: &str) -> PathBuf {
-        self.root.join(".toolchains").join(version)
-    }
-
     /// Names `path` as a person in the root would type it.
     pub(crate) fn typed(&self, path: &Path) -> String {
         path.strip_prefix(&self.root)
@@ -47,9 +43,26 @@ impl Project {
     /// Returns a directory under cargo's own for builds whose flags would otherwise throw
     /// away what the other steps have built.
     pub(crate) fn target_for(&self, what: &str) -> Result<String, Stop> {
-        let target = Metadata::read(&["--no-deps"])?.target();
-        Ok(self.typed(&target.join(what)))
+        let target = self.metadata()?.target_directory;
+        Ok(self.typed(target.join(what).as_std_path()))
     }
+
+    /// Asks cargo about the packages of the workspace.
+    pub(crate) fn metadata(&self) -> Result<Metadata, Stop> {
+        let mut command = MetadataCommand::new();
+        let asked = command.current_dir(&self.root).no_deps().exec();
+        asked.map_err(|error| Stop::Failed(error.to_string()))
+    }
+}
+
+/// Starts a cargo command in the workspace of the peers, given as it is typed. What both workspaces
+/// depend on is built once.
+pub(crate) fn cargo_of_peers(project: &Project, line: &str) -> Result<Command, Stop> {
+    let target = project.target_for("")?;
+    let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let command =
+        format!("{command} --manifest-path peers/Cargo.toml --target-dir {target} {rest}");
+    Ok(cargo(&command))
 }
 
 /// Starts a cargo command, given as it is typed.

@@ -10,7 +10,10 @@ use syn::{Attribute, Expr, ExprLit, Item, ItemFn, Lit};
 
 use crate::command::Command;
 use crate::stop::Stop;
-use crate::tidy::{Finding, Tree, places, quoted};
+use crate::tidy::finding::Finding;
+use crate::tidy::pages::quoted;
+use crate::tidy::tokens::places;
+use crate::tidy::tree::Tree;
 
 const SOURCES: &str = "crates/singleflight-core/src/";
 const TESTS: &str = "crates/singleflight-core/tests/";

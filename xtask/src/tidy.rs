@@ -1,57 +1,27 @@
 //! What no compiler checks: each check takes the tree and returns what it found.
 
 mod advisories;
-mod dependencies;
+mod circles;
+pub(crate) mod finding;
 mod ladder;
 mod links;
-mod manifests;
+pub(crate) mod manifests;
 mod names;
-mod pages;
+pub(crate) mod pages;
 mod paths;
-mod promises;
+pub(crate) mod promises;
 mod sources;
 mod text;
-mod tokens;
-mod tree;
+pub(crate) mod tokens;
+pub(crate) mod tree;
 
-use std::fmt;
+use std::fs;
 
 use crate::project::Project;
 use crate::seeds;
 use crate::stop::{Stop, at};
-pub(crate) use crate::tidy::manifests::is_published;
-pub(crate) use crate::tidy::pages::quoted;
-pub(crate) use crate::tidy::tokens::places;
-pub(crate) use crate::tidy::tree::Tree;
-
-/// Something that is not as it should be.
-#[derive(Debug, Eq, PartialEq)]
-pub(crate) struct Finding {
-    path: String,
-    /// Counted from 1; 0 if it is about the whole file.
-    line: usize,
-    what: String,
-}
-
-impl Finding {
-    pub(crate) fn new(path: &str, line: usize, what: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            what: what.into(),
-        }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, line, what } = self;
-        match line {
-            0 => write!(f, "{path}: {what}"),
-            _ => write!(f, "{path}:{line}: {what}"),
-        }
-    }
-}
+use crate::tidy::finding::Finding;
+use crate::tidy::tree::Tree;
 
 /// A check, and what it holds.
 type Check = (&'static str, fn(&Tree) -> Vec<Finding>);
@@ -61,6 +31,7 @@ const CHECKS: &[Check] = &[
         "the core's files use only what stands below them",
         ladder::check,
     ),
+    ("no modules use each other in a circle", circles::check),
     ("a file begins by saying what it is for", sources::heads),
     ("no file stands above 400 lines of code", sources::sizes),
     ("each mechanism is named in one place", names::check),
@@ -82,6 +53,10 @@ const CHECKS: &[Check] = &[
         seeds::check,
     ),
     ("pages link to what is there", links::check),
+    (
+        "the table of promises is what tests say, and peers' tests name ours",
+        promises::check,
+    ),
 ];
 
 /// Runs every check.
@@ -91,19 +66,29 @@ pub(crate) fn run(project: &Project) -> Result<(), Stop> {
     for (what, check) in CHECKS {
         count += report(what, &check(&tree));
     }
-    count += report(
-        "promises and peers' tests name scenarios and models that exist",
-        &promises::check(&tree),
-    );
-    count += report(
-        "every dependency's licence is allowed",
-        &dependencies::check(&tree)?,
-    );
     match count {
         0 => Ok(()),
         1 => Stop::failed("1 finding"),
         _ => Stop::failed(format!("{count} findings")),
     }
+}
+
+/// Prints the table of promises, or writes it into its page.
+pub(crate) fn promises(project: &Project, write: bool) -> Result<(), Stop> {
+    let tree = Tree::load(project.root()).map_err(at("the checkout"))?;
+    let done = if write {
+        promises::written(&tree)
+            .map(|page| fs::write(promises::PAGE, page).map_err(at(promises::PAGE)))
+    } else {
+        promises::table(&tree).map(|table| {
+            print!("{table}");
+            Ok(())
+        })
+    };
+    done.unwrap_or_else(|findings| {
+        report("the tests say what they hold", &findings);
+        Stop::failed("the table cannot be made")
+    })
 }
 
 fn report(what: &str, findings: &[Finding]) -> usize {

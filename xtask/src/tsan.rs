@@ -27,13 +27,9 @@ const GRACE: Duration = Duration::from_secs(300);
 pub(crate) fn command(project: &Project, seconds: u64) -> Result<(), Stop> {
     let sanitizer = Sanitizer::find(project)?;
     let chaos = format!("{PROGRAM} --features relaxed");
-    sanitizer
-        .cargo("build", &format!("--release {chaos}"))
-        .run()?;
+    sanitizer.cargo("build", &chaos).run()?;
     for front in FRONTS {
-        let run = format!(
-            "--quiet --release {chaos} -- --front {front} --seconds {seconds} --patience 60"
-        );
+        let run = format!("--quiet {chaos} -- --front {front} --seconds {seconds} --patience 60");
         let within = Duration::from_secs(seconds) + GRACE;
         sanitizer.cargo("run", &run).within(within).run()?;
     }
@@ -55,7 +51,7 @@ impl Sanitizer {
     fn find(project: &Project) -> Result<Self, Stop> {
         let toolchain = Toolchain::unpacked(project, RUST).ok_or_else(|| {
             Stop::Unable(format!(
-                "there is no Rust {RUST} with its source (on Debian: `cargo xtask toolchain {RUST}`)"
+                "there is no Rust {RUST} with its source (on Debian: `.ci/debian-rust {RUST}`)"
             ))
         })?;
         let runtime = format!("{LLVM}/lib/clang/22/lib/linux/libclang_rt.tsan-{ARCH}.a");

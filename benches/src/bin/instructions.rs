@@ -15,26 +15,27 @@
 )]
 
 use std::env;
-use std::future::Future;
+use std::future::{Future, ready as at_once};
 use std::hint::black_box;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::task::Poll;
 
+use singleflight_benches::floor::Floor;
 use singleflight_benches::hand::{poll, ready, scattered};
-use singleflight_benches::peers::Floor;
-use singleflight_core::{Answer, Group, Join, Joined, Leader, Until};
+use singleflight_core::{CallResult, Group, Joined, Leader};
 
 const CALLS: u64 = 1000;
 
 type Core = Group<u64, u64>;
-type Call<'a> = Pin<Box<dyn Future<Output = u64> + 'a>>;
+type Call<'a> = Pin<Box<dyn Future<Output = CallResult<u64>> + 'a>>;
 
 /// What is counted, by name.
-const ALL: [(&str, fn()); 10] = [
+const ALL: [(&str, fn()); 11] = [
     ("blocking", blocking),
     ("async", asynchronous),
+    ("batch", batch),
     ("crowded", crowded),
     ("crowded-floor", crowded_floor),
     ("join", join),
@@ -55,7 +56,7 @@ fn blocking() {
 #[inline(never)]
 fn measured_blocking(group: &singleflight_std::Group<u64, u64>) {
     for key in 0..CALLS {
-        black_box(group.run(black_box(key), || black_box(key + 1)));
+        drop(black_box(group.run(black_box(key), || black_box(key + 1))));
     }
 }
 
@@ -69,9 +70,28 @@ fn asynchronous() {
 #[inline(never)]
 fn measured_async(group: &Core) {
     for key in 0..CALLS {
-        black_box(ready(
+        drop(black_box(ready(
             group.run(black_box(key), async || black_box(key + 1)),
-        ));
+        )));
+    }
+}
+
+/// Batches of ten keys that nobody else asks for: for each of the keys.
+fn batch() {
+    measured_batch(&Core::new());
+}
+
+// SAFETY: no other symbol of the program has this name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn measured_batch(group: &Core) {
+    for first in (0..CALLS).step_by(10) {
+        let load = async |keys: Vec<u64>| keys.into_iter().map(|key| (key, black_box(key + 1)));
+        let first = black_box(first);
+        let answers = ready(group.run_many(first..first + 10, load));
+        for pair in answers {
+            drop(black_box(pair));
+        }
     }
 }
 
@@ -92,7 +112,9 @@ fn crowded() {
 fn measured_crowded(group: &Core) {
     for number in CROWD..CROWD + CALLS {
         let key = black_box(scattered(number));
-        black_box(ready(group.run(key, async || black_box(key + 1))));
+        drop(black_box(ready(
+            group.run(key, async || black_box(key + 1)),
+        )));
     }
 }
 
@@ -175,7 +197,7 @@ fn served() {
 #[inline(never)]
 fn measured_served(calls: &mut [Call<'_>]) {
     for call in calls {
-        assert_eq!(black_box(poll(call.as_mut())), Poll::Ready(8));
+        assert_eq!(black_box(poll(call.as_mut())), Poll::Ready(Ok(8)));
     }
 }
 
@@ -197,16 +219,7 @@ fn measured_hand_over(pairs: Vec<(Leader<&Core>, Call<'_>)>) {
         drop(leader);
         // It claims, and wakes itself; it leads at the poll after.
         assert_eq!(black_box(poll(follower.as_mut())), Poll::Pending);
-        assert_eq!(black_box(poll(follower.as_mut())), Poll::Ready(8));
-    }
-}
-
-/// What a runtime gives to join a task that has ended.
-struct Ended(Answer<u64>);
-
-impl Join<u64> for Ended {
-    async fn join(self) -> Answer<u64> {
-        self.0
+        assert_eq!(black_box(poll(follower.as_mut())), Poll::Ready(Ok(8)));
     }
 }
 
@@ -221,11 +234,12 @@ fn spawned() {
 #[inline(never)]
 fn measured_spawned(group: &Arc<Core>) {
     for key in 0..CALLS {
-        let Ok(arrival) = Group::arrive(Arc::clone(group), black_box(key), Until::Done) else {
+        let call = Group::call_owned(Arc::clone(group), black_box(key)).spawnable();
+        let Ok(arrived) = call.arrive() else {
             panic!("nobody refuses");
         };
-        let (call, stake) = arrival.into_call(async move || black_box(key + 1));
-        let handle = stake.joined_by(Ended(ready(call)));
+        let (task, guard) = arrived.into_task(async move || black_box(key + 1));
+        let handle = guard.with_task(at_once(ready(task)));
         assert!(black_box(ready(handle.outcome())).is_ok());
     }
 }

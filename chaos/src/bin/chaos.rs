@@ -74,7 +74,7 @@ fn main() -> ExitCode {
     options.stops_at_violation = stop;
     options.patience = Duration::from_secs(patience);
     options.live_bytes = Some(|| LIVE.load(Ordering::Relaxed));
-    let report = run(&options, &|rules| front.ensemble(rules));
+    let report = run(&options, &|rules| front.setup(rules));
     print!("{report}");
     if report.violations.total() == 0 {
         ExitCode::SUCCESS

@@ -73,7 +73,9 @@ impl Index {
     pub(super) fn received(&self, call: &Call) -> Option<usize> {
         let begin = match &call.ending {
             Ending::Answered(told) => told.execution,
-            Ending::Thrown(execution) | Ending::Panicked(Some(execution)) => *execution,
+            Ending::Failed(execution)
+            | Ending::Thrown(execution)
+            | Ending::Panicked(Some(execution)) => *execution,
             _ => return None,
         };
         self.execution(call.order.key, begin)
@@ -88,6 +90,15 @@ impl Index {
         let own = self.own[from..].iter();
         own.take_while(move |(call, key, _)| (*call, *key) == name)
             .map(|(_, _, at)| &self.executions[*at])
+    }
+
+    /// The executions of a key that began before a moment, the last first.
+    pub(super) fn begun_before(&self, key: u64, moment: Stamp) -> impl Iterator<Item = &Execution> {
+        let to = self
+            .executions
+            .partition_point(|one| (one.key, one.begin) < (key, moment));
+        let before = self.executions[..to].iter().rev();
+        before.take_while(move |one| one.key == key)
     }
 
     /// Whether one of the works of a call began at this moment, for whatever key.

@@ -5,13 +5,13 @@ use std::time::Duration;
 use singleflight_core::Role;
 
 use super::check;
-use crate::answer::Refusal;
 use crate::clock::Stamp;
 use crate::history::{
     Call, Closing, Completion, Ending, Execution, History, Question, Retirement, Told,
 };
+use crate::order::{Order, Way};
+use crate::refusal::Refusal;
 use crate::rules::Rules;
-use crate::subject::{Order, Way};
 use crate::violation::{Kind, Violations};
 
 const KEY: u64 = 7;
@@ -304,6 +304,9 @@ fn a_refusal_without_its_reason_is_found_and_with_it_is_right() {
         Refusal::Closed,
         Refusal::TimedOut,
         Refusal::Full,
+        Refusal::TooManyFailures(1),
+        Refusal::NotShared,
+        Refusal::NotReturned,
         Refusal::Other("index out of bounds".to_owned()),
     ] {
         finds(Kind::Unfounded, alone(refused(refusal)));
@@ -344,27 +347,164 @@ fn word_of_a_panic_that_was_handed_over_is_found() {
     assert_eq!(found(told(), &hands_over), [Kind::Unfounded]);
 }
 
+/// Rules by which so many works in a row may fail.
+fn bounded(most: u32) -> Rules {
+    Rules {
+        max_failures: Some(most),
+        ..rules()
+    }
+}
+
 #[test]
 fn a_fault_that_was_to_be_kept_is_found_with_another() {
-    let shared = || {
-        let calls = vec![
-            by(Way::KeepFaults, call(1, 10, failed(2, Role::Leader))),
-            call(3, 11, failed(2, Role::Follower)),
-        ];
-        history(calls, vec![work(1, 2, 5, Completion::Fault)])
+    for way in [Way::KeepFaults, Way::SpawnKeepFaults] {
+        let keeps = || by(way, call(1, 10, Ending::Failed(2)));
+        let works = || vec![work(1, 2, 5, Completion::Fault)];
+        finds_nothing(history(vec![keeps()], works()));
+        // However many may fail, and whoever waits.
+        for ending in [failed(2, Role::Follower), Ending::Failed(2)] {
+            for other in [Way::Outcome, Way::KeepFaults, Way::Watch] {
+                let calls = || vec![keeps(), by(other, call(3, 11, ending.clone()))];
+                finds(Kind::Shared, history(calls(), works()));
+                let found = found(history(calls(), works()), &bounded(1));
+                assert_eq!(found, [Kind::Shared]);
+            }
+        }
+    }
+    let shares = call(1, 10, failed(2, Role::Leader));
+    let follows = call(3, 11, failed(2, Role::Follower));
+    let works = vec![work(1, 2, 5, Completion::Fault)];
+    finds_nothing(history(vec![shares, follows], works));
+}
+
+#[test]
+fn a_value_that_was_to_be_kept_is_found_with_another() {
+    let keeps = || by(Way::ShareIf, call(1, 10, told(2, Role::Leader)));
+    let works = || vec![work(1, 2, 5, Completion::Private)];
+    finds_nothing(history(vec![keeps()], works()));
+    for way in [Way::Outcome, Way::Watch, Way::Batch, Way::ShareIf] {
+        let follows = by(way, call(3, 11, told(2, Role::Follower)));
+        let calls = vec![keeps(), follows];
+        assert_eq!(found(history(calls, works()), &bounded(1)), [Kind::Shared]);
+    }
+}
+
+#[test]
+fn a_fault_that_its_own_caller_does_not_get_is_found() {
+    let calls = vec![by(Way::KeepFaults, call(1, 10, told(20, Role::Follower)))];
+    let works = vec![
+        work(1, 2, 5, Completion::Fault),
+        work(19, 20, 21, Completion::Value),
+    ];
+    let found = found(history(calls, works), &rules());
+    assert_eq!(found, [Kind::Early, Kind::Robbed]);
+}
+
+/// Three calls that fail one after another, and a fourth that is told of them.
+fn told_of(refusal: &Refusal, results: [Completion; 3], way: Way) -> History {
+    let ends = [
+        (1, 10, Ending::Failed(2)),
+        (3, 12, Ending::Failed(6)),
+        (4, 14, Ending::Failed(8)),
+    ];
+    let mut calls = Vec::new();
+    let mut works = Vec::new();
+    for ((begin, end, ending), result) in ends.into_iter().zip(results) {
+        let Ending::Failed(execution) = ending else {
+            unreachable!("all fail")
+        };
+        let (way, ending) = match result {
+            Completion::Fault => (Way::KeepFaults, Ending::Failed(execution)),
+            Completion::Panic => (Way::Outcome, Ending::Thrown(execution)),
+            Completion::Omitted => (Way::Batch, Ending::Refused(Refusal::NotReturned)),
+            _ => (Way::ShareIf, told(execution, Role::Leader)),
+        };
+        calls.push(by(way, call(begin, end, ending)));
+        works.push(work(begin, execution, execution + 1, result));
+    }
+    calls.push(by(way, call(5, 16, Ending::Refused(refusal.clone()))));
+    history(calls, works)
+}
+
+#[test]
+fn word_of_failures_is_right_only_if_there_were_so_many() {
+    use Completion::{Fault, Omitted, Panic, Private, Value};
+
+    let failures = |failures| Refusal::TooManyFailures(failures);
+    let found_by =
+        |failed, results, way, rules: &Rules| found(told_of(&failed, results, way), rules);
+    let unfounded = [Kind::Unfounded];
+    for results in [
+        [Fault; 3],
+        [Fault, Private, Omitted],
+        [Omitted, Fault, Private],
+    ] {
+        let kinds = found_by(failures(3), results, Way::Outcome, &bounded(3));
+        assert_eq!(kinds, [], "{results:?}");
+        // Not yet, more than there were, and without a bound.
+        for (failed, rules) in [(3, bounded(4)), (4, bounded(4)), (3, rules())] {
+            let kinds = found_by(failures(failed), results, Way::Outcome, &rules);
+            assert_eq!(kinds, unfounded, "{results:?}, {failed} of {rules:?}");
+        }
+        // Whoever cannot lead is told as soon as nobody can.
+        let kinds = found_by(failures(3), results, Way::Watch, &rules());
+        assert_eq!(kinds, [], "{results:?}");
+    }
+    let kinds = found_by(
+        failures(3),
+        [Fault, Value, Fault],
+        Way::Outcome,
+        &bounded(3),
+    );
+    assert_eq!(kinds, unfounded);
+    let panics = [Fault, Panic, Fault];
+    let kinds = found_by(failures(3), panics, Way::Outcome, &bounded(3));
+    assert_eq!(kinds, unfounded, "the panic was told");
+    let hands_over = Rules {
+        panics_hand_over: true,
+        ..bounded(3)
     };
-    finds(Kind::Shared, shared());
-    let bounded = Rules {
-        max_failures: Some(1),
-        ..rules()
+    let kinds = found_by(failures(3), panics, Way::Outcome, &hands_over);
+    assert_eq!(kinds, []);
+    // Until the last of them has ended.
+    let mut late = told_of(&failures(3), [Fault; 3], Way::Outcome);
+    late.calls[3].begin = 13;
+    assert_eq!(found(late, &bounded(3)), []);
+    let mut late = told_of(&failures(3), [Fault; 3], Way::Outcome);
+    late.calls[3].begin = 15;
+    assert_eq!(found(late, &bounded(3)), unfounded);
+}
+
+#[test]
+fn word_of_a_private_value_is_right_only_if_there_was_one() {
+    use Completion::{Fault, Private};
+
+    let told =
+        |results, way, rules: &Rules| found(told_of(&Refusal::NotShared, results, way), rules);
+    let private = [Fault, Fault, Private];
+    assert_eq!(told(private, Way::Outcome, &bounded(3)), []);
+    assert_eq!(told(private, Way::Watch, &rules()), []);
+    let unfounded = [Kind::Unfounded];
+    assert_eq!(told(private, Way::Outcome, &rules()), unfounded);
+    assert_eq!(told([Fault; 3], Way::Outcome, &bounded(3)), unfounded);
+}
+
+#[test]
+fn a_batch_that_fails_ends_for_all_of_its_keys() {
+    let calls = |execution| vec![by(Way::Batch, call(1, 10, Ending::Failed(execution)))];
+    let other = || Execution {
+        key: KEY + 1,
+        ..work(1, 2, 5, Completion::Fault)
     };
-    assert_eq!(found(shared(), &bounded), []);
+    finds_nothing(history(calls(2), vec![other()]));
+    finds(Kind::Unfounded, history(calls(3), vec![other()]));
 }
 
 #[test]
 fn a_key_that_a_batch_returned_and_lost_is_found() {
     let absent = |result| {
-        let calls = vec![by(Way::Batch, call(1, 10, Ending::Absent))];
+        let ending = Ending::Refused(Refusal::NotReturned);
+        let calls = vec![by(Way::Batch, call(1, 10, ending))];
         history(calls, vec![work(1, 2, 5, result)])
     };
     finds_nothing(absent(Completion::Omitted));

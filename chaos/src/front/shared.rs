@@ -1,15 +1,21 @@
 //! What the subjects of our front ends have in common.
 
 use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
 
-use singleflight_core::{Group, Joined, Turn};
+use singleflight_core::{Answers, Group, Joined, Turn};
 
-use crate::answer::{Answer, Refusal};
-use crate::batch::BatchWork;
+use crate::answer::Answer;
+use crate::batch::{BatchAnswers, BatchWork};
+use crate::order::{Order, Way};
 use crate::pause::pauses;
-use crate::subject::{Ability, Order, Way};
+use crate::subject::Ability;
 use crate::value::Made;
 use crate::work::Work;
+
+/// The group of a round.
+pub(super) type CoreGroup = Arc<Group<u64, Made>>;
 
 /// What every front end can do.
 pub(super) const ABILITIES: &[Ability] = &[
@@ -28,15 +34,18 @@ pub(super) const ABILITIES: &[Ability] = &[
     Ability::Deadline,
     Ability::Free,
     Ability::Call(Way::Outcome),
+    Ability::Call(Way::Owned),
     Ability::Call(Way::KeepFaults),
+    Ability::Call(Way::ShareIf),
     Ability::Call(Way::Fence),
     Ability::Call(Way::Spawn),
+    Ability::Call(Way::SpawnKeepFaults),
     Ability::Call(Way::SpawnUnwanted),
     Ability::Call(Way::Watch),
     Ability::Call(Way::Desert),
 ];
 
-/// What is asked of every front end, which dereferences to the core's group.
+/// What is asked of every front end.
 macro_rules! subject {
     ($name:literal) => {
         const NAME: &'static str = $name;
@@ -65,75 +74,93 @@ macro_rules! subject {
 }
 pub(super) use subject;
 
-/// A call that no runtime has to help with: its deadline is counted in polls.
-pub(super) async fn call(group: &Group<u64, Made>, order: Order, work: Work) -> Option<Answer> {
-    let bounded = order.patience.is_some();
-    let expiry = async {
-        match order.patience {
-            Some(patience) => pauses(patience.subsec_micros() / 64).await,
-            None => pending().await,
+/// Deadlines are counted in polls where a runtime has no timer that is fine enough.
+async fn expiry(patience: Option<Duration>) {
+    match patience {
+        Some(patience) => pauses(patience.subsec_micros() / 64).await,
+        None => pending().await,
+    }
+}
+
+/// A call that no runtime has to help with.
+pub(super) async fn call(group: &CoreGroup, order: Order, work: Work) -> Option<Answer> {
+    let Order {
+        key, way, patience, ..
+    } = order;
+    let bounded = || group.call(key).give_up_on(expiry(patience));
+    let is_bounded = patience.is_some();
+    let answer = match way {
+        Way::Run => group.run(key, || work.future()).await.into(),
+        Way::Owned => {
+            let call = Group::call_owned(Arc::clone(group), key);
+            call.run_outcome(|| work.future()).await.into()
         }
-    };
-    let answer = match order.way {
-        Way::Run => group.run(order.key, || work.future()).await.into(),
-        Way::KeepFaults if bounded => {
-            let call = group.call(order.key).keep_errors().give_up_on(expiry);
+        Way::KeepFaults if is_bounded => {
+            bounded().try_run_outcome(|| work.try_future()).await.into()
+        }
+        Way::KeepFaults => group.try_run(key, || work.try_future()).await.into(),
+        Way::ShareIf if is_bounded => {
+            let call = bounded().share_if(Work::shares);
+            call.run_outcome(|| work.future()).await.into()
+        }
+        Way::ShareIf => {
+            let call = group.call(key).share_if(Work::shares);
             call.run(|| work.future()).await.into()
         }
-        Way::KeepFaults => group.try_run(order.key, || work.future()).await.into(),
         Way::Fence => {
-            let call = group.call(order.key).give_up_on(expiry);
-            let call = call.run_fenced(|fence| work.future_fenced(move || fence.is_forgotten()));
+            let fence = group.fence();
+            let call = bounded().fence(&fence);
+            let call = call.run_outcome(|| work.future_fenced(|| fence.is_forgotten()));
             call.await.into()
         }
-        Way::Watch => match group.join(order.key) {
-            Ok(Joined::Leader(leader)) => Ok(leader.lead(|| work.future()).await).into(),
+        Way::Watch => match group.join(key) {
+            Ok(Joined::Leader(leader)) => leader.lead(|| work.future()).await.into(),
             Ok(Joined::Follower(follower)) => follower.without_work().wait().await.into(),
-            Err(error) => Err(error).into(),
+            Err(error) => Answer::Refused(error.into()),
         },
-        Way::Desert => match group.join(order.key) {
+        Way::Desert => match group.join(key) {
             Ok(Joined::Leader(leader)) => {
                 leader.hand_over();
                 return None;
             }
             Ok(Joined::Follower(follower)) => match follower.wait().await {
-                Ok(Turn::Landed(outcome)) => Ok(outcome).into(),
+                Ok(Turn::Landed(outcome)) => outcome.into(),
                 Ok(Turn::Lead(_)) => return None,
-                Err(error) => Err(error).into(),
+                Err(error) => Answer::Refused(error.into()),
             },
-            Err(error) => Err(error).into(),
+            Err(error) => Answer::Refused(error.into()),
         },
-        _ if bounded => {
-            let call = group.call(order.key).give_up_on(expiry);
-            call.run(|| work.future()).await.into()
-        }
-        _ => group.run_outcome(order.key, || work.future()).await.into(),
+        _ if is_bounded => bounded().run_outcome(|| work.future()).await.into(),
+        _ => group.run_outcome(key, || work.future()).await.into(),
     };
     Some(answer)
 }
 
-pub(super) async fn batch(
-    group: &Group<u64, Made>,
-    keys: Vec<u64>,
-    work: BatchWork,
-) -> Vec<(u64, Answer)> {
-    let answers = if work.fails() {
-        group.try_run_many(keys, |keys| work.loading(keys)).await
-    } else {
-        let load = |keys| {
-            let loading = work.loading(keys);
-            async {
-                let loaded = loading.await.unwrap_or_default();
-                loaded.into_iter().map(|(key, value)| (key, Ok(value)))
-            }
-        };
-        group.run_many(keys, load).await
+pub(super) async fn batch(group: &CoreGroup, keys: Vec<u64>, work: BatchWork) -> BatchAnswers {
+    let patience = work.patience();
+    let fails = work.fails();
+    let try_load = |keys| work.loading(keys);
+    let load = |keys| {
+        let loading = work.loading(keys);
+        async { loading.await.unwrap_or_default() }
     };
-    let answers = answers.into_iter();
-    answers.map(|(key, answer)| (key, answer.into())).collect()
+    let answers = match (fails, patience) {
+        (true, None) => group.try_run_many(keys, try_load).await?,
+        (false, None) => group.run_many(keys, load).await,
+        (true, Some(_)) => {
+            let call = group.call_many(keys).give_up_on(expiry(patience));
+            call.try_run(try_load).await?
+        }
+        (false, Some(_)) => {
+            let call = group.call_many(keys).give_up_on(expiry(patience));
+            call.run(load).await
+        }
+    };
+    Ok(each(answers))
 }
 
-/// The answer of a call that could not be made.
-pub(super) fn refused(refusal: impl Into<Refusal>) -> Answer {
-    Answer::Refused(refusal.into())
+/// The answer of each key.
+pub(super) fn each(answers: Answers<u64, Made>) -> Vec<(u64, Answer)> {
+    let answers = answers.into_iter();
+    answers.map(|(key, answer)| (key, answer.into())).collect()
 }

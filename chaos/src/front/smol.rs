@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use singleflight_core::Until;
 use singleflight_smol::Group;
 use smol::Executor;
 
-use super::Shared;
-use super::shared::{self, refused, subject};
+use super::shared::{self, CoreGroup, each, subject};
 use crate::answer::Answer;
-use crate::batch::BatchWork;
-use crate::subject::{Async, Order, Subject, Way};
+use crate::batch::{BatchAnswers, BatchWork};
+use crate::order::{Order, Way};
+use crate::subject::{Async, Subject};
 use crate::value::Made;
 use crate::work::Work;
 
@@ -24,7 +23,7 @@ pub(super) struct Tasks {
 
 impl Tasks {
     /// Also returns the executor, for the callers.
-    pub(super) fn new(group: &Shared) -> (Self, Arc<Executor<'static>>) {
+    pub(super) fn new(group: &CoreGroup) -> (Self, Arc<Executor<'static>>) {
         let executor = Arc::new(Executor::new());
         let tasks = Self {
             group: Arc::clone(group).into(),
@@ -49,31 +48,46 @@ impl Async for Tasks {
 
     async fn call(&self, order: Order, work: Work) -> Option<Answer> {
         let key = order.key;
-        let until = match (order.way, order.patience) {
-            (Way::Spawn, _) => Until::Done,
-            (Way::SpawnUnwanted, _) => Until::Unwanted,
-            (Way::Outcome, Some(patience)) if patience.subsec_micros() % 2 == 0 => {
-                let call = self.group.run_timeout(key, patience, || work.future());
-                return Some(call.await.into());
+        let call = || self.group.call(key);
+        let answer = match (order.way, order.patience) {
+            (Way::Spawn, _) => {
+                let handle = call().on(&self.executor).spawn(|| work.future());
+                handle.outcome().await.into()
             }
-            _ => return shared::call(&self.group, order, work).await,
+            (Way::SpawnKeepFaults, _) => {
+                let call = call().on(&self.executor);
+                call.try_spawn(|| work.try_future()).await.into()
+            }
+            (Way::SpawnUnwanted, _) => {
+                let call = call().while_wanted().on(&self.executor);
+                call.spawn(|| work.future()).await.into()
+            }
+            (Way::Outcome, Some(patience)) if patience.subsec_micros() % 2 == 0 => {
+                let call = call().timeout(patience);
+                call.run_outcome(|| work.future()).await.into()
+            }
+            (Way::Owned, _) => {
+                let call = self.group.call_owned(key);
+                call.run_outcome(|| work.future()).await.into()
+            }
+            _ => return shared::call(self.group.shared(), order, work).await,
         };
-        let spawned = self
-            .group
-            .spawn_on(&self.executor, key, until, || work.future());
-        match spawned {
-            Ok(handle) => Some(handle.outcome().await.into()),
-            Err(error) => Some(refused(error)),
+        Some(answer)
+    }
+
+    async fn batch(&self, keys: Vec<u64>, work: BatchWork) -> BatchAnswers {
+        match work.patience() {
+            Some(patience) if patience.subsec_micros() % 2 == 0 => {
+                let call = self.group.call_many(keys).timeout(patience);
+                Ok(each(call.try_run(|keys| work.loading(keys)).await?))
+            }
+            _ => shared::batch(self.group.shared(), keys, work).await,
         }
     }
 
-    async fn batch(&self, keys: Vec<u64>, work: BatchWork) -> Vec<(u64, Answer)> {
-        shared::batch(&self.group, keys, work).await
-    }
-
     async fn drain(&self, within: Duration) -> bool {
-        let deadline = Instant::now() + within;
+        let began = Instant::now();
         // At the deadline an empty group is drained, whether or not it has said so.
-        self.group.drain(deadline).await.is_ok() && Instant::now() < deadline
+        self.group.drain(within).await.is_ok() && began.elapsed() < within
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use singleflight_tokio::Group;
 use tokio::time::Instant;
 
-use super::shared::{self, refused, subject};
+use super::shared::{self, each, subject};
 use crate::answer::Answer;
-use crate::batch::BatchWork;
-use crate::subject::{Async, Order, Subject, Way};
+use crate::batch::{BatchAnswers, BatchWork};
+use crate::order::{Order, Way};
+use crate::subject::{Async, Subject};
 use crate::value::Made;
 use crate::work::Work;
 
@@ -34,28 +35,45 @@ impl Async for Tasks {
 
     async fn call(&self, order: Order, work: Work) -> Option<Answer> {
         let key = order.key;
-        let spawned = match (order.way, order.patience) {
-            (Way::Spawn, _) => self.0.spawn(key, || work.future()),
-            (Way::SpawnUnwanted, _) => self.0.spawn_until_unwanted(key, || work.future()),
-            (Way::Outcome, Some(patience)) if patience >= TICK => {
-                let call = self.0.run_timeout(key, patience, || work.future());
-                return Some(call.await.into());
+        let answer = match (order.way, order.patience) {
+            (Way::Spawn, _) => {
+                let handle = self.0.spawn(key, || work.future());
+                handle.outcome().await.into()
             }
-            _ => return shared::call(&self.0, order, work).await,
+            (Way::SpawnKeepFaults, _) => {
+                let call = self.0.call(key);
+                call.try_spawn(|| work.try_future()).await.into()
+            }
+            (Way::SpawnUnwanted, _) => {
+                let call = self.0.call(key).while_wanted();
+                call.spawn(|| work.future()).await.into()
+            }
+            (Way::Outcome, Some(patience)) if patience >= TICK => {
+                let call = self.0.call(key).timeout(patience);
+                call.run_outcome(|| work.future()).await.into()
+            }
+            (Way::Owned, _) => {
+                let call = self.0.call_owned(key);
+                call.run_outcome(|| work.future()).await.into()
+            }
+            _ => return shared::call(self.0.shared(), order, work).await,
         };
-        match spawned {
-            Ok(handle) => Some(handle.outcome().await.into()),
-            Err(error) => Some(refused(error)),
+        Some(answer)
+    }
+
+    async fn batch(&self, keys: Vec<u64>, work: BatchWork) -> BatchAnswers {
+        match work.patience() {
+            Some(patience) if patience >= TICK => {
+                let call = self.0.call_many(keys).timeout(patience);
+                Ok(each(call.try_run(|keys| work.loading(keys)).await?))
+            }
+            _ => shared::batch(self.0.shared(), keys, work).await,
         }
     }
 
-    async fn batch(&self, keys: Vec<u64>, work: BatchWork) -> Vec<(u64, Answer)> {
-        shared::batch(&self.0, keys, work).await
-    }
-
     async fn drain(&self, within: Duration) -> bool {
-        let deadline = Instant::now() + within;
+        let began = Instant::now();
         // At the deadline an empty group is drained, whether or not it has said so.
-        self.0.drain(deadline).await.is_ok() && Instant::now() < deadline
+        self.0.drain(within).await.is_ok() && began.elapsed() < within
     }
 }

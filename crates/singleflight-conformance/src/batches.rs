@@ -4,23 +4,29 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Duration;
 
-use futures_lite::future::{FutureExt as _, block_on, or};
-use singleflight_core::{Answers, Builder, CallError, Joined, PanicPolicy, Turn, Until};
+use futures_lite::future::{FutureExt as _, or};
+use singleflight_core::{Answers, Builder, CallError, Joined, PanicPolicy, Turn};
 
 use crate::caller::{Caller, SpawnedCall, led, message};
-use crate::front_end::{Complete, Shared};
+use crate::front_end::{Complete, Entry};
 use crate::gate::{DEADLINE, Gate, until};
+use crate::limits::{LONG, SHORT};
 use crate::stage::{KEY, Stage};
-use crate::work::{BatchWork, Returns, Token, Value};
+use crate::value::{CoreGroup, Failure, Token, Value};
+use crate::work::{BatchWork, Returns};
 
 /// A batch under way.
 struct Running {
     begun: Gate,
     may_end: Gate,
     cancel: Gate,
-    ended: Receiver<Result<Answers<String, Value>, String>>,
+    ended: Receiver<Result<BatchResult, String>>,
 }
+
+/// What a batch comes to that does not panic.
+type BatchResult = Result<Answers<String, Value>, Failure>;
 
 /// What a batch that was cancelled is told to have ended with.
 const CANCELLED: &str = "cancelled";
@@ -30,38 +36,56 @@ impl Running {
         self.begun.expect("a batch's work beginning");
     }
 
-    fn end(self) -> Result<Answers<String, Value>, String> {
+    /// Waits for the end, which the work need not come to.
+    fn wait(&self) -> Result<BatchResult, String> {
+        let end = self.ended.recv_timeout(DEADLINE);
+        end.expect("hang: a batch did not end")
+    }
+
+    /// Lets the work end and waits for it.
+    fn end(self) -> Result<BatchResult, String> {
         self.may_end.open();
-        self.ended
-            .recv_timeout(DEADLINE)
-            .expect("hang: a batch did not end")
+        self.wait()
     }
 
     /// Cancels the batch, or where that cannot be, lets its work panic.
     fn lose<F: Complete>(self) {
         if F::CANCELS {
             self.cancel.open();
-            let end = self.ended.recv_timeout(DEADLINE);
-            let end = end.expect("hang: a batch was not cancelled");
-            assert_eq!(end.err().as_deref(), Some(CANCELLED));
+            assert_eq!(self.wait().err().as_deref(), Some(CANCELLED));
         } else {
             assert!(self.end().is_err());
         }
     }
 
+    /// Lets the work end and waits for the answers.
+    fn answers(self) -> Answers<String, Value> {
+        answers(self.end())
+    }
+
+    /// Lets the work end and waits for the error that it returns.
+    fn failure(self) -> &'static str {
+        match self.end() {
+            Ok(Err(Failure(error))) => error,
+            other => panic!("the batch did not fail: {:?}", other.map(Result::ok)),
+        }
+    }
+
     /// The keys and numbers of the answers.
     fn numbers(self) -> Vec<(String, u32)> {
-        let answers = self.end().expect("the batch does not panic");
-        let numbers = answers.iter().map(|(key, answer)| {
-            let outcome = answer.expect("the key has a value");
-            (key.clone(), outcome.value.as_ref().map_or(0, Token::number))
-        });
-        numbers.collect()
+        let answers: Vec<_> = self.answers().into_all().expect("each key has a value");
+        let number = |value: Value| value.map_or(0, |token| token.number());
+        let answers = answers.into_iter();
+        answers.map(|(key, value)| (key, number(value))).collect()
     }
 }
 
 impl<F: Complete> Stage<F> {
     fn batch(&self, keys: &[&str], returns: Returns) -> Running {
+        self.batch_by(Entry::Run, keys, returns)
+    }
+
+    fn batch_by(&self, entry: Entry, keys: &[&str], returns: Returns) -> Running {
         let (begun, may_end) = (Gate::new(), Gate::new());
         let work = BatchWork {
             tally: Arc::clone(&self.tally),
@@ -76,7 +100,7 @@ impl<F: Complete> Stage<F> {
         let cancelled = cancel.clone();
         F::spawn(Box::pin(async move {
             let batch = async {
-                AssertUnwindSafe(F::batch(&group, keys, work))
+                AssertUnwindSafe(F::batch(&group, entry, keys, work))
                     .catch_unwind()
                     .await
                     .map_err(|payload| message(&*payload))
@@ -96,6 +120,19 @@ impl<F: Complete> Stage<F> {
             ended,
         }
     }
+}
+
+fn answers(end: Result<BatchResult, String>) -> Answers<String, Value> {
+    match end {
+        Ok(Ok(answers)) => answers,
+        Ok(Err(Failure(error))) => panic!("the batch failed: {error}"),
+        Err(panic) => panic!("the batch panicked: {panic}"),
+    }
+}
+
+/// Why a key of a batch has no value.
+fn error<'a>(answers: &'a Answers<String, Value>, key: &str) -> Option<&'a CallError> {
+    answers.get(key).and_then(Result::err)
 }
 
 fn pair(key: &str, number: u32) -> (String, u32) {
@@ -123,6 +160,8 @@ pub fn a_batch_loads_what_nobody_is_loading<F: Complete>() {
 }
 
 /// There is nothing to load, so nothing is called.
+///
+/// Holds P7.
 pub fn an_empty_batch_calls_nothing<F: Complete>() {
     let stage = Stage::<F>::new();
     let batch = stage.batch(&[], Returns::Panic("it is called"));
@@ -133,6 +172,8 @@ pub fn an_empty_batch_calls_nothing<F: Complete>() {
 }
 
 /// Batches of the same keys load them once.
+///
+/// Holds P1.
 pub fn equal_batches_share_one_execution<F: Complete>() {
     let stage = Stage::<F>::new();
     let first = stage.batch(&["a", "b"], Returns::All(1));
@@ -155,6 +196,8 @@ pub fn equal_batches_share_one_execution<F: Complete>() {
 }
 
 /// A batch that is lost hands over every key that it has claimed, and leaves the others.
+///
+/// Holds P4.
 pub fn a_lost_batch_hands_over_every_key<F: Complete>() {
     // A thread cannot be cancelled; there, a panic can be made to count as a loss.
     let policy = if F::CANCELS {
@@ -178,23 +221,34 @@ pub fn a_lost_batch_hands_over_every_key<F: Complete>() {
     stage.close();
 }
 
-/// A key that the work did not return is absent, and whoever waits for it tries its own work;
-/// a key that was not asked for is dropped.
+/// A key that the work did not return says so, and whoever waits for it tries its own work; a key
+/// that was not asked for is dropped.
+///
+/// Holds P5.
 pub fn a_key_that_a_batch_does_not_return_is_handed_over<F: Complete>() {
     let stage = Stage::<F>::new();
     let batch = stage.batch(&["a", "b"], Returns::AllBut("b", 1));
     batch.has_begun();
     let returned = stage.call(2).key("a").follow();
     let missing = stage.call(3).key("b").follow();
-    assert_eq!(batch.numbers(), [pair("a", 1)]);
+    let answers = batch.answers();
+    assert_eq!(answers.len(), 2);
+    assert_eq!(error(&answers, "a"), None);
+    assert_eq!(error(&answers, "b"), Some(&CallError::NotReturned));
+    let present: Vec<_> = answers.into_present().expect("nothing else is wrong");
+    assert_eq!(present.len(), 1);
+    drop(present);
     assert_eq!(returned.number(), 1);
     let answer = missing.answer();
     assert!(led(&answer));
     drop(answer);
+    assert_eq!(stage.group.stats().abandoned, 1);
     stage.close();
 }
 
 /// A panic settles every key of the batch, not only the first.
+///
+/// Holds P4.
 pub fn a_panic_in_a_batch_settles_every_key<F: Complete>() {
     let stage = Stage::<F>::new();
     let batch = stage.batch(&["a", "b"], Returns::Panic("boom"));
@@ -208,22 +262,110 @@ pub fn a_panic_in_a_batch_settles_every_key<F: Complete>() {
     stage.close();
 }
 
-/// An error of the work as a whole is shared by every key that it was given.
-pub fn an_error_in_a_batch_settles_every_key<F: Complete>() {
+/// An error of the work as a whole is its caller's, at once: the keys that the work was given are
+/// handed over, and those that the batch waits for are left.
+///
+/// Holds P5.
+pub fn an_error_in_a_batch_stays_with_its_caller<F: Complete>() {
     let stage = Stage::<F>::new();
-    let group = stage.front_end();
-    let keys = ["a", "b"].map(ToOwned::to_owned).to_vec();
-    let answers = block_on(F::failing_batch(&group, keys, "no route"));
-    drop(group);
-    for (_, answer) in answers {
-        let outcome = answer.expect("the error is a value");
-        assert_eq!(outcome.value.err(), Some("no route"));
+    let elsewhere = stage.call(1).key("c").may_overlap().lead();
+    let keys = ["a", "b", "c"];
+    let batch = stage.batch_by(Entry::TryRun, &keys, Returns::Error("no route"));
+    batch.has_begun();
+    let followers = ["a", "b"].map(|key| stage.call(2).key(key).may_overlap().follow());
+    assert_eq!(batch.failure(), "no route");
+    until("the batch leaving", || stage.waiting("c") == 0);
+    for follower in followers {
+        let answer = follower.answer();
+        assert!(led(&answer), "it runs its own work");
     }
-    assert_eq!(stage.group.stats().landed, 2);
+    assert_eq!(elsewhere.number(), 1);
+    let stats = stage.group.stats();
+    assert_eq!((stats.abandoned, stats.landed), (2, 3));
+    stage.close();
+}
+
+/// It counts towards the failures in a row of each of its keys, as does a key that a work did not
+/// return.
+pub fn failures_of_batches_are_counted_for_each_key<F: Complete>() {
+    let stage = Stage::<F>::with(Builder::new().max_failures(1));
+    let failures = CallError::TooManyFailures { failures: 1 };
+    let batch = stage.batch_by(Entry::TryRun, &["a", "b"], Returns::Error("no route"));
+    batch.has_begun();
+    let follower = stage.call(2).key("a").follow();
+    let other = stage.batch(&["b"], Returns::All(3));
+    until("the other batch waiting", || stage.waiting("b") == 1);
+    assert_eq!(batch.failure(), "no route");
+    assert_eq!(follower.refusal(), failures);
+    let answers = other.answers();
+    assert_eq!(error(&answers, "b"), Some(&failures));
+
+    let batch = stage.batch(&["a"], Returns::AllBut("a", 1));
+    batch.has_begun();
+    let follower = stage.call(2).key("a").follow();
+    drop(batch.answers());
+    assert_eq!(follower.refusal(), failures);
+    assert_eq!(stage.runs(), 0);
+    stage.close();
+}
+
+/// When a batch's time is up, keys whose values are there have them. A work that is under way is
+/// dropped, and its keys are handed over; on threads it is not cut off.
+pub fn a_batchs_deadline_ends_its_waits<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let hung = stage.call(1).key("a").may_overlap().lead();
+    let patient = stage.batch_by(Entry::Timeout(LONG), &["a"], Returns::All(2));
+    until("the patient batch waiting", || stage.waiting("a") == 1);
+    let hurried = stage.batch_by(Entry::Timeout(SHORT), &["a", "b"], Returns::All(2));
+    if F::CANCELS {
+        let answers = answers(hurried.wait());
+        for key in ["a", "b"] {
+            assert_eq!(error(&answers, key), Some(&CallError::TimedOut));
+        }
+        until("its key being handed over", || stage.group.in_flight() == 1);
+    } else {
+        let answers = hurried.answers();
+        assert_eq!(error(&answers, "a"), Some(&CallError::TimedOut));
+    }
+    until("the hurried batch leaving", || stage.waiting("a") == 1);
+    assert_eq!((hung.number(), patient.numbers()), (1, vec![pair("a", 1)]));
+    stage.close();
+}
+
+/// A batch whose time is up starts no work.
+pub fn a_batch_whose_time_is_up_starts_no_work<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let late = stage.batch_by(Entry::Timeout(Duration::ZERO), &["a", "b"], Returns::All(1));
+    let answers = late.answers();
+    assert_eq!(answers.len(), 2);
+    for (_, answer) in answers {
+        assert_eq!(answer.err(), Some(CallError::TimedOut));
+    }
+    assert!(stage.tally.batches().is_empty());
+    assert_eq!(stage.group.in_flight(), 0);
+    stage.close();
+}
+
+/// A fence that is given to a batch tells its work whether one of its keys was forgotten.
+pub fn a_fence_is_bound_to_a_batch<F: Complete>() {
+    let stage = Stage::<F>::new();
+    for forgotten in [None, Some("a"), Some("b")] {
+        let before = stage.tally.fences().len();
+        let batch = stage.batch_by(Entry::Fence, &["a", "b"], Returns::All(1));
+        batch.has_begun();
+        if let Some(key) = forgotten {
+            assert!(stage.group.forget(key));
+        }
+        assert_eq!(batch.numbers(), [pair("a", 1), pair("b", 1)]);
+        let told = [false, forgotten.is_some()];
+        assert_eq!(stage.tally.fences()[before..], told, "{forgotten:?}");
+    }
     stage.close();
 }
 
 /// What is handed over to a batch while it waits is given to its work again.
+///
+/// Holds P3.
 pub fn keys_handed_over_to_a_batch_are_loaded_by_it<F: Complete>() {
     let stage = Stage::<F>::new();
     let lost = ["a", "b"].map(|key| join(&stage.group, key));
@@ -241,6 +383,8 @@ pub fn keys_handed_over_to_a_batch_are_loaded_by_it<F: Complete>() {
 }
 
 /// Two batches that overlap in opposite orders do not wait for each other.
+///
+/// Holds P1.
 pub fn overlapping_batches_do_not_wait_for_each_other<F: Complete>() {
     let stage = Stage::<F>::new();
     let first = stage.batch(&["a", "b"], Returns::All(1));
@@ -271,6 +415,8 @@ pub fn overlapping_batches_do_not_wait_for_each_other<F: Complete>() {
 }
 
 /// Batches share flights with calls and handles, on threads and in tasks.
+///
+/// Holds P9.
 pub fn batches_share_flights_with_every_entry_point<F: Complete>() {
     let stage = Stage::<F>::new();
     let batch = stage.batch(&["a", "b"], Returns::All(1));
@@ -306,6 +452,8 @@ enum Kind {
 }
 
 /// Whoever leads, in whatever way, serves whoever follows, in whatever way; once.
+///
+/// Holds P9.
 pub fn every_kind_of_caller_joins_every_other<F: Complete>() {
     let kinds = [Kind::Call, Kind::Thread, Kind::Spawned, Kind::Batch];
     for (leads, follows) in kinds
@@ -337,7 +485,7 @@ impl Party {
     fn start<F: Complete>(stage: &Stage<F>, kind: Kind, number: u32) -> Self {
         match kind {
             Kind::Call => Self::Call(stage.call(number).start()),
-            Kind::Spawned => Self::Spawned(stage.call(number).spawn(Until::Done)),
+            Kind::Spawned => Self::Spawned(stage.call(number).spawn()),
             Kind::Batch => Self::Batch(stage.batch(&[KEY], Returns::All(number))),
             Kind::Thread => {
                 let (joined, gate) = (join(&stage.group, KEY), Gate::new());
@@ -384,6 +532,6 @@ impl Party {
     }
 }
 
-fn join(group: &Shared, key: &str) -> Joined<Shared> {
+fn join(group: &CoreGroup, key: &str) -> Joined<CoreGroup> {
     singleflight_core::Group::join_owned(Arc::clone(group), key).expect("nothing is refused")
 }

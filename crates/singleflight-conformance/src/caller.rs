@@ -5,15 +5,16 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::thread;
 
 use futures_lite::future::{FutureExt as _, block_on, or};
-use singleflight_core::{CallError, Outcome, Role, Until};
+use singleflight_core::{CallError, Role};
 
-use crate::front_end::{Answer, Call, Complete, Entry, FrontEnd, Waiting};
+use crate::front_end::{Call, Complete, Entry, FrontEnd, Waiting};
 use crate::gate::{DEADLINE, Gate, until};
-use crate::stage::Stage;
-use crate::work::{Ending, Nested, NestedCall, Payload, Value, Work};
+use crate::stage::{KEY, Stage};
+use crate::value::{Answer, Failure, NoValue};
+use crate::work::{Ending, Nested, NestedCall, Payload, Work};
 
 /// A call to be started.
 pub(crate) struct Plan<'a, F> {
@@ -40,6 +41,37 @@ pub(crate) enum End {
     /// With what its panic carried.
     Panicked(Box<dyn Any + Send>),
     Cancelled,
+}
+
+impl<F: FrontEnd> Stage<F> {
+    /// Plans a call that returns `number` if it leads.
+    pub(crate) fn call(&self, number: u32) -> Plan<'_, F> {
+        Plan {
+            stage: self,
+            entry: Entry::RunOutcome,
+            key: KEY,
+            ending: Ending::Value(number),
+            may_overlap: false,
+            nested: None,
+        }
+    }
+
+    /// Starts a call and waits until it leads and its work has begun.
+    pub(crate) fn leader(&self, number: u32) -> Caller {
+        self.call(number).lead()
+    }
+
+    /// Starts a call and waits until it follows.
+    pub(crate) fn follower(&self, number: u32) -> Caller {
+        self.call(number).follow()
+    }
+
+    pub(crate) fn followers(&self, numbers: impl IntoIterator<Item = u32>) -> Vec<Caller> {
+        numbers
+            .into_iter()
+            .map(|number| self.follower(number))
+            .collect()
+    }
 }
 
 impl<F: FrontEnd> Plan<'_, F> {
@@ -147,11 +179,7 @@ impl Caller {
 
     /// Waits for the call's end.
     pub(crate) fn end(self) -> End {
-        match self.ended.recv_timeout(DEADLINE) {
-            Ok(end) => end,
-            Err(RecvTimeoutError::Timeout) => panic!("hang: a call did not end"),
-            Err(RecvTimeoutError::Disconnected) => panic!("a call was lost with its task"),
-        }
+        received(&self.ended)
     }
 
     /// Lets the work end and waits for the answer.
@@ -188,7 +216,21 @@ impl Caller {
 
     /// As [`answer`](Self::answer), of which the error that left it without a value.
     pub(crate) fn refusal(self) -> CallError {
-        self.answer().value.expect_err("a call without a value")
+        refusal(&self.answer())
+    }
+
+    /// As [`answer`](Self::answer), of which the error that the call's own work failed with.
+    pub(crate) fn failure(self) -> &'static str {
+        own_failure(&self.answer())
+    }
+}
+
+/// Waits for what somebody is going to tell.
+fn received<T>(told: &Receiver<T>) -> T {
+    match told.recv_timeout(DEADLINE) {
+        Ok(told) => told,
+        Err(RecvTimeoutError::Timeout) => panic!("hang: a call did not end"),
+        Err(RecvTimeoutError::Disconnected) => panic!("a call was lost with its task"),
     }
 }
 
@@ -196,16 +238,30 @@ impl Caller {
 pub(crate) fn number(answer: &Answer) -> u32 {
     match &answer.value {
         Ok(Ok(token)) => token.number(),
-        other => panic!("not a token: {other:?}"),
+        _ => panic!("not a token: {answer:?}"),
     }
 }
 
-/// The error that a work returned and an answer carries.
+/// The error that a work returned and that is shared like a value.
 pub(crate) fn failure(answer: &Answer) -> &'static str {
     match &answer.value {
         Ok(Err(error)) => error,
-        other => panic!("not an error of the work: {other:?}"),
+        _ => panic!("not an error that is shared: {answer:?}"),
     }
+}
+
+/// The error that the caller's own work failed with.
+pub(crate) fn own_failure(answer: &Answer) -> &'static str {
+    match &answer.value {
+        Err(NoValue::Failed(Failure(error))) => error,
+        _ => panic!("not an error of its own work: {answer:?}"),
+    }
+}
+
+/// The error that left a call without a value.
+pub(crate) fn refusal(answer: &Answer) -> CallError {
+    let error = answer.error().cloned();
+    error.unwrap_or_else(|| panic!("the call was not refused: {answer:?}"))
 }
 
 /// Whether an answer says that its call led.
@@ -246,21 +302,22 @@ fn launch<F: FrontEnd>(
 }
 
 impl<F: Complete> Plan<'_, F> {
-    /// Starts the call with a timeout.
-    pub(crate) fn start_timeout(self, timeout: Duration) -> Caller {
-        let group = self.stage.front_end();
-        let (call, begun, may_end) = self.into_call();
-        launch::<F>(begun, may_end, async move {
-            F::call_timeout(&group, timeout, call).await
-        })
+    /// Spawns the call; it runs to its end.
+    pub(crate) fn spawn(self) -> SpawnedCall {
+        self.spawn_as(false)
     }
 
-    /// Spawns the call.
-    pub(crate) fn spawn(self, until: Until) -> SpawnedCall {
+    /// Spawns the call; it is cancelled when nobody wants it.
+    pub(crate) fn spawn_while_wanted(self) -> SpawnedCall {
+        self.spawn_as(true)
+    }
+
+    /// Spawns the call in either way.
+    pub(crate) fn spawn_as(self, while_wanted: bool) -> SpawnedCall {
         let group = self.stage.front_end();
         let (call, begun, may_end) = self.into_call();
         SpawnedCall {
-            handle: F::spawn_call(&group, call.key, until, call.work).expect("it is spawned"),
+            handle: F::spawn_call(&group, call, while_wanted),
             begun,
             may_end,
         }
@@ -280,15 +337,23 @@ impl SpawnedCall {
         self.begun.expect("a spawned work beginning");
     }
 
-    /// Lets the work end and waits for the outcome.
-    pub(crate) fn outcome(self) -> Result<Outcome<Value>, CallError> {
+    /// Lets the work end and waits for the answer.
+    pub(crate) fn answer(self) -> Answer {
         self.may_end.open();
-        block_on(self.handle)
+        let (sender, answer) = channel();
+        let handle = self.handle;
+        thread::spawn(move || sender.send(block_on(handle)));
+        received(&answer)
     }
 
-    /// As [`outcome`](Self::outcome), of which the number of the value.
+    /// As [`answer`](Self::answer), of which the number of the value.
     pub(crate) fn number(self) -> u32 {
-        number(&Answer::outcome(self.outcome()))
+        number(&self.answer())
+    }
+
+    /// As [`answer`](Self::answer), of which the error that left the call without a value.
+    pub(crate) fn refusal(self) -> CallError {
+        refusal(&self.answer())
     }
 }
 

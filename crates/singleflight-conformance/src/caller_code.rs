@@ -5,13 +5,16 @@ use std::sync::{Mutex, PoisonError};
 
 use singleflight_core::CallError;
 
-use crate::caller::Plan;
+use crate::caller::{Plan, number};
 use crate::front_end::{Entry, FrontEnd};
 use crate::stage::{KEY, Stage};
-use crate::work::{NestedCall, Token};
+use crate::value::Answer;
+use crate::work::NestedCall;
 
 /// While a work runs, everything that the group offers can be asked of it: no lock is held.
 /// (Each work lists the flights when it is dropped, besides.)
+///
+/// Holds P8.
 pub fn the_work_may_use_its_own_group<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.call(1).may_overlap().lead();
@@ -25,6 +28,8 @@ pub fn the_work_may_use_its_own_group<F: FrontEnd>() {
 }
 
 /// Making a call's future does nothing.
+///
+/// Holds P9.
 pub fn a_call_that_is_not_polled_registers_nothing<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let group = stage.front_end();
@@ -41,6 +46,8 @@ pub fn a_call_that_is_not_polled_registers_nothing<F: FrontEnd>() {
 }
 
 /// What is in flight can be told by key, while it goes on.
+///
+/// Holds P8.
 pub fn a_listing_names_what_is_in_flight<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.call(1).may_overlap().lead();
@@ -68,6 +75,8 @@ pub fn a_listing_names_what_is_in_flight<F: FrontEnd>() {
 }
 
 /// A call that would wait for the work that it is made from is an error at once.
+///
+/// Holds P3.
 pub fn a_call_from_inside_its_own_work_is_refused<F: FrontEnd>() {
     for entry in Entry::ALL {
         let stage = Stage::<F>::new();
@@ -75,10 +84,7 @@ pub fn a_call_from_inside_its_own_work_is_refused<F: FrontEnd>() {
         let caller = stage.call(1).by(entry).calls(nested(plan)).lead();
         assert_eq!(caller.number(), 1);
         let answers = stage.tally.take_nested();
-        let errors: Vec<_> = answers
-            .iter()
-            .map(|answer| answer.value.as_ref().err())
-            .collect();
+        let errors: Vec<_> = answers.iter().map(Answer::error).collect();
         assert_eq!(errors, [Some(&CallError::Reentrant)]);
         assert_eq!((stage.runs(), stage.group.stats().refused), (1, 1));
         drop(answers);
@@ -87,6 +93,8 @@ pub fn a_call_from_inside_its_own_work_is_refused<F: FrontEnd>() {
 }
 
 /// Through another key, too: A calls B, B calls A.
+///
+/// Holds P3.
 pub fn a_circle_of_calls_is_refused_where_it_closes<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let closes = stage.call(3);
@@ -98,14 +106,11 @@ pub fn a_circle_of_calls_is_refused_where_it_closes<F: FrontEnd>() {
     let caller = stage.call(1).may_overlap().calls(nested(between)).lead();
     assert_eq!(caller.number(), 1);
     let answers = stage.tally.take_nested();
-    let values: Vec<_> = answers
-        .iter()
-        .map(|answer| match &answer.value {
-            Ok(value) => Ok(value.as_ref().map(Token::number)),
-            Err(error) => Err(error),
-        })
-        .collect();
-    assert_eq!(values, [Err(&CallError::Reentrant), Ok(Ok(2))]);
+    let [closes, between] = &*answers else {
+        panic!("two calls were made from inside: {answers:?}");
+    };
+    assert_eq!(closes.error(), Some(&CallError::Reentrant));
+    assert_eq!(number(between), 2);
     drop(answers);
     stage.close();
 }

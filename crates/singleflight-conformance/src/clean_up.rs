@@ -11,6 +11,8 @@ use crate::stage::{KEY, Stage};
 
 /// Success, error, panic, loss, leaving and forgetting, over and over: `close` finds no
 /// flight, no execution, no value and no handle.
+///
+/// Holds P6.
 pub fn nothing_stays_behind_after_any_mix_of_endings<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     for round in 0..5 {
@@ -42,6 +44,8 @@ pub fn nothing_stays_behind_after_any_mix_of_endings<F: FrontEnd>() {
 }
 
 /// `led + followed + refused` equals the calls, whatever became of them.
+///
+/// Holds P6.
 pub fn statistics_account_for_every_call<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
@@ -55,7 +59,7 @@ pub fn statistics_account_for_every_call<F: FrontEnd>() {
     assert_eq!(panicking.panic(), "boom");
     let failing = stage.call(6).by(Entry::TryRun).fails("no route").lead();
     let next = stage.follower(7);
-    assert_eq!(failure(&failing.answer()), "no route");
+    assert_eq!(failing.failure(), "no route");
     assert_eq!(next.number(), 7);
 
     let stats = stage.group.stats();
@@ -66,6 +70,8 @@ pub fn statistics_account_for_every_call<F: FrontEnd>() {
 }
 
 /// One group serves a front end and bare threads at once, whoever leads.
+///
+/// Holds P9.
 pub fn threads_and_tasks_share_flights<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);

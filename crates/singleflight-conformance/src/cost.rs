@@ -5,6 +5,8 @@ use crate::front_end::FrontEnd;
 use crate::stage::Stage;
 
 /// A value that nobody shares goes from the work to its caller untouched.
+///
+/// Holds P7.
 pub fn a_lone_call_clones_nothing<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let answer = stage.leader(1).answer();
@@ -23,6 +25,8 @@ pub fn a_lone_call_clones_nothing<F: FrontEnd>() {
 
 /// One clone for each follower. (On one thread it is exactly one less than there are
 /// callers, since the last to take its share takes the value; the core's tests hold that.)
+///
+/// Holds P7.
 pub fn each_follower_costs_one_clone_at_most<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
@@ -40,6 +44,8 @@ pub fn each_follower_costs_one_clone_at_most<F: FrontEnd>() {
 }
 
 /// "Did I run it" and "was it shared" are not the same question (golang/go 74880).
+///
+/// Holds P7.
 pub fn role_and_followers_are_two_facts<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let alone = stage.leader(1).answer();

@@ -5,6 +5,8 @@ use crate::front_end::FrontEnd;
 use crate::stage::{KEY, Stage};
 
 /// Whoever has received a value and calls again gets a new one.
+///
+/// Holds P2.
 pub fn a_call_after_the_landing_runs_again<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
@@ -20,6 +22,8 @@ pub fn a_call_after_the_landing_runs_again<F: FrontEnd>() {
 }
 
 /// `forget` lets the next call start afresh, beside the old flight.
+///
+/// Holds P2.
 pub fn a_forgotten_flight_serves_those_who_wait_and_nobody_else<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     assert!(!stage.group.forget(KEY), "nothing is in flight");
@@ -41,6 +45,8 @@ pub fn a_forgotten_flight_serves_those_who_wait_and_nobody_else<F: FrontEnd>() {
 }
 
 /// Removal is by identity (golang/go 31420).
+///
+/// Holds P2.
 pub fn an_old_flight_does_not_evict_a_newer_one<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let old = stage.call(1).may_overlap().lead();
@@ -60,6 +66,8 @@ pub fn an_old_flight_does_not_evict_a_newer_one<F: FrontEnd>() {
 }
 
 /// `forget_all` does for every key what `forget` does for one.
+///
+/// Holds P2.
 pub fn forget_all_forgets_every_flight<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let old = stage.call(1).may_overlap().lead();
@@ -73,6 +81,8 @@ pub fn forget_all_forgets_every_flight<F: FrontEnd>() {
 
 /// `forget_unshared` says whether the next call starts afresh, and takes no value away from
 /// those who wait.
+///
+/// Holds P2.
 pub fn forget_unshared_spares_a_flight_with_followers<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     assert!(stage.group.forget_unshared(KEY), "there is nothing to join");
@@ -94,6 +104,8 @@ pub fn forget_unshared_spares_a_flight_with_followers<F: FrontEnd>() {
 
 /// Whoever has the value of a shared flight finds nothing that is shared: those who are slow to
 /// take theirs do not keep the key.
+///
+/// Holds P2.
 pub fn a_landed_flight_is_shared_with_nobody<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
@@ -115,6 +127,8 @@ pub fn a_landed_flight_is_shared_with_nobody<F: FrontEnd>() {
 
 /// `forget_unshared` is about the flight that can be joined, not about one that was forgotten
 /// before and still runs.
+///
+/// Holds P2.
 pub fn forget_unshared_spares_the_newer_flight<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let old = stage.call(1).may_overlap().lead();

@@ -2,21 +2,18 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use singleflight_core::{Answers, CallError, Outcome, Role, Until};
+use singleflight_core::Answers;
 
-use crate::work::{BatchWork, Value, Work};
-
-/// The group that scenarios share between front ends.
-pub type Shared = Arc<singleflight_core::Group<String, Value>>;
+use crate::value::{Answer, CoreGroup, Failure, Value};
+use crate::work::{BatchWork, Work};
 
 /// A call that runs by itself.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The handle of a spawned call, whatever its runtime: dropping it drops that.
-pub type Waiting = Pin<Box<dyn Future<Output = singleflight_core::Answer<Value>> + Send>>;
+pub type Waiting = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// A front end under proof.
 ///
@@ -33,7 +30,7 @@ pub type Waiting = Pin<Box<dyn Future<Output = singleflight_core::Answer<Value>>
 /// ```
 pub trait FrontEnd: Sized + 'static {
     /// The front end's group, over a shared one.
-    type Group: From<Shared> + Send + Sync + 'static;
+    type Group: From<CoreGroup> + Send + Sync + 'static;
 
     /// Whether a running call can be cancelled by dropping its future. Threads cannot; there,
     /// scenarios lose a leader by dropping a [`Leader`](singleflight_core::Leader).
@@ -46,43 +43,23 @@ pub trait FrontEnd: Sized + 'static {
     fn call(group: &Self::Group, call: Call) -> impl Future<Output = Answer> + Send;
 }
 
-/// What a front end offers beside the calls: calls that run by themselves, batches, deadlines.
+/// What a front end offers beside: calls that run by themselves, batches, deadlines. Its
+/// [`call`](FrontEnd::call) knows every [`Entry`].
 pub trait Complete: FrontEnd {
-    /// Spawns a call.
-    ///
-    /// # Errors
-    ///
-    /// What refuses it.
-    fn spawn_call(
-        group: &Self::Group,
-        key: &'static str,
-        until: Until,
-        work: Work,
-    ) -> Result<Waiting, CallError>;
+    /// Spawns a call, which is cancelled when nobody wants it any more if it is `while_wanted`.
+    fn spawn_call(group: &Self::Group, call: Call, while_wanted: bool) -> Waiting;
 
-    /// Runs a batch.
+    /// Runs a batch by the entry point that it names: [`Run`](Entry::Run), [`TryRun`](Entry::TryRun),
+    /// [`Fence`](Entry::Fence), [`Timeout`](Entry::Timeout).
     fn batch(
         group: &Self::Group,
+        entry: Entry,
         keys: Vec<String>,
         work: BatchWork,
-    ) -> impl Future<Output = Answers<String, Value>> + Send;
-
-    /// Runs a batch whose work fails as a whole.
-    fn failing_batch(
-        group: &Self::Group,
-        keys: Vec<String>,
-        error: &'static str,
-    ) -> impl Future<Output = Answers<String, Value>> + Send;
-
-    /// Makes a call that gives up after `timeout`.
-    fn call_timeout(
-        group: &Self::Group,
-        timeout: Duration,
-        call: Call,
-    ) -> impl Future<Output = Answer> + Send;
+    ) -> impl Future<Output = Result<Answers<String, Value>, Failure>> + Send;
 }
 
-/// The entry points that every front end has.
+/// By which entry point a call is made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -95,142 +72,46 @@ pub enum Entry {
     RunOutcome,
     /// `try_run`.
     TryRun,
+    /// `try_run_outcome`.
+    TryRunOutcome,
+    /// `run_outcome`, of what [`Work::shares`].
+    ShareIf,
+    /// `try_run_outcome`, of the same.
+    TryShareIf,
+    /// `run_outcome`, with a fence.
+    Fence,
+    /// `run_outcome`, by a call that owns its group. [`Complete`] front ends only.
+    Owned,
+    /// `run_outcome`, which gives up after this time. [`Complete`] front ends only.
+    Timeout(Duration),
 }
 
 impl Entry {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Run, Self::RunOutcome, Self::TryRun];
+    /// Those that every front end has.
+    pub const ALL: [Self; 7] = [
+        Self::Run,
+        Self::RunOutcome,
+        Self::TryRun,
+        Self::TryRunOutcome,
+        Self::ShareIf,
+        Self::TryShareIf,
+        Self::Fence,
+    ];
+
+    /// Whether an error of the work stays with its caller.
+    pub(crate) fn tries(self) -> bool {
+        matches!(self, Self::TryRun | Self::TryRunOutcome | Self::TryShareIf)
+    }
 }
 
 /// One call to be made.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "front ends take it apart")]
-pub struct Call {
+pub struct Call<K = &'static str, W = Work> {
     /// By which entry point.
     pub entry: Entry,
     /// For which key.
-    pub key: &'static str,
-    /// What to run if it leads: [`Work::run`], or [`Work::run_blocking`].
-    pub work: Work,
-}
-
-/// What a call gave back.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Answer {
-    /// The value, or why there is none.
-    pub value: Result<Value, CallError>,
-    /// How the value came about, where the entry point says so.
-    pub role: Option<Role>,
-    /// How many followers there were, where the entry point says so.
-    pub followers: Option<usize>,
-}
-
-impl Answer {
-    /// The answer of an entry point that returns the value alone.
-    pub fn bare(value: Value) -> Self {
-        Self {
-            value: Ok(value),
-            role: None,
-            followers: None,
-        }
-    }
-
-    /// The answer of an entry point that returns an outcome.
-    pub fn outcome(outcome: Result<Outcome<Value>, CallError>) -> Self {
-        match outcome {
-            Ok(outcome) => Self {
-                value: Ok(outcome.value),
-                role: Some(outcome.role),
-                followers: Some(outcome.followers),
-            },
-            Err(error) => Self {
-                value: Err(error),
-                role: None,
-                followers: None,
-            },
-        }
-    }
-}
-
-/// Makes a call on a group whose entry points are async.
-#[macro_export]
-macro_rules! call_async {
-    ($group:expr, $call:expr) => {{
-        let $crate::Call {
-            entry, key, work, ..
-        } = $call;
-        match entry {
-            $crate::Entry::Run => $crate::Answer::bare($group.run(key, || work.run()).await),
-            $crate::Entry::RunOutcome => {
-                $crate::Answer::outcome($group.run_outcome(key, || work.run()).await)
-            }
-            $crate::Entry::TryRun => $crate::Answer::bare($group.try_run(key, || work.run()).await),
-        }
-    }};
-}
-
-/// Makes a call on a group whose entry points block.
-#[macro_export]
-macro_rules! call_blocking {
-    ($group:expr, $call:expr) => {{
-        let $crate::Call {
-            entry, key, work, ..
-        } = $call;
-        match entry {
-            $crate::Entry::Run => $crate::Answer::bare($group.run(key, || work.run_blocking())),
-            $crate::Entry::RunOutcome => {
-                $crate::Answer::outcome($group.run_outcome(key, || work.run_blocking()))
-            }
-            $crate::Entry::TryRun => {
-                $crate::Answer::bare($group.try_run(key, || work.run_blocking()))
-            }
-        }
-    }};
-}
-
-/// Implements [`Complete`] for a group whose entry points are async, given how it spawns.
-#[macro_export]
-macro_rules! complete_async {
-    ($front_end:ty, |$group:ident, $key:ident, $until:ident, $task:ident| $spawn:expr) => {
-        impl $crate::Complete for $front_end {
-            fn spawn_call(
-                $group: &Self::Group,
-                $key: &'static str,
-                $until: $crate::Until,
-                work: $crate::Work,
-            ) -> Result<$crate::Waiting, $crate::CallError> {
-                let $task = move || async move { work.run().await };
-                let spawned = $spawn;
-                spawned.map(|handle| -> $crate::Waiting { Box::pin(handle.outcome()) })
-            }
-
-            async fn batch(
-                group: &Self::Group,
-                keys: Vec<String>,
-                work: $crate::BatchWork,
-            ) -> $crate::Answers<String, $crate::Value> {
-                let work = &work;
-                group.run_many(keys, |keys| work.run(keys)).await
-            }
-
-            async fn failing_batch(
-                group: &Self::Group,
-                keys: Vec<String>,
-                error: &'static str,
-            ) -> $crate::Answers<String, $crate::Value> {
-                let fails = |_| async move { Err::<Vec<_>, _>(error) };
-                group.try_run_many(keys, fails).await
-            }
-
-            async fn call_timeout(
-                group: &Self::Group,
-                timeout: ::std::time::Duration,
-                call: $crate::Call,
-            ) -> $crate::Answer {
-                let $crate::Call { key, work, .. } = call;
-                $crate::Answer::outcome(group.run_timeout(key, timeout, || work.run()).await)
-            }
-        }
-    };
+    pub key: K,
+    /// What to run if it leads.
+    pub work: W,
 }

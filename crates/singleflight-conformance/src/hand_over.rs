@@ -13,6 +13,8 @@ use crate::gate::until;
 use crate::stage::{KEY, Stage};
 
 /// One re-run for a lost leader, however many wait.
+///
+/// Holds P4.
 pub fn a_lost_leader_hands_over_to_one_follower<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let lost = stage.losable();
@@ -33,6 +35,8 @@ pub fn a_lost_leader_hands_over_to_one_follower<F: FrontEnd>() {
 }
 
 /// A leader that is lost alone leaves nothing.
+///
+/// Holds P6.
 pub fn a_lost_leader_without_followers_ends_the_flight<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     stage.losable().lose();
@@ -42,6 +46,8 @@ pub fn a_lost_leader_without_followers_ends_the_flight<F: FrontEnd>() {
 }
 
 /// A call that comes to a vacant flight need not wait for a follower to wake up.
+///
+/// Holds P4.
 pub fn a_new_call_claims_a_vacant_flight<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let lost = stage.losable();
@@ -59,6 +65,8 @@ pub fn a_new_call_claims_a_vacant_flight<F: FrontEnd>() {
 
 /// Electing one waiter and waking only that one hangs the others when it is alive but not
 /// polled (tokio's `OnceCell`, async-lock, moka, asyncband, `quick_cache`).
+///
+/// Holds P3.
 pub fn a_follower_that_is_not_polled_keeps_nobody_from_leading<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let lost = stage.losable();
@@ -78,6 +86,8 @@ pub fn a_follower_that_is_not_polled_keeps_nobody_from_leading<F: FrontEnd>() {
 }
 
 /// Landing wakes everyone at once: nobody's value comes by way of another follower.
+///
+/// Holds P3.
 pub fn a_follower_that_is_not_polled_keeps_nobody_from_the_value<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
@@ -92,6 +102,8 @@ pub fn a_follower_that_is_not_polled_keeps_nobody_from_the_value<F: FrontEnd>() 
 }
 
 /// When only callers without work are left, the flight settles instead of hanging.
+///
+/// Holds P3.
 pub fn watchers_learn_that_the_leader_is_lost<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let lost = stage.losable();
@@ -106,6 +118,8 @@ pub fn watchers_learn_that_the_leader_is_lost<F: FrontEnd>() {
 }
 
 /// A watcher leaves the lead to those who have work.
+///
+/// Holds P3.
 pub fn a_watcher_never_leads<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let lost = stage.losable();
@@ -120,6 +134,8 @@ pub fn a_watcher_never_leads<F: FrontEnd>() {
 }
 
 /// Nothing bounds how often a flight may be handed over.
+///
+/// Holds P4.
 pub fn two_hundred_lost_leaders_harm_nobody<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let mut lost = stage.leader_handle();
@@ -143,6 +159,8 @@ pub fn two_hundred_lost_leaders_harm_nobody<F: FrontEnd>() {
 }
 
 /// Followers come and go; the others neither see nor pay for it.
+///
+/// Holds P6.
 pub fn a_departed_follower_harms_nobody<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);

@@ -12,18 +12,20 @@
 //! | [`fresh`] | P2 |
 //! | [`hand_over`] | P3, P4 (cancellation) |
 //! | [`panics`] | P4 (panics), P5 |
-//! | [`errors`] | P5 |
+//! | [`errors`] | P5, and what is shared with whom |
 //! | [`clean_up`] | P6 |
 //! | [`cost`] | P7 |
 //! | [`caller_code`] | P8, P9, and calls from inside the work |
 //! | [`spawned`] | P1, P4 for calls that own a task |
 //! | [`batches`] | P1, P4, P5 for calls of many keys |
-//! | [`limits`] | deadlines, ages, failures, fences, closing |
+//! | [`limits`] | deadlines, ages, fences, closing |
+//! | [`builder`] | the settings of a front end's own builder |
 //! | [`on_one_thread`] | P9 for keys, values and works that are not `Send` |
 
 #![allow(clippy::missing_panics_doc, reason = "a scenario fails by panicking")]
 
 pub mod batches;
+pub mod builder;
 pub mod caller_code;
 pub mod clean_up;
 pub mod cost;
@@ -37,22 +39,28 @@ pub mod panics;
 pub mod spawned;
 
 mod caller;
+mod entry_points;
 mod front_end;
 mod gate;
 mod local;
 mod losable;
+mod play;
 mod stage;
+mod value;
 mod work;
 
-pub use front_end::{Answer, Call, Complete, Entry, FrontEnd, Shared, Task, Waiting};
+pub use entry_points::{asked_twice, outcome, owned, tried, tried_outcome};
+pub use front_end::{Call, Complete, Entry, FrontEnd, Task, Waiting};
+pub use futures_lite::future::block_on;
 pub use gate::{DEADLINE, Gate, until};
 pub use local::{
     Local, LocalCall, LocalGroup, LocalKey, LocalTask, LocalTasks, LocalValue, LocalWaiting,
     LocalWork,
 };
-pub use singleflight_core::{Answers, CallError, Interest, Until};
-pub use stage::play;
-pub use work::{BatchWork, Token, Value, Work};
+pub use play::play;
+pub use singleflight_core::{Answers, CallError};
+pub use value::{Answer, CoreGroup, Failure, Token, Value};
+pub use work::{BatchWork, Loaded, Work};
 
 /// Makes a `#[test]` of every scenario, for one [`FrontEnd`].
 #[macro_export]
@@ -98,6 +106,13 @@ macro_rules! conformance {
                 try_run_keeps_its_error_and_hands_over,
                 try_run_shares_its_success,
                 try_run_without_followers_keeps_its_error,
+                failures_in_a_row_are_bounded,
+                failures_in_a_row_are_bounded_by_default,
+                failures_in_a_row_reach_followers_of_every_entry_point,
+                those_who_cannot_lead_are_told_of_failures,
+                a_value_that_is_not_shared_stays_with_its_caller,
+                a_value_that_is_not_shared_reaches_nobody,
+                refused_values_and_failures_are_one_row,
                 every_entry_point_joins_every_other,
                 a_full_flight_refuses_at_once,
                 a_full_group_refuses_at_once,
@@ -154,6 +169,11 @@ macro_rules! conformance_complete {
                 one_detached_follower_stays_as_the_heir,
                 a_late_caller_gets_a_successor,
                 a_spawned_works_error_reaches_its_handle,
+                a_handle_takes_the_place_of_a_call,
+                a_refused_call_is_told_by_its_handle,
+                a_handle_may_be_asked_again,
+                a_spawned_value_that_is_not_shared_is_its_handles,
+                spawned_calls_learn_of_failures_in_a_row,
             }
             batches {
                 a_batch_loads_what_nobody_is_loading,
@@ -162,7 +182,11 @@ macro_rules! conformance_complete {
                 a_lost_batch_hands_over_every_key,
                 a_key_that_a_batch_does_not_return_is_handed_over,
                 a_panic_in_a_batch_settles_every_key,
-                an_error_in_a_batch_settles_every_key,
+                an_error_in_a_batch_stays_with_its_caller,
+                failures_of_batches_are_counted_for_each_key,
+                a_batchs_deadline_ends_its_waits,
+                a_batch_whose_time_is_up_starts_no_work,
+                a_fence_is_bound_to_a_batch,
                 keys_handed_over_to_a_batch_are_loaded_by_it,
                 overlapping_batches_do_not_wait_for_each_other,
                 batches_share_flights_with_every_entry_point,
@@ -172,15 +196,46 @@ macro_rules! conformance_complete {
                 a_deadline_ends_the_wait_and_not_the_flight,
                 a_leaders_deadline_hands_over,
                 a_call_whose_time_is_up_starts_no_work,
-                failures_in_a_row_are_bounded_by_default,
-                failures_in_a_row_are_bounded,
-                an_error_is_shared_with_those_who_cannot_lead,
                 an_old_flight_has_exactly_one_successor,
                 a_fence_tells_that_a_flight_was_forgotten,
+                a_fence_is_bound_to_the_call_that_leads,
+                a_fence_is_bound_to_a_spawned_call,
+                a_call_may_own_its_group,
                 a_closed_group_refuses_and_drains,
                 a_closed_group_still_hands_over,
             }
         }
+    };
+}
+
+/// Makes a `#[test]` of every setting of a front end's builder, given that front end's crate.
+#[macro_export]
+macro_rules! conformance_builder {
+    ($front_end:ident) => {
+        mod builder {
+            use std::time::Duration;
+
+            use $front_end::{Group, PanicPolicy, SeededHashBuilder};
+
+            $crate::conformance_builder! { @tests
+                defaults |builder| builder,
+                shards |builder| builder.shards(3),
+                hasher |builder| builder.hasher(SeededHashBuilder::new(7)),
+                max_followers |builder| builder.max_followers(1),
+                max_failures |builder| builder.max_failures(1),
+                max_age |builder| builder.max_age(Duration::ZERO),
+                tell_ages |builder| builder.tell_ages(),
+                panic_policy |builder| builder.panic_policy(PanicPolicy::HandOver),
+                fixed_capacity |builder| builder.fixed_capacity(2),
+            }
+        }
+    };
+    (@tests $($scenario:ident |$builder:ident| $built:expr,)*) => {
+        $(#[test]
+        fn $scenario() {
+            let $builder = Group::builder();
+            $crate::builder::$scenario($built.build().shared());
+        })*
     };
 }
 

@@ -1,4 +1,4 @@
-//! Deadlines, ages, failures, fences, and the end of a group.
+//! Deadlines, ages, fences, calls that own their group, and the end of a group.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,25 +8,27 @@ use std::time::{Duration, Instant};
 use futures_lite::future::block_on;
 use singleflight_core::{Builder, CallError};
 
-use crate::caller::{End, failure, led, number};
+use crate::caller::{End, led, number};
 use crate::front_end::{Complete, Entry};
 use crate::gate::until;
 use crate::stage::{KEY, Stage};
 
 /// A deadline that has surely come by the time that it is looked at. It never decides who is
 /// faster: what it bounds cannot end by itself.
-const SHORT: Duration = Duration::from_millis(1);
+pub(crate) const SHORT: Duration = Duration::from_millis(1);
 
 /// A deadline that never comes.
-const LONG: Duration = Duration::from_secs(3600);
+pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
 /// A waiter's deadline leaves the wait, not the flight.
+///
+/// Holds P4.
 pub fn a_deadline_ends_the_wait_and_not_the_flight<F: Complete>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
-    let patient = stage.call(2).start_timeout(LONG);
+    let patient = stage.call(2).by(Entry::Timeout(LONG)).start();
     until("the patient one waiting", || stage.waiting(KEY) == 1);
-    let hurried = stage.call(3).start_timeout(SHORT);
+    let hurried = stage.call(3).by(Entry::Timeout(SHORT)).start();
     assert_eq!(hurried.refusal(), CallError::TimedOut);
     let answer = leader.answer();
     assert_eq!(answer.followers, Some(1));
@@ -37,16 +39,18 @@ pub fn a_deadline_ends_the_wait_and_not_the_flight<F: Complete>() {
 
 /// A leader whose deadline comes hands over, where its work can be cancelled. On threads the
 /// deadline bounds waiting only.
+///
+/// Holds P4.
 pub fn a_leaders_deadline_hands_over<F: Complete>() {
     let stage = Stage::<F>::new();
-    let leader = stage.call(1).start_timeout(SHORT);
+    let leader = stage.call(1).by(Entry::Timeout(SHORT)).start();
     leader.has_begun();
     if F::CANCELS {
         // Whether it comes before the deadline or after: it runs its own work.
         let next = stage.call(2).start();
         assert_eq!(next.number(), 2);
         assert!(matches!(leader.end(), End::Answered(answer)
-            if answer.value.as_ref().err() == Some(&CallError::TimedOut)));
+            if answer.error() == Some(&CallError::TimedOut)));
     } else {
         assert_eq!(leader.number(), 1, "work that runs is not cut off");
     }
@@ -55,63 +59,22 @@ pub fn a_leaders_deadline_hands_over<F: Complete>() {
 }
 
 /// Neither as a newcomer nor in a lost leader's place, however many come together.
+///
+/// Holds P11.
 pub fn a_call_whose_time_is_up_starts_no_work<F: Complete>() {
     let stage = Stage::<F>::new();
-    let newcomer = stage.call(1).start_timeout(Duration::ZERO);
+    let newcomer = stage.call(1).by(Entry::Timeout(Duration::ZERO)).start();
     assert_eq!(newcomer.refusal(), CallError::TimedOut);
 
     let lost = stage.leader_handle();
     let hurried: Vec<_> = (0..20)
-        .map(|_| stage.call(2).start_timeout(SHORT))
+        .map(|_| stage.call(2).by(Entry::Timeout(SHORT)).start())
         .collect();
     for caller in hurried {
         assert_eq!(caller.refusal(), CallError::TimedOut);
     }
     drop(lost);
     assert_eq!((stage.runs(), stage.group.in_flight()), (0, 0));
-    stage.close();
-}
-
-/// By default three callers of a work that always fails pay for it, however many there are.
-pub fn failures_in_a_row_are_bounded_by_default<F: Complete>() {
-    let stage = Stage::<F>::new();
-    let failing = |number| stage.call(number).by(Entry::TryRun).fails("no route");
-    let first = failing(1).lead();
-    let others: Vec<_> = (2..20).map(|number| failing(number).follow()).collect();
-    assert_eq!(failure(&first.answer()), "no route");
-    for other in others {
-        assert_eq!(failure(&other.answer()), "no route");
-    }
-    assert_eq!(stage.runs(), 3);
-    stage.close();
-}
-
-/// After so many failures in a row the error is shared.
-pub fn failures_in_a_row_are_bounded<F: Complete>() {
-    let stage = Stage::<F>::with(Builder::new().max_failures(2));
-    let failing = |number| stage.call(number).by(Entry::TryRun).fails("no route");
-    let first = failing(1).lead();
-    let others = [
-        failing(2).follow(),
-        failing(3).follow(),
-        failing(4).follow(),
-    ];
-    assert_eq!(failure(&first.answer()), "no route");
-    for other in others {
-        assert_eq!(failure(&other.answer()), "no route");
-    }
-    assert_eq!(stage.runs(), 2, "the second failure was everyone's");
-    stage.close();
-}
-
-/// An error that nobody else could do anything about is shared.
-pub fn an_error_is_shared_with_those_who_cannot_lead<F: Complete>() {
-    let stage = Stage::<F>::new();
-    let leader = stage.call(1).by(Entry::TryRun).fails("no route").lead();
-    let watcher = stage.follower_handle().without_work();
-    assert_eq!(failure(&leader.answer()), "no route");
-    let outcome = block_on(watcher.wait()).expect("the error is a value");
-    assert_eq!(outcome.value.err(), Some("no route"));
     stage.close();
 }
 
@@ -124,6 +87,8 @@ fn now() -> u64 {
 
 /// A flight that is too old is joined no more: exactly one newcomer leads a successor, and
 /// those who wait for the old one still receive its value.
+///
+/// Holds P2.
 pub fn an_old_flight_has_exactly_one_successor<F: Complete>() {
     // One scenario at a time moves the clock.
     let _clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +107,7 @@ pub fn an_old_flight_has_exactly_one_successor<F: Complete>() {
         .group
         .flights()
         .iter()
-        .map(singleflight_core::FlightInfo::age)
+        .map(singleflight_core::FlightInfo::age_in_ticks)
         .collect();
     ages.sort_unstable();
     assert_eq!(ages, [Some(0), Some(11)]);
@@ -153,7 +118,9 @@ pub fn an_old_flight_has_exactly_one_successor<F: Complete>() {
     stage.close();
 }
 
-/// A fence tells a work that its flight was forgotten, or has got too old.
+/// A leader's fence tells that its flight was forgotten, or has got too old.
+///
+/// Holds P2.
 pub fn a_fence_tells_that_a_flight_was_forgotten<F: Complete>() {
     let _clock = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let stage = Stage::<F>::with(Builder::new().max_age(10, now));
@@ -173,20 +140,73 @@ pub fn a_fence_tells_that_a_flight_was_forgotten<F: Complete>() {
     stage.close();
 }
 
+/// A fence that is given to a call is bound when that leads, now or in a lost leader's place, and
+/// tells its work that the flight was forgotten.
+pub fn a_fence_is_bound_to_the_call_that_leads<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let fenced = |number| stage.call(number).by(Entry::Fence);
+    assert_eq!(fenced(1).lead().number(), 1);
+    assert_eq!(stage.tally.fences(), [false, false]);
+
+    let leader = fenced(2).lead();
+    assert!(stage.group.forget(KEY));
+    assert_eq!(leader.number(), 2);
+    assert_eq!(stage.tally.fences()[2..], [false, true]);
+
+    let lost = stage.losable();
+    let follower = fenced(3).follow();
+    lost.lose();
+    assert_eq!(follower.number(), 3);
+    assert_eq!(stage.tally.fences()[4..], [false, false]);
+    stage.close();
+}
+
+/// So is one that is given to a spawned call.
+pub fn a_fence_is_bound_to_a_spawned_call<F: Complete>() {
+    let stage = Stage::<F>::new();
+    for is_forgotten in [false, true] {
+        let before = stage.tally.fences().len();
+        let spawned = stage.call(1).by(Entry::Fence).spawn();
+        spawned.has_begun();
+        assert_eq!(stage.tally.fences()[before..], [false]);
+        if is_forgotten {
+            assert!(stage.group.forget(KEY));
+        }
+        assert_eq!(spawned.number(), 1);
+        assert_eq!(stage.tally.fences()[before..], [false, is_forgotten]);
+    }
+    stage.close();
+}
+
+/// A call that owns its group borrows nothing, and keeps it until it ends.
+pub fn a_call_may_own_its_group<F: Complete>() {
+    let stage = Stage::<F>::new();
+    let leader = stage.call(1).by(Entry::Owned).lead();
+    let follower = stage.call(2).by(Entry::Owned).follow();
+    assert_eq!((leader.number(), follower.number()), (1, 1));
+    assert_eq!(stage.runs(), 1);
+    stage.close();
+}
+
 /// A closed group refuses new calls of every entry point, and lets the others finish.
+///
+/// Holds P5.
 pub fn a_closed_group_refuses_and_drains<F: Complete>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
     let follower = stage.follower(2);
     let early = Instant::now();
     assert!(
-        !stage.group.drained_blocking(early),
+        !stage.group.drained_blocking(Some(early)),
         "it is closed, and not empty"
     );
     assert!(stage.group.is_closed());
-    assert_eq!(stage.call(3).start().refusal(), CallError::Closed);
-    let message = stage.call(4).by(Entry::Run).key("other").start().panic();
-    assert!(message.contains("closed"), "{message}");
+    for entry in Entry::ALL {
+        let newcomer = stage.call(3).by(entry).start();
+        assert_eq!(newcomer.refusal(), CallError::Closed, "{entry:?}");
+        let elsewhere = stage.call(4).by(entry).key("other").start();
+        assert_eq!(elsewhere.refusal(), CallError::Closed, "{entry:?}");
+    }
 
     let draining = thread::spawn({
         let group = std::sync::Arc::clone(&stage.group);
@@ -196,13 +216,15 @@ pub fn a_closed_group_refuses_and_drains<F: Complete>() {
     assert!(led(&answer));
     assert_eq!((number(&answer), follower.number()), (1, 1));
     draining.join().expect("the group is drained");
-    assert!(stage.group.drained_blocking(early));
-    assert_eq!(stage.group.stats().refused, 2);
+    assert!(stage.group.drained_blocking(Some(early)));
+    assert_eq!(stage.group.stats().refused, 2 * Entry::ALL.len() as u64);
     drop(answer);
     stage.close();
 }
 
 /// A group that is closed while a leader is lost still hands over, and drains when all is done.
+///
+/// Holds P6.
 pub fn a_closed_group_still_hands_over<F: Complete>() {
     let stage = Stage::<F>::new();
     let lost = stage.losable();

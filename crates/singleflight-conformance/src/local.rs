@@ -2,15 +2,14 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use futures_lite::future::block_on;
-use singleflight_core::{Answer, Answers, CallError, Until};
+use singleflight_core::{Answers, DefaultHashBuilder, Fence, GroupRef};
 
-use crate::front_end::Entry;
+use crate::front_end::Call;
 use crate::gate::Gate;
+use crate::value::{Answer, Failure};
 
 /// A key that is not `Send`.
 pub type LocalKey = Rc<str>;
@@ -27,16 +26,22 @@ pub type LocalTask = Pin<Box<dyn Future<Output = ()>>>;
 /// The handle of a spawned call, whatever its runtime: dropping it drops that.
 pub type LocalWaiting = Pin<Box<dyn Future<Output = Answer<LocalValue>>>>;
 
+/// One call to be made.
+pub type LocalCall = Call<LocalKey, LocalWork>;
+
 /// A front end under proof on one thread.
 pub trait Local: Sized + 'static {
     /// The front end's group of what is not `Send`.
-    type Group: Clone + Deref<Target = LocalGroup> + From<LocalGroup> + 'static;
+    type Group: Clone
+        + GroupRef<Key = LocalKey, Value = LocalValue, Hasher = DefaultHashBuilder>
+        + From<LocalGroup>
+        + 'static;
 
     /// Runs `task` on this thread, and beside it what it spawns there, until it ends.
     fn block_on(task: LocalTask);
 
     /// Makes `call` by the entry point that it names.
-    fn call(group: &Self::Group, call: LocalCall) -> impl Future<Output = LocalValue>;
+    fn call(group: &Self::Group, call: LocalCall) -> impl Future<Output = Answer<LocalValue>>;
 
     /// Runs a batch.
     fn batch(
@@ -51,29 +56,9 @@ pub trait LocalTasks: Local {
     /// Spawns `task` on this thread. Called inside [`block_on`](Local::block_on).
     fn spawn(task: LocalTask);
 
-    /// Spawns a call on this thread.
-    ///
-    /// # Errors
-    ///
-    /// What refuses it.
-    fn spawn_call(
-        group: &Self::Group,
-        key: LocalKey,
-        until: Until,
-        work: LocalWork,
-    ) -> Result<LocalWaiting, CallError>;
-}
-
-/// One call to be made.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_structs, reason = "front ends take it apart")]
-pub struct LocalCall {
-    /// By which entry point.
-    pub entry: Entry,
-    /// For which key.
-    pub key: LocalKey,
-    /// What to run if it leads: [`LocalWork::run`], or [`LocalWork::run_blocking`].
-    pub work: LocalWork,
+    /// Spawns a call on this thread, which is cancelled when nobody wants it any more if it is
+    /// `while_wanted`.
+    fn spawn_call(group: &Self::Group, call: LocalCall, while_wanted: bool) -> LocalWaiting;
 }
 
 /// A work that is not `Send`: it counts its runs in the value that it returns.
@@ -99,26 +84,45 @@ impl LocalWork {
         }
     }
 
-    /// Runs the work in a task.
+    /// Runs the work, for a call that shares what it returns.
     ///
     /// # Errors
     ///
     /// Never; front ends have entry points that share errors.
-    pub async fn run(self) -> LocalValue {
+    pub async fn run(&self) -> LocalValue {
         self.value.set(self.value.get() + 1);
         if let Some(gate) = &self.gate {
             gate.passed().await;
         }
-        Ok(self.value)
+        Ok(Rc::clone(&self.value))
     }
 
-    /// Runs the work on this thread.
+    /// Runs the work, for a call that keeps its error.
     ///
     /// # Errors
     ///
     /// As [`run`](Self::run).
-    pub fn run_blocking(self) -> LocalValue {
-        block_on(self.run())
+    pub async fn try_run(&self) -> Result<LocalValue, Failure> {
+        Ok(self.run().await)
+    }
+
+    /// Runs the work, for a call with a fence.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// If it is told that it was forgotten.
+    pub async fn run_fenced<G: GroupRef>(&self, fence: &Fence<G>) -> LocalValue {
+        assert!(!fence.is_forgotten(), "nobody forgets it");
+        self.run().await
+    }
+
+    /// Says what the call shares: everything.
+    pub fn shares(&self) -> impl Fn(&LocalValue) -> bool + use<> {
+        |_| true
     }
 
     /// Loads keys: this value for each.
@@ -129,7 +133,7 @@ impl LocalWork {
 }
 
 /// Implements [`Local`] and [`LocalTasks`] for a front end whose entry points are async, given
-/// its group, how it runs and spawns tasks, and how it spawns calls.
+/// its group, how it runs and spawns tasks, and the thread-local by which it spawns calls.
 #[macro_export]
 macro_rules! local_async {
     (
@@ -137,7 +141,7 @@ macro_rules! local_async {
         $group:ty,
         |$blocking:ident| $block_on:expr,
         |$spawned:ident| $spawn:expr,
-        |$own:ident, $key:ident, $until:ident, $work:ident| $spawn_call:expr $(,)?
+        $executor:ident $(,)?
     ) => {
         impl $crate::Local for $front_end {
             type Group = $group;
@@ -146,18 +150,11 @@ macro_rules! local_async {
                 $block_on
             }
 
-            async fn call(group: &Self::Group, call: $crate::LocalCall) -> $crate::LocalValue {
-                let $crate::LocalCall {
-                    entry, key, work, ..
-                } = call;
-                match entry {
-                    $crate::Entry::Run => group.run(key, || work.run()).await,
-                    $crate::Entry::RunOutcome => {
-                        let outcome = group.run_outcome(key, || work.run()).await;
-                        outcome.expect("nothing is refused").value
-                    }
-                    $crate::Entry::TryRun => group.try_run(key, || work.run()).await,
-                }
+            async fn call(
+                group: &Self::Group,
+                call: $crate::LocalCall,
+            ) -> $crate::Answer<$crate::LocalValue> {
+                $crate::complete_call_async!(group, call)
             }
 
             async fn batch(
@@ -175,14 +172,21 @@ macro_rules! local_async {
             }
 
             fn spawn_call(
-                $own: &Self::Group,
-                $key: $crate::LocalKey,
-                $until: $crate::Until,
-                work: $crate::LocalWork,
-            ) -> Result<$crate::LocalWaiting, $crate::CallError> {
-                let $work = || work.run();
-                let spawned = $spawn_call;
-                spawned.map(|handle| -> $crate::LocalWaiting { Box::pin(handle.outcome()) })
+                group: &Self::Group,
+                call: $crate::LocalCall,
+                while_wanted: bool,
+            ) -> $crate::LocalWaiting {
+                let $crate::Call {
+                    entry, key, work, ..
+                } = call;
+                $executor.with(|local| -> $crate::LocalWaiting {
+                    let builder = group.call(key).local(local);
+                    if while_wanted {
+                        $crate::spawn_async!(group, builder.while_wanted(), entry, work)
+                    } else {
+                        $crate::spawn_async!(group, builder, entry, work)
+                    }
+                })
             }
         }
     };

@@ -4,13 +4,14 @@
 use singleflight_core::{Follower, Leader};
 
 use crate::caller::{Caller, End};
-use crate::front_end::{FrontEnd, Shared};
+use crate::front_end::FrontEnd;
 use crate::stage::Stage;
+use crate::value::CoreGroup;
 
 /// A leader that can be lost: a call that can be cancelled, or where there is none, a handle.
 pub(crate) enum Losable {
     Call(Caller),
-    Handle(Leader<Shared>),
+    Handle(Leader<CoreGroup>),
 }
 
 impl<F: FrontEnd> Stage<F> {
@@ -43,7 +44,7 @@ impl Losable {
 /// A follower that can leave: a call that can be cancelled, or where there is none, a handle.
 pub(crate) enum Leaver {
     Call(Caller),
-    Handle(Follower<Shared>),
+    Handle(Follower<CoreGroup>),
 }
 
 impl<F: FrontEnd> Stage<F> {

@@ -6,6 +6,8 @@ use crate::gate::until;
 use crate::stage::Stage;
 
 /// Many calls come while the first one's work runs: it runs once, and all receive its value.
+///
+/// Holds P1.
 pub fn concurrent_calls_share_one_execution<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
@@ -20,6 +22,8 @@ pub fn concurrent_calls_share_one_execution<F: FrontEnd>() {
 }
 
 /// A work that cannot end until a work for another key has ended, ends.
+///
+/// Holds P1.
 pub fn distinct_keys_do_not_wait_for_each_other<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let first = stage.call(1).may_overlap().lead();
@@ -31,6 +35,8 @@ pub fn distinct_keys_do_not_wait_for_each_other<F: FrontEnd>() {
 }
 
 /// Calls of several keys, mixed: each key is run once, and every caller gets its own key's value.
+///
+/// Holds P1.
 pub fn each_of_several_keys_runs_once<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let keys = [("a", 0), ("b", 1), ("c", 2), ("d", 3), ("e", 4)];
@@ -54,6 +60,8 @@ pub fn each_of_several_keys_runs_once<F: FrontEnd>() {
 
 /// A crowd whose works end at once, in whatever order they come: everyone is served, by its own
 /// work or by one that somebody else ran meanwhile.
+///
+/// Holds P1.
 pub fn a_crowd_of_quick_calls_is_served<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     let crowd: Vec<_> = (0..100)
@@ -80,6 +88,8 @@ pub fn a_crowd_of_quick_calls_is_served<F: FrontEnd>() {
 }
 
 /// One leader after the other is lost while calls wait. The works watch for each other.
+///
+/// Holds P1.
 pub fn lost_leaders_never_leave_two_executions<F: FrontEnd>() {
     let stage = Stage::<F>::new();
     for round in 1..=10 {

@@ -2,33 +2,36 @@
 
 use std::sync::Arc;
 
-use singleflight_core::{Builder, CallError, Role, Until};
+use futures_lite::future::{block_on, poll_once};
+use singleflight_core::{Builder, CallError};
 
-use crate::caller::{failure, led, number};
-use crate::front_end::{Answer, Complete};
+use crate::caller::{failure, led, number, own_failure, refusal};
+use crate::front_end::{Complete, Entry};
 use crate::gate::until;
 use crate::stage::{KEY, Stage};
+use crate::work::PRIVATE;
 
 /// Nothing has to be polled for the key to be claimed.
 pub fn a_spawned_call_claims_its_key_at_once<F: Complete>() {
     let stage = Stage::<F>::new();
-    let spawned = stage.call(1).spawn(Until::Done);
+    let spawned = stage.call(1).spawn();
     assert_eq!(stage.group.in_flight(), 1);
     assert_eq!(stage.waiting(KEY), 0, "the handle is not another caller");
     let follower = stage.follower(2);
-    let outcome = spawned.outcome().expect("it lands");
-    assert_eq!((outcome.role, outcome.followers), (Role::Leader, 1));
+    let answer = spawned.answer();
+    assert!(led(&answer));
+    assert_eq!(answer.followers, Some(1));
     assert_eq!(follower.number(), 1);
     let stats = stage.group.stats();
     assert_eq!((stats.led, stats.followed), (1, 1), "a handle is no call");
-    drop(outcome);
+    drop(answer);
     stage.close();
 }
 
 /// The work goes on to its end when its handle is dropped.
 pub fn a_spawned_work_outlives_its_handle<F: Complete>() {
     let stage = Stage::<F>::new();
-    let spawned = stage.call(1).spawn(Until::Done);
+    let spawned = stage.call(1).spawn();
     spawned.has_begun();
     drop(spawned.handle);
     assert_eq!(stage.group.in_flight(), 1);
@@ -39,24 +42,23 @@ pub fn a_spawned_work_outlives_its_handle<F: Complete>() {
 }
 
 /// Spawned calls, calls and handles share flights, in every order.
+///
+/// Holds P9.
 pub fn spawned_calls_share_flights_with_every_entry_point<F: Complete>() {
-    for until in [Until::Done, Until::Unwanted] {
+    for while_wanted in [false, true] {
         let stage = Stage::<F>::new();
-        let spawned = stage.call(1).spawn(until);
+        let spawned = stage.call(1).spawn_as(while_wanted);
         spawned.has_begun();
         let caller = stage.follower(2);
-        let second = stage.call(3).spawn(until);
-        let outcome = spawned.outcome().expect("it lands");
-        assert_eq!(
-            (number(&Answer::outcome(Ok(outcome))), caller.number()),
-            (1, 1)
-        );
-        let outcome = second.outcome().expect("it lands");
-        assert_eq!(outcome.role, Role::Follower);
-        drop(outcome);
+        let second = stage.call(3).spawn_as(while_wanted);
+        assert_eq!((spawned.number(), caller.number()), (1, 1));
+        let answer = second.answer();
+        assert!(!led(&answer));
+        assert_eq!(number(&answer), 1);
+        drop(answer);
 
         let caller = stage.leader(4);
-        let spawned = stage.call(5).spawn(until);
+        let spawned = stage.call(5).spawn_as(while_wanted);
         assert_eq!((caller.number(), spawned.number()), (4, 4));
         assert_eq!(stage.runs(), 2);
         stage.close();
@@ -64,28 +66,30 @@ pub fn spawned_calls_share_flights_with_every_entry_point<F: Complete>() {
 }
 
 /// Nobody has to poll the handle for the call to lead on.
+///
+/// Holds P3.
 pub fn a_spawned_follower_leads_on_by_itself<F: Complete>() {
     let stage = Stage::<F>::new();
     let lost = stage.losable();
-    let spawned = stage.call(2).spawn(Until::Done);
+    let spawned = stage.call(2).spawn();
     lost.lose();
     spawned.has_begun();
-    let outcome = spawned.outcome().expect("it leads on");
-    assert_eq!(outcome.role, Role::Leader);
-    drop(outcome);
+    assert!(led(&spawned.answer()));
     stage.close();
 }
 
 /// A panic reaches whoever waits, and nobody else.
+///
+/// Holds P4.
 pub fn a_panic_in_a_spawned_work_reaches_its_handle<F: Complete>() {
-    for until in [Until::Done, Until::Unwanted] {
+    for while_wanted in [false, true] {
         let stage = Stage::<F>::new();
-        let spawned = stage.call(1).panics("boom").spawn(until);
+        let spawned = stage.call(1).panics("boom").spawn_as(while_wanted);
         spawned.has_begun();
         let follower = stage.follower(2);
-        for error in [spawned.outcome().err(), Some(follower.refusal())] {
+        for error in [spawned.refusal(), follower.refusal()] {
             match error {
-                Some(CallError::LeaderPanicked(panicked)) => assert_eq!(panicked.message(), "boom"),
+                CallError::LeaderPanicked(panicked) => assert_eq!(panicked.message(), "boom"),
                 other => panic!("the panic is shared: {other:?}"),
             }
         }
@@ -95,14 +99,16 @@ pub fn a_panic_in_a_spawned_work_reaches_its_handle<F: Complete>() {
 }
 
 /// And to the handle of a call that followed: its process lives.
+///
+/// Holds P4.
 pub fn a_panic_reaches_a_spawned_follower<F: Complete>() {
-    for until in [Until::Done, Until::Unwanted] {
+    for while_wanted in [false, true] {
         let stage = Stage::<F>::new();
         let leader = stage.call(1).panics("boom").lead();
-        let spawned = stage.call(2).spawn(until);
+        let spawned = stage.call(2).spawn_as(while_wanted);
         assert_eq!(leader.panic(), "boom");
-        match spawned.outcome() {
-            Err(CallError::LeaderPanicked(panicked)) => assert_eq!(panicked.message(), "boom"),
+        match spawned.refusal() {
+            CallError::LeaderPanicked(panicked) => assert_eq!(panicked.message(), "boom"),
             other => panic!("the panic is shared: {other:?}"),
         }
         assert_eq!(stage.runs(), 1, "the follower's work is not run");
@@ -111,9 +117,11 @@ pub fn a_panic_reaches_a_spawned_follower<F: Complete>() {
 }
 
 /// The work is cancelled when the last handle goes.
+///
+/// Holds P1.
 pub fn an_unwanted_work_is_cancelled<F: Complete>() {
     let stage = Stage::<F>::new();
-    let spawned = stage.call(1).spawn(Until::Unwanted);
+    let spawned = stage.call(1).spawn_while_wanted();
     spawned.has_begun();
     drop(spawned.handle);
     until("the work being cancelled", || stage.group.in_flight() == 0);
@@ -125,14 +133,16 @@ pub fn an_unwanted_work_is_cancelled<F: Complete>() {
 
 /// Of many handles it is the last one that counts, whichever it is: the leader's, or one of those
 /// who followed.
+///
+/// Holds P4.
 pub fn a_work_is_cancelled_when_the_last_of_many_goes<F: Complete>() {
     for (handles, last) in [(2, 0), (2, 1), (5, 0), (5, 2), (5, 4), (20, 7)] {
         let stage = Stage::<F>::new();
-        let leader = stage.call(1).spawn(Until::Unwanted);
+        let leader = stage.call(1).spawn_while_wanted();
         leader.has_begun();
         let mut spawned = vec![leader];
         for at in 1..handles {
-            spawned.push(stage.call(2).spawn(Until::Unwanted));
+            spawned.push(stage.call(2).spawn_while_wanted());
             assert_eq!(stage.waiting(KEY), at);
         }
         let last = spawned.swap_remove(last);
@@ -158,10 +168,12 @@ pub fn a_work_is_cancelled_when_the_last_of_many_goes<F: Complete>() {
 }
 
 /// A spawned call owns its group: every other handle may go while it runs.
+///
+/// Holds P6.
 pub fn a_spawned_work_keeps_its_group<F: Complete>() {
-    for end in [Until::Done, Until::Unwanted] {
+    for while_wanted in [false, true] {
         let stage = Stage::<F>::new();
-        let spawned = stage.call(1).spawn(end);
+        let spawned = stage.call(1).spawn_as(while_wanted);
         spawned.has_begun();
         let gone = Arc::downgrade(&stage.group);
         drop(stage);
@@ -173,9 +185,11 @@ pub fn a_spawned_work_keeps_its_group<F: Complete>() {
 }
 
 /// Any caller's interest keeps the work going, of whatever entry point.
+///
+/// Holds P4.
 pub fn a_work_that_anybody_wants_is_not_cancelled<F: Complete>() {
     let stage = Stage::<F>::new();
-    let spawned = stage.call(1).spawn(Until::Unwanted);
+    let spawned = stage.call(1).spawn_while_wanted();
     spawned.has_begun();
     let follower = stage.follower(2);
     drop(spawned.handle);
@@ -184,9 +198,9 @@ pub fn a_work_that_anybody_wants_is_not_cancelled<F: Complete>() {
     assert_eq!(stage.runs(), 1);
 
     // A detached call counts as interested, though nobody holds its handle.
-    let spawned = stage.call(3).spawn(Until::Unwanted);
+    let spawned = stage.call(3).spawn_while_wanted();
     spawned.has_begun();
-    let detached = stage.call(4).spawn(Until::Done);
+    let detached = stage.call(4).spawn();
     drop(detached.handle);
     drop(spawned.handle);
     spawned.may_end.open();
@@ -196,10 +210,12 @@ pub fn a_work_that_anybody_wants_is_not_cancelled<F: Complete>() {
 }
 
 /// A follower whose handle goes leaves, so that a work that only it wanted is cancelled.
+///
+/// Holds P6.
 pub fn a_spawned_follower_leaves_with_its_handle<F: Complete>() {
     let stage = Stage::<F>::new();
     let leader = stage.leader(1);
-    let spawned = stage.call(2).spawn(Until::Unwanted);
+    let spawned = stage.call(2).spawn_while_wanted();
     assert_eq!(
         stage.waiting(KEY),
         1,
@@ -215,13 +231,15 @@ pub fn a_spawned_follower_leaves_with_its_handle<F: Complete>() {
 
 /// Of spawned calls that follow without a handle one stays for the work's sake. It is no follower,
 /// whatever the group's bound, and it leads on when the leader is lost.
+///
+/// Holds P11.
 pub fn one_detached_follower_stays_as_the_heir<F: Complete>() {
     let stage = Stage::<F>::with(Builder::new().max_followers(1));
     let lost = stage.losable();
     let before = stage.runs();
     let mut heir = None;
     for _ in 0..20 {
-        let detached = stage.call(2).spawn(Until::Done);
+        let detached = stage.call(2).spawn();
         detached.may_end.open();
         drop(detached.handle);
         assert_eq!(stage.waiting(KEY), 0, "nobody waits");
@@ -236,10 +254,12 @@ pub fn one_detached_follower_stays_as_the_heir<F: Complete>() {
 
 /// A caller who comes while a work is being cancelled gets the value if the work goes on for
 /// its sake, or runs its own work afterwards; never the dead one's fate (tailscale 18919).
+///
+/// Holds P1.
 pub fn a_late_caller_gets_a_successor<F: Complete>() {
     for round in 0..20 {
         let stage = Stage::<F>::new();
-        let spawned = stage.call(1).spawn(Until::Unwanted);
+        let spawned = stage.call(1).spawn_while_wanted();
         spawned.has_begun();
         drop(spawned.handle);
         let late = stage.call(2).start();
@@ -255,11 +275,120 @@ pub fn a_late_caller_gets_a_successor<F: Complete>() {
     }
 }
 
-/// An error of a spawned work is a value like any other.
+/// An error of a spawned work is a value like any other, or its caller's own: its handle's.
 pub fn a_spawned_works_error_reaches_its_handle<F: Complete>() {
+    for while_wanted in [false, true] {
+        let stage = Stage::<F>::new();
+        let spawned = stage.call(1).fails("no route").spawn_as(while_wanted);
+        spawned.has_begun();
+        let follower = stage.follower(2);
+        assert_eq!(failure(&spawned.answer()), "no route");
+        assert_eq!(failure(&follower.answer()), "no route");
+
+        for entry in Entry::ALL.into_iter().filter(|entry| entry.tries()) {
+            let plan = stage.call(3).by(entry).fails("no route");
+            let spawned = plan.spawn_as(while_wanted);
+            spawned.has_begun();
+            let follower = stage.follower(4);
+            assert_eq!(own_failure(&spawned.answer()), "no route", "{entry:?}");
+            assert_eq!(follower.number(), 4, "{entry:?}");
+        }
+        stage.close();
+    }
+}
+
+/// Awaiting a handle answers as the call does in whose place it is, whatever became of that.
+pub fn a_handle_takes_the_place_of_a_call<F: Complete>() {
+    for entry in Entry::ALL {
+        let stage = Stage::<F>::new();
+        for _ in 0..2 {
+            let (call, spawned) = (stage.call(1).by(entry), stage.call(1).by(entry).spawn());
+            assert_eq!(spawned.number(), call.lead().number(), "{entry:?}");
+        }
+        let plan = || stage.call(1).by(entry).fails("no route");
+        let (spawned, called) = (plan().spawn().answer(), plan().lead().answer());
+        let told = if entry.tries() { own_failure } else { failure };
+        assert_eq!(told(&spawned), told(&called), "{entry:?}");
+
+        let leader = stage.call(1).panics("boom").lead();
+        let (called, spawned) = (stage.follower(2), stage.call(2).by(entry).spawn());
+        assert_eq!(leader.panic(), "boom");
+        assert_eq!(spawned.refusal(), called.refusal(), "{entry:?}");
+        stage.close();
+    }
+}
+
+/// A handle carries what refuses its call: it says so at once, and again when it is awaited.
+pub fn a_refused_call_is_told_by_its_handle<F: Complete>() {
+    let stage = Stage::<F>::with(Builder::new().max_followers(1));
+    let refused = |error: &CallError| {
+        for entry in Entry::ALL {
+            for while_wanted in [false, true] {
+                let spawned = stage.call(3).by(entry).spawn_as(while_wanted);
+                assert!(!spawned.begun.is_open(), "{entry:?}");
+                let answer = spawned.answer();
+                assert_eq!(answer.refusal.as_ref(), Some(error), "{entry:?}");
+                assert_eq!(refusal(&answer), *error, "{entry:?}");
+            }
+        }
+    };
+    let leader = stage.leader(1);
+    let follower = stage.follower(2);
+    refused(&CallError::TooManyFollowers);
+    stage.group.close();
+    refused(&CallError::Closed);
+    assert_eq!((leader.number(), follower.number()), (1, 1));
+    assert_eq!(stage.runs(), 1);
+    stage.close();
+}
+
+/// A handle may be asked by reference, under a timeout that comes, and again.
+pub fn a_handle_may_be_asked_again<F: Complete>() {
     let stage = Stage::<F>::new();
-    let spawned = stage.call(1).fails("no route").spawn(Until::Done);
-    let answer = Answer::outcome(spawned.outcome());
-    assert_eq!(failure(&answer), "no route");
+    for follows in [false, true] {
+        let leader = follows.then(|| stage.leader(1));
+        // By this entry point the handle is asked by reference before it is awaited.
+        let mut spawned = stage.call(1).by(Entry::Run).spawn();
+        if !follows {
+            spawned.has_begun();
+        }
+        let asked = block_on(poll_once(&mut spawned.handle));
+        assert!(asked.is_none(), "its time is up, and the call goes on");
+        let caller = stage.follower(2);
+        if let Some(leader) = leader {
+            assert_eq!(leader.number(), 1);
+        }
+        assert_eq!((spawned.number(), caller.number()), (1, 1));
+    }
+    assert_eq!(stage.runs(), 2);
+    stage.close();
+}
+
+/// A spawned call says what it shares, as a call does.
+pub fn a_spawned_value_that_is_not_shared_is_its_handles<F: Complete>() {
+    for entry in [Entry::ShareIf, Entry::TryShareIf] {
+        let stage = Stage::<F>::new();
+        let spawned = stage.call(PRIVATE).by(entry).spawn();
+        spawned.has_begun();
+        let follower = stage.follower(2);
+        assert_eq!((spawned.number(), follower.number()), (PRIVATE, 2));
+
+        let leader = stage.call(PRIVATE).by(entry).lead();
+        let spawned = stage.call(3).spawn();
+        assert_eq!((leader.number(), spawned.number()), (PRIVATE, 3));
+        stage.close();
+    }
+}
+
+/// Spawned calls fail in a row like any other, and learn that too many have.
+pub fn spawned_calls_learn_of_failures_in_a_row<F: Complete>() {
+    let stage = Stage::<F>::with(Builder::new().max_failures(1));
+    let leader = stage.call(1).by(Entry::TryRun).fails("no route").spawn();
+    leader.has_begun();
+    let follower = stage.call(2).by(Entry::TryRun).spawn();
+    assert_eq!(own_failure(&leader.answer()), "no route");
+    let error = follower.refusal();
+    assert_eq!(error, CallError::TooManyFailures { failures: 1 });
+    assert_eq!(stage.runs(), 1);
     stage.close();
 }

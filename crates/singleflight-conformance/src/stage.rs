@@ -1,23 +1,21 @@
 //! Where a scenario plays: one group, its callers, and what must hold when it is over.
 
 use std::marker::PhantomData;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use singleflight_core::{Builder, Follower, Group, Joined, Leader};
 
-use crate::caller::{Caller, Plan, message};
-use crate::front_end::{Entry, FrontEnd, Shared};
+use crate::front_end::FrontEnd;
 use crate::gate::until;
-use crate::work::{Ending, Tally};
+use crate::value::{CoreGroup, Tally, Value};
 
 /// The key of most scenarios.
 pub(crate) const KEY: &str = "key";
 
 /// A scenario's group, and the callers' common tally.
 pub(crate) struct Stage<F> {
-    pub(crate) group: Shared,
+    pub(crate) group: CoreGroup,
     pub(crate) tally: Arc<Tally>,
     front_end: PhantomData<F>,
 }
@@ -27,23 +25,11 @@ impl<F: FrontEnd> Stage<F> {
         Self::with(Builder::new())
     }
 
-    pub(crate) fn with(builder: Builder) -> Self {
+    pub(crate) fn with(builder: Builder<String, Value>) -> Self {
         Self {
             group: Arc::new(builder.build()),
             tally: Arc::default(),
             front_end: PhantomData,
-        }
-    }
-
-    /// Plans a call that returns `number` if it leads.
-    pub(crate) fn call(&self, number: u32) -> Plan<'_, F> {
-        Plan {
-            stage: self,
-            entry: Entry::RunOutcome,
-            key: KEY,
-            ending: Ending::Value(number),
-            may_overlap: false,
-            nested: None,
         }
     }
 
@@ -52,29 +38,12 @@ impl<F: FrontEnd> Stage<F> {
         F::Group::from(Arc::clone(&self.group))
     }
 
-    /// Starts a call and waits until it leads and its work has begun.
-    pub(crate) fn leader(&self, number: u32) -> Caller {
-        self.call(number).lead()
-    }
-
-    /// Starts a call and waits until it follows.
-    pub(crate) fn follower(&self, number: u32) -> Caller {
-        self.call(number).follow()
-    }
-
-    pub(crate) fn followers(&self, numbers: impl IntoIterator<Item = u32>) -> Vec<Caller> {
-        numbers
-            .into_iter()
-            .map(|number| self.follower(number))
-            .collect()
-    }
-
-    pub(crate) fn join(&self) -> Joined<Shared> {
+    pub(crate) fn join(&self) -> Joined<CoreGroup> {
         Group::join_owned(Arc::clone(&self.group), KEY).expect("nothing is refused")
     }
 
     /// Leads by a bare handle, as a front end does.
-    pub(crate) fn leader_handle(&self) -> Leader<Shared> {
+    pub(crate) fn leader_handle(&self) -> Leader<CoreGroup> {
         match self.join() {
             Joined::Leader(leader) => leader,
             Joined::Follower(_) => panic!("somebody leads already"),
@@ -82,7 +51,7 @@ impl<F: FrontEnd> Stage<F> {
     }
 
     /// Follows by a bare handle, as a front end does.
-    pub(crate) fn follower_handle(&self) -> Follower<Shared> {
+    pub(crate) fn follower_handle(&self) -> Follower<CoreGroup> {
         match self.join() {
             Joined::Follower(follower) => follower,
             Joined::Leader(_) => panic!("nobody leads"),
@@ -125,16 +94,5 @@ impl<F: FrontEnd> Stage<F> {
             stats.led + stats.handed_over,
             "every leader lands, panics or is lost: {stats:?}",
         );
-    }
-}
-
-/// Runs a scenario and names it if it fails.
-///
-/// # Panics
-///
-/// If the scenario does.
-pub fn play(name: &str, scenario: fn()) {
-    if let Err(payload) = catch_unwind(scenario) {
-        panic!("{name}: {}", message(&*payload));
     }
 }

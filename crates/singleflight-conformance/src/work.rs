@@ -5,101 +5,16 @@ use std::fmt;
 use std::future::Future;
 use std::panic::panic_any;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use futures_lite::future::block_on;
-use singleflight_core::Interest;
+use singleflight_core::{Fence, GroupRef, Wanted};
 
-use crate::front_end::{Answer, Shared};
 use crate::gate::Gate;
+use crate::value::{Answer, CoreGroup, Failure, Tally, Token, Value};
 
-/// What works return: a value that counts its clones and drops, or an error.
-pub type Value = Result<Token, &'static str>;
-
-/// What all works of a scenario have in common.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    /// Executions running now, and started so far.
-    pub(crate) running: AtomicUsize,
-    pub(crate) runs: AtomicUsize,
-    /// The first broken promise that a work noticed.
-    broken: Mutex<Option<String>>,
-    /// What calls from inside works were answered.
-    nested: Mutex<Vec<Answer>>,
-    /// What batches' works were given, call by call.
-    batches: Mutex<Vec<Vec<String>>>,
-    /// Tokens alive now, and clones made so far.
-    pub(crate) alive: AtomicUsize,
-    pub(crate) clones: AtomicUsize,
-}
-
-impl Tally {
-    /// Notes a broken promise. A work cannot simply panic: that would be a result.
-    pub(crate) fn report(&self, broken: String) {
-        self.broken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(broken);
-    }
-
-    fn note(&self, answer: Answer) {
-        let mut nested = self.nested.lock().unwrap_or_else(PoisonError::into_inner);
-        nested.push(answer);
-    }
-
-    pub(crate) fn take_nested(&self) -> Vec<Answer> {
-        let mut nested = self.nested.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut nested)
-    }
-
-    pub(crate) fn batches(&self) -> Vec<Vec<String>> {
-        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        batches.clone()
-    }
-
-    pub(crate) fn broken(&self) -> Option<String> {
-        self.broken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
-
-/// A value that counts its clones and drops.
-#[derive(Debug)]
-pub struct Token {
-    number: u32,
-    tally: Arc<Tally>,
-}
-
-impl Token {
-    pub(crate) fn new(number: u32, tally: &Arc<Tally>) -> Self {
-        tally.alive.fetch_add(1, Ordering::SeqCst);
-        Self {
-            number,
-            tally: Arc::clone(tally),
-        }
-    }
-
-    /// Returns the number by which values are told apart.
-    pub fn number(&self) -> u32 {
-        self.number
-    }
-}
-
-impl Clone for Token {
-    fn clone(&self) -> Self {
-        self.tally.clones.fetch_add(1, Ordering::SeqCst);
-        Self::new(self.number, &self.tally)
-    }
-}
-
-impl Drop for Token {
-    fn drop(&mut self) {
-        self.tally.alive.fetch_sub(1, Ordering::SeqCst);
-    }
-}
+/// From here on values are their caller's own, where the call says which it shares.
+pub(crate) const PRIVATE: u32 = 1_000;
 
 /// How a work ends.
 #[derive(Clone, Debug)]
@@ -121,7 +36,7 @@ pub(crate) struct Payload(pub(crate) u32);
 /// One work.
 #[derive(Debug)]
 pub struct Work {
-    pub(crate) group: Shared,
+    pub(crate) group: CoreGroup,
     pub(crate) key: &'static str,
     pub(crate) tally: Arc<Tally>,
     /// Opened when the work begins.
@@ -185,7 +100,7 @@ impl Drop for Execution<'_> {
 }
 
 impl Work {
-    /// Runs the work in a task.
+    /// Runs the work, for a call that shares what it returns.
     ///
     /// # Errors
     ///
@@ -195,58 +110,103 @@ impl Work {
     ///
     /// If it was told to.
     pub async fn run(&self) -> Value {
+        shared(self.execute(|| {}).await)
+    }
+
+    /// Runs the work, for a call that keeps its error.
+    ///
+    /// # Errors
+    ///
+    /// If it was told to.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to.
+    pub async fn try_run(&self) -> Result<Value, Failure> {
+        self.execute(|| {}).await
+    }
+
+    /// As [`run`](Self::run); asks the fence that the call was given, at its beginning and at its end.
+    ///
+    /// # Errors
+    ///
+    /// If it was told to.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to.
+    pub async fn run_fenced<G: GroupRef>(&self, fence: &Fence<G>) -> Value {
+        shared(
+            self.execute(|| self.tally.note_fence(fence.is_forgotten()))
+                .await,
+        )
+    }
+
+    /// Says what the call shares: all but what is its caller's own.
+    pub fn shares(&self) -> impl Fn(&Value) -> bool + Send + use<> {
+        |value| !matches!(value, Ok(token) if token.number() >= PRIVATE)
+    }
+
+    async fn execute(&self, ask: impl Fn()) -> Result<Value, Failure> {
         let _execution = Execution::begin(self);
+        ask();
         self.begun.open();
         self.may_end.passed().await;
         if let Some(Nested(call)) = &self.nested {
             let answer = call().await;
             self.tally.note(answer);
         }
+        ask();
         self.end()
     }
 
-    fn end(&self) -> Value {
+    fn end(&self) -> Result<Value, Failure> {
         match self.ending {
-            Ending::Value(number) => Ok(Token::new(number, &self.tally)),
-            Ending::Error(error) => Err(error),
+            Ending::Value(number) => Ok(Ok(Token::new(number, &self.tally))),
+            Ending::Error(error) => Err(Failure(error)),
             Ending::Panic(message) => panic!("{message}"),
             Ending::PanicWith(payload) => panic_any(payload),
         }
     }
 
-    /// Runs the work on a thread.
+    /// Runs the work on a thread, for as long as it is wanted.
     ///
     /// # Errors
     ///
-    /// If it was told to.
+    /// If it was told to, or when it is not wanted any more.
     ///
     /// # Panics
     ///
     /// If it was told to.
-    pub fn run_blocking(&self) -> Value {
-        block_on(self.run())
+    pub fn run_while<V>(&self, wanted: &Wanted<V>) -> Value {
+        shared(self.try_run_while(wanted))
     }
 
-    /// Runs the work on a thread, for as long as anybody is interested.
+    /// As [`run_while`](Self::run_while), for a call that keeps its error.
     ///
     /// # Errors
     ///
-    /// If it was told to, or when the interest has ended.
+    /// If it was told to, or when it is not wanted any more.
     ///
     /// # Panics
     ///
     /// If it was told to.
-    pub fn run_while<V>(&self, interest: &Interest<V>) -> Value {
+    pub fn try_run_while<V>(&self, wanted: &Wanted<V>) -> Result<Value, Failure> {
         let _execution = Execution::begin(self);
         self.begun.open();
         while !self.may_end.is_open() {
-            if interest.has_ended() {
-                return Err("nobody is interested");
+            if !wanted.is_wanted() {
+                return Err(Failure("nobody is interested"));
             }
             std::thread::yield_now();
         }
         self.end()
     }
+}
+
+/// What a call shares whose work failed: the error is a value like any other.
+fn shared(result: Result<Value, Failure>) -> Value {
+    result.unwrap_or_else(|Failure(error)| Err(error))
 }
 
 /// The work of a batch.
@@ -265,43 +225,67 @@ pub(crate) enum Returns {
     All(u32),
     /// The same, but not for this key; and one for a key that was not asked for.
     AllBut(&'static str, u32),
+    /// It fails as a whole.
+    Error(&'static str),
     /// It panics.
     Panic(&'static str),
 }
 
+/// What a batch's work has loaded.
+pub type Loaded = Vec<(String, Value)>;
+
 impl BatchWork {
-    /// Loads the keys in a task.
+    /// Loads the keys, for a batch whose work does not fail.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to, or to fail.
+    pub async fn run(&self, keys: Vec<String>) -> Loaded {
+        let loaded = self.try_run(keys).await;
+        loaded.unwrap_or_else(|Failure(error)| panic!("this batch's work does not fail: {error}"))
+    }
+
+    /// Loads the keys.
+    ///
+    /// # Errors
+    ///
+    /// If it was told to.
     ///
     /// # Panics
     ///
     /// If it was told to.
-    pub async fn run(&self, keys: Vec<String>) -> Vec<(String, Value)> {
-        self.tally
-            .batches
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(keys.clone());
+    pub async fn try_run(&self, keys: Vec<String>) -> Result<Loaded, Failure> {
+        self.load(keys, || {}).await
+    }
+
+    /// As [`run`](Self::run); asks the fence that the call was given, at its beginning and at its end.
+    ///
+    /// # Panics
+    ///
+    /// If it was told to, or to fail.
+    pub async fn run_fenced<G: GroupRef>(&self, keys: Vec<String>, fence: &Fence<G>) -> Loaded {
+        let ask = || self.tally.note_fence(fence.is_forgotten());
+        let loaded = self.load(keys, ask).await;
+        loaded.unwrap_or_else(|Failure(error)| panic!("this batch's work does not fail: {error}"))
+    }
+
+    async fn load(&self, keys: Vec<String>, ask: impl Fn()) -> Result<Loaded, Failure> {
+        self.tally.note_batch(keys.clone());
+        ask();
         self.begun.open();
         self.may_end.passed().await;
+        ask();
         let token = |key, number| (key, Ok(Token::new(number, &self.tally)));
         match self.returns {
-            Returns::All(number) => keys.into_iter().map(|key| token(key, number)).collect(),
-            Returns::AllBut(missing, number) => keys
+            Returns::All(number) => Ok(keys.into_iter().map(|key| token(key, number)).collect()),
+            Returns::AllBut(missing, number) => Ok(keys
                 .into_iter()
                 .filter(|key| key != missing)
                 .chain(["not asked for".to_owned()])
                 .map(|key| token(key, number))
-                .collect(),
+                .collect()),
+            Returns::Error(error) => Err(Failure(error)),
             Returns::Panic(message) => panic!("{message}"),
         }
-    }
-
-    /// Loads the keys on a thread.
-    ///
-    /// # Panics
-    ///
-    /// If it was told to.
-    pub fn run_blocking(&self, keys: Vec<String>) -> Vec<(String, Value)> {
-        block_on(self.run(keys))
     }
 }

@@ -1,14 +1,17 @@
 //! What a batch gives back.
 
 use alloc::vec::{self, Vec};
+use core::borrow::Borrow;
 use core::fmt;
 
-use crate::error::CallError;
-use crate::outcome::Outcome;
+use crate::error::{CallError, CallResult};
 
-/// The answers of a batch, by key, in the order in which the keys were first named.
+/// The answers of a batch: for each distinct key its value, or why it has none, in the order in
+/// which the keys were first named.
 ///
-/// A key that the batch's work was given and did not return is absent.
+/// A key that the batch's work was given and did not return has
+/// [`NotReturned`](CallError::NotReturned). For rows that may not exist, have the work return
+/// `Option<T>` for each key.
 ///
 /// # Examples
 ///
@@ -22,49 +25,67 @@ use crate::outcome::Outcome;
 ///     .run_many([2, 3, 2], async |keys| keys.into_iter().map(|key| (key, key * key)))
 ///     .await;
 /// assert_eq!(squares.len(), 2);
-/// let squares: HashMap<u64, u64> = squares.into_values().collect();
+/// let squares: HashMap<u64, u64> = squares.into_all()?;
 /// assert_eq!(squares, HashMap::from([(2, 4), (3, 9)]));
-/// # });
+/// # Ok::<_, singleflight_core::CallError>(())
+/// # }).unwrap();
 /// ```
 #[must_use = "the answers hold the values that the batch was made for"]
-pub struct Answers<K, V>(pub(crate) Vec<(K, Result<Outcome<V>, CallError>)>);
+pub struct Answers<K, V>(pub(crate) Vec<(K, CallResult<V>)>);
 
 impl<K, V> Answers<K, V> {
-    /// Returns how many keys have an answer.
+    /// Returns how many keys were asked for.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether no key has an answer.
+    /// Whether no key was asked for.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Looks at each key with its answer.
-    pub fn iter(&self) -> impl Iterator<Item = (&K, Result<&Outcome<V>, &CallError>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&K, Result<&V, &CallError>)> {
         self.0.iter().map(|(key, answer)| (key, answer.as_ref()))
     }
 
     /// Finds the answer for a key, by looking at one after the other. For many keys, collect
-    /// the answers into a map.
-    pub fn get(&self, key: &K) -> Option<Result<&Outcome<V>, &CallError>>
+    /// the answers into a map. `None` is a key that was not asked for.
+    pub fn get<Q>(&self, key: &Q) -> Option<Result<&V, &CallError>>
     where
-        K: Eq,
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
     {
-        self.iter()
-            .find(|(known, _)| *known == key)
-            .map(|(_, answer)| answer)
+        let mut answers = self.iter();
+        let found = answers.find(|(known, _)| (*known).borrow() == key);
+        found.map(|(_, answer)| answer)
     }
 
-    /// Takes the values, and leaves out the keys that have none.
-    pub fn into_values(self) -> impl Iterator<Item = (K, V)> {
-        self.into_iter()
-            .filter_map(|(key, answer)| Some((key, answer.ok()?.value)))
+    /// Collects the values of all keys, into a map for example.
+    ///
+    /// # Errors
+    ///
+    /// The first key's that has no value.
+    pub fn into_all<C: FromIterator<(K, V)>>(self) -> CallResult<C> {
+        let pairs = self.0.into_iter();
+        pairs.map(|(key, answer)| Ok((key, answer?))).collect()
+    }
+
+    /// Collects the values of the keys that the works have returned, and leaves out those that have
+    /// [`NotReturned`](CallError::NotReturned).
+    ///
+    /// # Errors
+    ///
+    /// The first key's that has no value for another reason.
+    pub fn into_present<C: FromIterator<(K, V)>>(self) -> CallResult<C> {
+        let is_asked =
+            |(_, answer): &(K, CallResult<V>)| !matches!(answer, Err(CallError::NotReturned));
+        Self(self.0.into_iter().filter(is_asked).collect()).into_all()
     }
 }
 
 impl<K, V> IntoIterator for Answers<K, V> {
-    type Item = (K, Result<Outcome<V>, CallError>);
+    type Item = (K, CallResult<V>);
     type IntoIter = vec::IntoIter<Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
@@ -72,7 +93,7 @@ impl<K, V> IntoIterator for Answers<K, V> {
     }
 }
 
-impl<K: fmt::Debug, V> fmt::Debug for Answers<K, V> {
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for Answers<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }

@@ -1,6 +1,10 @@
 //! What a group is made with when the defaults do not fit. It does not know the group:
 //! `build` stands with what it makes, in `group`.
 
+use core::fmt;
+use core::marker::PhantomData;
+use core::time::Duration;
+
 use crate::hasher::DefaultHashBuilder;
 use crate::policy::PanicPolicy;
 
@@ -15,42 +19,45 @@ const DEFAULT_SHARDS: usize = if cfg!(feature = "std") { 16 } else { 1 };
 /// one caller's own, and few enough for N callers of a work that always fails.
 const MAX_FAILURES: u32 = 3;
 
-/// Makes a [`Group`](crate::Group) whose settings differ from the defaults.
+/// Makes a [`Group`](crate::Group) whose settings differ from the defaults. `K` and `V` are those of
+/// the group, and found by inference.
 ///
 /// # Examples
 ///
 /// ```
-/// use singleflight_core::{Builder, Group, PanicPolicy};
+/// use singleflight_core::{Group, PanicPolicy};
 ///
-/// let group: Group<String, u64> = Builder::new()
+/// let group: Group<String, u64> = Group::builder()
 ///     .shards(4)
 ///     .panic_policy(PanicPolicy::HandOver)
 ///     .max_followers(1_000)
 ///     .build();
 /// assert_eq!(group.shards(), 4);
 /// ```
-#[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
-pub struct Builder<S = DefaultHashBuilder> {
+pub struct Builder<K, V, S = DefaultHashBuilder> {
     pub(crate) hasher: S,
     pub(crate) shards: usize,
     pub(crate) panic_policy: PanicPolicy,
     pub(crate) max_followers: u32,
     pub(crate) max_failures: u32,
     pub(crate) clock: Option<fn() -> u64>,
+    /// How long a tick of the clock is, where that is known.
+    pub(crate) tick: Option<Duration>,
     pub(crate) max_age: u64,
     /// Of flights; the largest number stands for none.
     pub(crate) capacity: usize,
+    marker: PhantomData<fn() -> (K, V)>,
 }
 
-impl Builder {
+impl<K, V> Builder<K, V> {
     /// Starts from the defaults.
     pub fn new() -> Self {
         Self::with_hasher(DefaultHashBuilder::default())
     }
 }
 
-impl<S> Builder<S> {
+impl<K, V, S> Builder<K, V, S> {
     /// Starts from the defaults, but for the [hash builder](Self::hasher). With the settings
     /// below and [`build_const`](Self::build_const) it makes a group in a constant expression.
     pub const fn with_hasher(hasher: S) -> Self {
@@ -61,8 +68,10 @@ impl<S> Builder<S> {
             max_followers: u32::MAX,
             max_failures: MAX_FAILURES,
             clock: None,
+            tick: None,
             max_age: u64::MAX,
             capacity: usize::MAX,
+            marker: PhantomData,
         }
     }
 
@@ -81,7 +90,7 @@ impl<S> Builder<S> {
     /// hasher, a key that is changed while it is in flight) calls do not meet: each leads, is
     /// served, and leaves nothing behind, but a key runs several times at once, `forget` and
     /// `followers` may miss it, and a batch may miss what its own work returns.
-    pub fn hasher<T>(self, hasher: T) -> Builder<T> {
+    pub fn hasher<T>(self, hasher: T) -> Builder<K, V, T> {
         Builder {
             hasher,
             shards: self.shards,
@@ -89,8 +98,10 @@ impl<S> Builder<S> {
             max_followers: self.max_followers,
             max_failures: self.max_failures,
             clock: self.clock,
+            tick: self.tick,
             max_age: self.max_age,
             capacity: self.capacity,
+            marker: PhantomData,
         }
     }
 
@@ -120,13 +131,16 @@ impl<S> Builder<S> {
         self
     }
 
-    /// Sets after how many failed works in a row the error of a `try_run` is shared with
-    /// those who wait, rather than kept while the next one tries. At least 1, which is what
-    /// `run` does; 3 by default. `u32::MAX` stands for no limit: N callers of a work that always
-    /// fails then pay for N failures, one after another.
+    /// Sets after how many failed works in a row those who still wait, by whichever entry point,
+    /// receive [`TooManyFailures`](crate::CallError::TooManyFailures), rather than that the next of
+    /// them tries. At least 1; 3 by default. `u32::MAX` stands for no limit: N callers of a work
+    /// that always fails then pay for N failures, one after another.
     ///
-    /// They are counted in each flight. A leader that is lost between two failures is not counted,
-    /// and does not end the row.
+    /// What counts is an `Err` of `try_run` and the other `try_` verbs, a value that
+    /// [`share_if`](crate::Call::share_if) refuses, a panic under
+    /// [`PanicPolicy::HandOver`], and a key that a batch's work was given and did not return. They
+    /// are counted in each flight. A leader that is lost between two failures is not counted, and
+    /// does not end the row.
     pub const fn max_failures(mut self, most: u32) -> Self {
         self.max_failures = if most == 0 { 1 } else { most };
         self
@@ -171,6 +185,13 @@ impl<S> Builder<S> {
         self
     }
 
+    /// Tells how long a tick of the clock is, so that
+    /// [`FlightInfo::age`](crate::FlightInfo::age) can be told as a duration.
+    pub const fn tick(mut self, length: Duration) -> Self {
+        self.tick = Some(length);
+        self
+    }
+
     /// Sets the age, in ticks of `now`, beyond which a flight is not joined any more: one
     /// newcomer leads a successor and the others join that. Those who wait for the old flight
     /// still receive its value if it comes. So a leader that is stuck holds its key no longer
@@ -183,8 +204,32 @@ impl<S> Builder<S> {
     }
 }
 
-impl Default for Builder {
+impl<K, V> Default for Builder<K, V> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl<K, V, S: Clone> Clone for Builder<K, V, S> {
+    fn clone(&self) -> Self {
+        Self {
+            marker: PhantomData,
+            hasher: self.hasher.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<K, V, S> fmt::Debug for Builder<K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The largest number stands for no limit.
+        let limit = |most: u32| (most != u32::MAX).then_some(most);
+        f.debug_struct("Builder")
+            .field("shards", &self.shards)
+            .field("panic_policy", &self.panic_policy)
+            .field("max_followers", &limit(self.max_followers))
+            .field("max_failures", &limit(self.max_failures))
+            .field("capacity", &self.is_fixed().then_some(self.capacity))
+            .finish_non_exhaustive()
     }
 }

@@ -2,8 +2,10 @@
 
 use core::error::Error;
 use core::fmt;
+#[cfg(feature = "std")]
+use std::io;
 
-use crate::sync::Text;
+use crate::platform::sync::Text;
 
 /// The leader's work panicked; its panic went on in the leader.
 ///
@@ -46,6 +48,9 @@ impl fmt::Debug for LeaderPanicked {
 
 impl Error for LeaderPanicked {}
 
+/// What a call comes to: a value, or why there is none.
+pub type CallResult<T> = Result<T, CallError>;
+
 /// Why a call ended without a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -74,19 +79,19 @@ pub enum CallError {
     /// ([`Builder::max_followers`](crate::Builder::max_followers)). Nothing was
     /// registered; the flight goes on without this call.
     TooManyFollowers,
-}
-
-impl CallError {
-    /// Panics with this error: what a call does that returns a bare value and has none.
-    ///
-    /// # Panics
-    ///
-    /// Always.
-    #[cold]
-    #[track_caller]
-    pub fn raise(self) -> ! {
-        panic!("no value to return: {self}")
-    }
+    /// So many works in a row have failed, each for a caller of its own, and this call is not to
+    /// try again ([`Builder::max_failures`](crate::Builder::max_failures)), or nobody who waits has
+    /// work of its own. The errors stayed with the callers whose works they were.
+    TooManyFailures {
+        /// How many have failed.
+        failures: usize,
+    },
+    /// The last work made a value that its call does not share
+    /// ([`Call::share_if`](crate::Call::share_if)), and nobody else could or might lead on.
+    NotShared,
+    /// Of a batch: its work was given the key, and did not return it. Whoever else waits for it
+    /// leads on.
+    NotReturned,
 }
 
 impl fmt::Display for CallError {
@@ -107,6 +112,14 @@ impl fmt::Display for CallError {
             Self::TooManyFollowers => {
                 f.write_str("the flight has as many followers as the group allows")
             }
+            Self::TooManyFailures { failures } => {
+                write!(
+                    f,
+                    "the flight has ended after {failures} failed works in a row"
+                )
+            }
+            Self::NotShared => f.write_str("the value of the flight was kept by its caller"),
+            Self::NotReturned => f.write_str("the work of the batch did not return the key"),
         }
     }
 }
@@ -117,6 +130,19 @@ impl Error for CallError {
             Self::LeaderPanicked(panicked) => Some(panicked),
             _ => None,
         }
+    }
+}
+
+/// [`TimedOut`](io::ErrorKind::TimedOut) stays what it is; whatever else is
+/// [`Other`](io::ErrorKind::Other), with the call's error as its source.
+#[cfg(feature = "std")]
+impl From<CallError> for io::Error {
+    fn from(error: CallError) -> Self {
+        let kind = match error {
+            CallError::TimedOut => io::ErrorKind::TimedOut,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
     }
 }
 
@@ -149,6 +175,9 @@ mod tests {
             CallError::NotSpawned,
             CallError::Full,
             CallError::TooManyFollowers,
+            CallError::TooManyFailures { failures: 3 },
+            CallError::NotShared,
+            CallError::NotReturned,
         ] {
             assert!(error.source().is_none());
             assert!(error.to_string().starts_with("the "), "{error}");

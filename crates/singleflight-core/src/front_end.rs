@@ -1,17 +1,24 @@
-//! The newtype that every front end is, written once.
+//! What every front end is, written once: its group and builder here, the calls of tasks in `calls`.
+//!
+//! What is written here becomes part of the front end's crate. Its pages link to what that crate
+//! exports under the names that the core has.
 
-/// Makes the type of a front end: a cheaply cloned handle to a group, which dereferences to
-/// it, is made from one and gives it back, so that several front ends can share one group.
+mod calls;
+
+/// Makes the type of a front end: a cheaply cloned handle to a group, with its builder and every
+/// method that needs no clock and no runtime. It is made from a core's group and gives it back, so
+/// that several front ends can share one group.
 ///
-/// The front end then adds what its runtime knows: blocking, spawning, clocks. The type is
-/// called `Group`; it needs `std`, as front ends do.
+/// The front end then adds what its runtime knows: calls
+/// ([`front_end_calls!`](crate::front_end_calls) writes those of tasks), spawning, clocks. The types
+/// are called `Group` and `Builder`; they need `std`, as front ends do.
 ///
 /// # Examples
 ///
 /// A front end that answers every caller with its role:
 ///
 /// ```
-/// use singleflight_core::{Handle, Joined, Role, front_end};
+/// use singleflight_core::{Joined, Role, front_end};
 ///
 /// front_end! {
 ///     /// A group that only says who would lead.
@@ -27,56 +34,234 @@
 ///     }
 /// }
 ///
-/// let group: Group<u64, ()> = Group::new();
+/// let group: Group<u64, ()> = Group::builder().max_followers(8).build();
 /// assert_eq!(group.role(7), Role::Leader);
 /// ```
 #[macro_export]
 macro_rules! front_end {
     ($(#[$attribute:meta])* pub struct Group;) => {
-        /// Reads the clock that front ends give to a group: milliseconds of the monotonic
-        /// clock since it was first read. For [`Builder::max_age`]($crate::Builder::max_age)
-        /// and [`Builder::clock`]($crate::Builder::clock).
-        ///
-        /// # Examples
-        ///
-        /// A flight that is a minute old is not joined any more:
-        ///
-        /// ```
-        #[doc = ::core::concat!("use ", ::core::env!("CARGO_CRATE_NAME"), "::{Builder, Group, milliseconds};")]
-        ///
-        /// let group: Group<String, u64> = Builder::new().max_age(60_000, milliseconds).build().into();
-        /// # assert_eq!(group.in_flight(), 0);
-        /// ```
-        pub fn milliseconds() -> u64 {
-            static FIRST: ::std::sync::LazyLock<::std::time::Instant> =
-                ::std::sync::LazyLock::new(::std::time::Instant::now);
-            ::core::primitive::u64::try_from(FIRST.elapsed().as_millis())
-                .unwrap_or(::core::primitive::u64::MAX)
-        }
-
         $(#[$attribute])*
+        #[doc(alias = "singleflight")]
+        #[doc(alias = "dedup")]
+        #[doc(alias = "stampede")]
+        #[doc(alias = "dogpile")]
         pub struct Group<K, V, S = $crate::DefaultHashBuilder>(
             ::std::sync::Arc<$crate::Group<K, V, S>>,
         );
 
         impl<K, V> Group<K, V> {
-            /// Makes a group of its own with the default settings. For others, make it with
-            /// a [`Builder`]($crate::Builder) and convert it.
+            /// Makes a group with the default settings.
             #[must_use = "a group coalesces nothing until it is used"]
             pub fn new() -> Self {
                 Self::from($crate::Group::new())
             }
+
+            /// Starts to describe a group with other settings.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $crate::__use!("{Group, PanicPolicy}")]
+            /// use std::time::Duration;
+            ///
+            /// let group: Group<String, u64> = Group::builder()
+            ///     .max_followers(1_000)
+            ///     .max_age(Duration::from_secs(60))
+            ///     .panic_policy(PanicPolicy::HandOver)
+            ///     .build();
+            /// # assert_eq!(group.in_flight(), 0);
+            /// ```
+            pub fn builder() -> Builder<K, V> {
+                Builder($crate::Builder::new())
+            }
+        }
+
+        /// What invalidates, ends and observes flights.
+        impl<K, V, S> Group<K, V, S>
+        where
+            K: ::core::cmp::Eq,
+            S: ::core::hash::BuildHasher,
+        {
+            /// Lets the next call for `key` start afresh. Returns whether there was a flight to
+            /// forget.
+            ///
+            /// The work goes on, and those who already wait receive its value; calls that come
+            /// later do not join it, so two executions may overlap. Use it when what the work has
+            /// read may have changed since. A work that stores what it has read can ask its
+            /// [`Fence`](crate::Fence) whether it was forgotten.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $crate::__use!("{Group, Joined}")]
+            ///
+            /// let group: Group<u64, &str> = Group::new();
+            /// let old = group.join(7)?;
+            /// assert!(group.forget(7));
+            /// assert!(matches!(group.join(7)?, Joined::Leader(_)));
+            /// assert!(!group.forget(8), "nothing was in flight");
+            /// # drop(old);
+            #[doc = $crate::__ok!()]
+            /// ```
+            #[doc(alias = "invalidate")]
+            #[doc(alias = "remove")]
+            pub fn forget<Q, M>(&self, key: Q) -> bool
+            where
+                Q: $crate::Key<K, M>,
+            {
+                self.0.forget(key)
+            }
+
+            /// Forgets the flight of `key` unless someone waits for it. Returns whether the next
+            /// call will start afresh: true if the flight was forgotten or there was none.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $crate::__use!("Group")]
+            ///
+            /// let group: Group<u64, &str> = Group::new();
+            /// let leader = group.join(7)?;
+            /// let follower = group.join(7)?;
+            /// assert!(!group.forget_unshared(7), "a follower waits");
+            /// drop(follower);
+            /// assert!(group.forget_unshared(7));
+            /// # drop(leader);
+            #[doc = $crate::__ok!()]
+            /// ```
+            pub fn forget_unshared<Q, M>(&self, key: Q) -> bool
+            where
+                Q: $crate::Key<K, M>,
+            {
+                self.0.forget_unshared(key)
+            }
+
+            /// Returns how many callers wait for the flight of `key`, or `None` if there is no
+            /// flight that a call could join.
+            pub fn followers<Q, M>(&self, key: Q) -> ::core::option::Option<usize>
+            where
+                Q: $crate::Key<K, M>,
+            {
+                self.0.followers(key)
+            }
+
+            /// Joins the flight of `key`, or starts one, and gives the handle from which calls are
+            /// made: for those who land a flight from elsewhere. It registers at once.
+            ///
+            /// # Errors
+            ///
+            /// [`Closed`](crate::CallError::Closed) if the group is, [`Reentrant`](crate::CallError::Reentrant) if
+            /// the call is made from inside the work of the flight,
+            /// [`TooManyFollowers`](crate::CallError::TooManyFollowers) if the flight is full, and
+            /// [`Full`](crate::CallError::Full) if a group of fixed capacity is.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $crate::__use!("{Group, Joined}")]
+            ///
+            /// let group: Group<u64, &str> = Group::new();
+            /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+            /// assert_eq!(leader.complete("landed from elsewhere").followers, 0);
+            #[doc = $crate::__ok!()]
+            /// ```
+            pub fn join<Q, M>(&self, key: Q) -> $crate::CallResult<$crate::Joined<&Self>>
+            where
+                Q: $crate::Key<K, M>,
+            {
+                $crate::Group::join_owned(self, key)
+            }
+
+            /// As [`join`](Self::join); the leader or follower owns a handle to the group, and
+            /// borrows nothing.
+            ///
+            /// # Errors
+            ///
+            /// As [`join`](Self::join).
+            pub fn join_owned<Q, M>(&self, key: Q) -> $crate::CallResult<$crate::Joined<Self>>
+            where
+                Q: $crate::Key<K, M>,
+            {
+                $crate::Group::join_owned(::core::clone::Clone::clone(self), key)
+            }
         }
 
         impl<K, V, S> Group<K, V, S> {
-            /// Makes a group of its own with a hash builder of the caller's.
-            #[must_use = "a group coalesces nothing until it is used"]
-            pub fn with_hasher(hasher: S) -> Self {
-                Self::from($crate::Group::with_hasher(hasher))
+            /// Makes a fence for one call, to be cloned into its work and given to the call. See
+            /// [`Fence`](crate::Fence).
+            #[doc(alias = "lease")]
+            pub fn fence(&self) -> $crate::Fence<Self> {
+                $crate::Fence::new(::core::clone::Clone::clone(self))
             }
 
-            /// Returns the shared group behind this front end, to give it to another.
+            /// Forgets every flight, as [`forget`](Self::forget) does for one; returns how many.
+            ///
+            /// Takes each shard's lock in turn: a flight that starts meanwhile may be missed.
+            #[doc(alias = "clear")]
+            pub fn forget_all(&self) -> usize {
+                self.0.forget_all()
+            }
+
+            /// Lets no newcomer join a flight any more: for a follower that has waited too long and
+            /// does not want to join it again. Nothing happens if it has ended.
+            pub fn close_to_newcomers(&self, flight: $crate::FlightId) {
+                self.0.close_to_newcomers(flight);
+            }
+
+            /// Returns how many flights the group holds, led or vacant, the forgotten ones included.
+            ///
+            /// Takes each shard's lock in turn: a sum over moments that are not the same.
+            pub fn in_flight(&self) -> usize {
+                self.0.in_flight()
+            }
+
+            /// Lists what is in flight, for a person who debugs. In no order.
+            pub fn flights(&self) -> ::std::vec::Vec<$crate::FlightInfo<K>> {
+                self.0.flights()
+            }
+
+            /// Returns what the group has done so far. Takes each shard's lock in turn.
+            #[doc(alias = "metrics")]
+            pub fn stats(&self) -> $crate::Stats {
+                self.0.stats()
+            }
+
+            /// Refuses every new call with [`Closed`](crate::CallError::Closed), for good. Calls that
+            /// lead or wait go on to their end; a follower may still lead on.
+            #[doc(alias = "shutdown")]
+            pub fn close(&self) {
+                self.0.close();
+            }
+
+            /// Whether the group was closed.
+            pub fn is_closed(&self) -> bool {
+                self.0.is_closed()
+            }
+
+            /// Returns the core's group behind this front end, to give it to another.
             pub fn shared(&self) -> &::std::sync::Arc<$crate::Group<K, V, S>> {
+                &self.0
+            }
+        }
+
+        impl<K, V, S> $crate::GroupRef for Group<K, V, S> {
+            type Key = K;
+            type Value = V;
+            type Hasher = S;
+
+            #[inline]
+            fn group(&self) -> &$crate::Group<K, V, S> {
+                &self.0
+            }
+        }
+
+        impl<K, V, S> $crate::GroupRef for &Group<K, V, S> {
+            type Key = K;
+            type Value = V;
+            type Hasher = S;
+
+            #[inline]
+            fn group(&self) -> &$crate::Group<K, V, S> {
                 &self.0
             }
         }
@@ -90,15 +275,7 @@ macro_rules! front_end {
 
         impl<K, V, S: ::core::default::Default> ::core::default::Default for Group<K, V, S> {
             fn default() -> Self {
-                Self::with_hasher(S::default())
-            }
-        }
-
-        impl<K, V, S> ::core::ops::Deref for Group<K, V, S> {
-            type Target = $crate::Group<K, V, S>;
-
-            fn deref(&self) -> &Self::Target {
-                &self.0
+                Self::from($crate::Group::with_hasher(S::default()))
             }
         }
 
@@ -129,5 +306,126 @@ macro_rules! front_end {
                 ::core::fmt::Debug::fmt(&self.0, f)
             }
         }
+
+        /// Makes a [`Group`] whose settings differ from the defaults. Made by [`Group::builder`];
+        /// `K` and `V` are those of the group, and found by inference.
+        #[must_use = "a builder does nothing until `build` is called"]
+        pub struct Builder<K, V, S = $crate::DefaultHashBuilder>($crate::Builder<K, V, S>);
+
+        impl<K, V, S> Builder<K, V, S> {
+            /// Makes the group.
+            #[must_use = "a group coalesces nothing until it is used"]
+            pub fn build(self) -> Group<K, V, S> {
+                Group::from(self.0.build())
+            }
+
+            /// Sets how many followers one flight may have. A call beyond that is refused at once
+            /// with [`TooManyFollowers`](crate::CallError::TooManyFollowers). No limit by default.
+            pub fn max_followers(self, most: u32) -> Self {
+                Self(self.0.max_followers(most))
+            }
+
+            /// Sets after how many failed works in a row those who still wait, by whichever entry
+            /// point, receive [`TooManyFailures`](crate::CallError::TooManyFailures), rather than that the
+            /// next of them tries. At least 1; 3 by default. `u32::MAX` stands for no limit: N
+            /// callers of a work that always fails then pay for N failures, one after another.
+            ///
+            /// What counts is an `Err` of a `try_` verb, a value that is not shared, a panic under
+            /// [`PanicPolicy::HandOver`](crate::PanicPolicy::HandOver), and a key that a batch's work did not return. A leader
+            /// that is lost is not counted, and does not end the row.
+            #[doc(alias = "retries")]
+            pub fn max_failures(self, most: u32) -> Self {
+                Self(self.0.max_failures(most))
+            }
+
+            /// Sets the age beyond which a flight is not joined any more: one newcomer leads a
+            /// successor and the others join that. Those who wait for the old flight still receive
+            /// its value if it comes. So a leader that is stuck holds its key no longer than this.
+            ///
+            /// It is exact to a millisecond, and lets [`Group::flights`] tell ages, as
+            /// [`tell_ages`](Self::tell_ages) does. The clock is read once in each call.
+            #[doc(alias = "ttl")]
+            pub fn max_age(self, age: ::std::time::Duration) -> Self {
+                let ticks = ::core::primitive::u64::try_from(age.as_millis());
+                let ticks = ticks.unwrap_or(::core::primitive::u64::MAX);
+                Self(self.tell_ages().0.max_age(ticks, milliseconds))
+            }
+
+            /// Gives the group a clock, so that [`Group::flights`] tells ages. It is read once in
+            /// each call.
+            pub fn tell_ages(self) -> Self {
+                let tick = ::std::time::Duration::from_millis(1);
+                Self(self.0.clock(milliseconds).tick(tick))
+            }
+
+            /// Sets what a panic in the work does to the followers.
+            pub fn panic_policy(self, policy: $crate::PanicPolicy) -> Self {
+                Self(self.0.panic_policy(policy))
+            }
+
+            /// Sets the number of shards, each a lock with its part of the keys. It is rounded up
+            /// to a power of two and kept within 1 and 65,536. The default is 16.
+            pub fn shards(self, shards: usize) -> Self {
+                Self(self.0.shards(shards))
+            }
+
+            /// Sets the hash builder. See the core's
+            #[doc = ::core::concat!("[`Builder::hasher`](", ::core::stringify!($crate), "::Builder::hasher)")]
+            /// for what is asked of it.
+            pub fn hasher<T>(self, hasher: T) -> Builder<K, V, T> {
+                Builder(self.0.hasher(hasher))
+            }
+
+            /// Sets how many flights the group has places for, at least 2; their storage is taken
+            /// now and none later. A call that finds no room is refused at once with
+            /// [`Full`](crate::CallError::Full). Such a group has one shard. No limit by default.
+            pub fn fixed_capacity(self, flights: usize) -> Self {
+                Self(self.0.fixed_capacity(flights))
+            }
+        }
+
+        impl<K, V, S: ::core::clone::Clone> ::core::clone::Clone for Builder<K, V, S> {
+            fn clone(&self) -> Self {
+                Self(::core::clone::Clone::clone(&self.0))
+            }
+        }
+
+        impl<K, V, S> ::core::fmt::Debug for Builder<K, V, S> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::core::fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        /// Reads the clock that groups have: milliseconds of the monotonic clock since it was first
+        /// read.
+        fn milliseconds() -> u64 {
+            static FIRST: ::std::sync::LazyLock<::std::time::Instant> =
+                ::std::sync::LazyLock::new(::std::time::Instant::now);
+            ::core::primitive::u64::try_from(FIRST.elapsed().as_millis())
+                .unwrap_or(::core::primitive::u64::MAX)
+        }
+
+    };
+}
+
+/// The first line of an example, which names the front end's crate.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __use {
+    ($names:literal) => {
+        ::core::concat!("use ", ::core::env!("CARGO_CRATE_NAME"), "::", $names, ";")
+    };
+}
+
+/// The last line of an example that may fail.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __ok {
+    () => {
+        ::core::concat!(
+            "# Ok::<_, ",
+            ::core::env!("CARGO_CRATE_NAME"),
+            "::CallError>(())"
+        )
     };
 }

@@ -1,22 +1,32 @@
-//! The group: shards, a hasher, policies. What happens to a flight outside the lock: `ending`.
+//! The group: shards, a hasher, policies, and the ways into its flights and out of them.
 //! It does not wait.
+
+pub(crate) mod close;
+pub(crate) mod fence;
+pub(crate) mod flight_ref;
+pub(crate) mod follower;
+mod forget;
+mod inspect;
+pub(crate) mod join;
+pub(crate) mod leader;
+pub(crate) mod waiter;
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{BuildHasher, Hasher};
 use core::num::NonZeroU64;
 use core::ops::Deref;
+use core::time::Duration;
 
 use crate::builder::Builder;
 use crate::hasher::DefaultHashBuilder;
 use crate::key::Key;
+use crate::platform::sync::atomic::AtomicBool;
+use crate::platform::sync::const_fn;
+use crate::platform::wait::Signal;
 use crate::policy::PanicPolicy;
-use crate::shard::{Entry, Shard, Storage, Terms};
-use crate::shared::Shared;
-use crate::slot::Id;
-use crate::sync::atomic::AtomicBool;
-use crate::sync::const_fn;
-use crate::wait::Signal;
+use crate::table::shard::{JoinLimits, Shard, Storage};
+use crate::table::slot::Id;
 
 /// The space in which calls with equal keys share one execution.
 ///
@@ -35,7 +45,7 @@ use crate::wait::Signal;
 /// [`Reentrant`](crate::CallError::Reentrant) instead of waiting for itself: for the same key, or
 /// through others (A calls B, B calls A), where one work is called or polled inside the other. So
 /// does a call that a work makes as it is dropped, at its end, after a panic or before its end.
-/// Works that wait for each other across tasks, or side by side in one, are not noticed, nor is
+/// Works that wait for each other across tasks, or side by side in one, are not tracked, nor is
 /// anything without the feature `std`. A work that itself drives an executor counts as being
 /// around all that the executor polls: calls of other tasks for its key are refused there.
 ///
@@ -65,30 +75,29 @@ use crate::wait::Signal;
 /// use singleflight_core::Group;
 ///
 /// let group: Group<String, usize> = Group::new();
-/// let length = group.run("key", async || "value".len()).await;
+/// let length = group.run("key", async || "value".len()).await?;
 /// assert_eq!(length, 5);
 /// assert_eq!(group.in_flight(), 0);
-/// # });
+/// # Ok::<_, singleflight_core::CallError>(())
+/// # }).unwrap();
 /// ```
 pub struct Group<K, V, S = DefaultHashBuilder> {
     /// The first shard. It stands apart so that a group of one is one block of memory.
     first: Shard<K, V>,
     /// The others. Their number is one less than a power of two: it is the mask.
     others: Vec<Shard<K, V>>,
-    settings: Builder<S>,
+    settings: Builder<K, V, S>,
     /// Set by `close`, after which an ended flight may be the last.
     pub(crate) closing: AtomicBool,
     /// Where those sleep who wait for the last flight to end.
     pub(crate) drained: Signal,
 }
 
-/// Where a call will wait.
+/// Whether a call will wait where it was made, or in a task or on a thread of its own.
 #[derive(Clone, Copy)]
-pub(crate) enum Origin {
-    /// Where it was made.
-    Here,
-    /// In a task or on a thread of its own.
-    Elsewhere,
+pub(crate) enum WaitsHere {
+    Yes,
+    No,
 }
 
 /// The lowest bit of a hash that chooses the shard. Well above the bits by which hashbrown
@@ -104,6 +113,11 @@ impl<K, V> Group<K, V> {
     pub fn new() -> Self {
         Builder::new().build()
     }
+
+    /// Starts to describe a group with other settings.
+    pub fn builder() -> Builder<K, V> {
+        Builder::new()
+    }
 }
 
 impl<K, V, S> Group<K, V, S> {
@@ -111,7 +125,7 @@ impl<K, V, S> Group<K, V, S> {
     /// is asked of it.
     #[must_use = "a group coalesces nothing until it is used"]
     pub fn with_hasher(hasher: S) -> Self {
-        Builder::new().hasher(hasher).build()
+        Builder::with_hasher(hasher).build()
     }
 
     /// Returns the number of shards.
@@ -122,6 +136,10 @@ impl<K, V, S> Group<K, V, S> {
     /// Returns what a panic in the work does to the followers.
     pub fn panic_policy(&self) -> PanicPolicy {
         self.settings.panic_policy
+    }
+
+    pub(crate) fn max_failures(&self) -> u32 {
+        self.settings.max_failures
     }
 
     /// Returns the hash builder.
@@ -135,7 +153,7 @@ impl<K, V, S> Group<K, V, S> {
     pub fn prepare(&self) {
         if self.settings.is_fixed() {
             let storage = Storage::new(self.settings.capacity);
-            drop(self.first.with(|table| table.furnish(storage)));
+            drop(self.first.with(|table| table.install(storage)));
         }
     }
 
@@ -145,20 +163,20 @@ impl<K, V, S> Group<K, V, S> {
 
     /// What a call of now is held to.
     #[inline]
-    fn terms(&self, origin: Origin) -> Terms {
-        let (floor, horizon) = match self.settings.clock {
+    pub(crate) fn limits(&self, waits_here: WaitsHere) -> JoinLimits {
+        let (first_new_id, oldest_joinable) = match self.settings.clock {
             None => (NonZeroU64::MIN, NonZeroU64::MIN),
-            Some(now) => self.moment(now),
+            Some(now) => self.id_bounds(now),
         };
-        Terms {
-            group: match origin {
-                Origin::Here => self.address(),
+        JoinLimits {
+            group: match waits_here {
+                WaitsHere::Yes => self.address(),
                 // No group is there, so no work can be inside of one of its flights.
-                Origin::Elsewhere => 0,
+                WaitsHere::No => 0,
             },
-            floor,
-            horizon,
-            most: self.settings.max_followers,
+            first_new_id,
+            oldest_joinable,
+            max_followers: self.settings.max_followers,
         }
     }
 
@@ -170,7 +188,7 @@ impl<K, V, S> Group<K, V, S> {
 
     #[cold]
     #[inline(never)]
-    fn moment(&self, now: fn() -> u64) -> (NonZeroU64, NonZeroU64) {
+    fn id_bounds(&self, now: fn() -> u64) -> (NonZeroU64, NonZeroU64) {
         let now = now();
         let oldest = now.saturating_sub(self.settings.max_age);
         (Id::floor(now), Id::floor(oldest))
@@ -180,7 +198,11 @@ impl<K, V, S> Group<K, V, S> {
     pub(crate) fn horizon(&self) -> NonZeroU64 {
         self.settings
             .clock
-            .map_or(NonZeroU64::MIN, |now| self.moment(now).1)
+            .map_or(NonZeroU64::MIN, |now| self.id_bounds(now).1)
+    }
+
+    pub(crate) fn tick(&self) -> Option<Duration> {
+        self.settings.tick
     }
 
     /// The time, if the group has a clock.
@@ -205,88 +227,12 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
         key.hash_into(&mut state);
         state.finish()
     }
-
-    /// Joins the flight of `key`, or starts one.
-    ///
-    /// A key that is not owned yet is made outside the lock: look, let go, make it, look
-    /// again. A key that was not needed is returned: its `Drop` may panic, and by then the
-    /// entry must be in the hands of somebody who gives it up.
-    #[expect(
-        clippy::inline_always,
-        reason = "what a lone call costs is what is inlined here"
-    )]
-    #[inline(always)]
-    pub(crate) fn enter<Q: Key<K, M>, M>(
-        &self,
-        key: Q,
-        origin: Origin,
-    ) -> (u64, Entry<V>, Option<K>) {
-        let hash = self.hash(&key);
-        let shard = self.shard(hash);
-        let terms = self.terms(origin);
-        if !Q::OWNED {
-            let followed =
-                shard.with(|table| table.follow(hash, |known| key.matches(known), &terms));
-            if let Some(entry) = followed {
-                return (hash, entry, None);
-            }
-        }
-        let mut key = Some(key.into_key());
-        let entry = shard.with(|table| table.enter(hash, &mut key, &terms));
-        (hash, entry, key)
-    }
 }
 
-impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
-    /// As [`enter`](Self::enter), for a call that is cancelled when nobody wants it: its handle is
-    /// registered with it. Where the call leads, its flight's shared part comes with it.
-    pub(crate) fn enter_with_handle<Q: Key<K, M>, M>(
-        &self,
-        key: Q,
-        origin: Origin,
-    ) -> (u64, Entry<V>, Shared<V>, Option<K>) {
-        let hash = self.hash(&key);
-        let shard = self.shard(hash);
-        let terms = self.terms(origin);
-        let mut made = None;
-        let followed = shard.with(|table| {
-            let entry = table.follow(hash, |known| key.matches(known), &terms)?;
-            Some(table.enter_with_handle(hash, entry, &mut made))
-        });
-        let (entry, flight) = followed.unwrap_or_else(|| {
-            made = Some(key.into_key());
-            shard.with(|table| {
-                let entry = table.enter(hash, &mut made, &terms);
-                table.enter_with_handle(hash, entry, &mut made)
-            })
-        });
-        (hash, entry, flight, made)
-    }
-}
-
-/// The same in two steps, for a batch, which hashes its keys once and clones them by itself.
-impl<K: Eq, V, S> Group<K, V, S> {
-    /// Joins the flight of a key, if there is one.
-    #[inline]
-    pub(crate) fn follow_hashed(&self, hash: u64, key: &K) -> Option<Entry<V>> {
-        let terms = self.terms(Origin::Here);
-        let shard = self.shard(hash);
-        shard.with(|table| table.follow(hash, |known| known == key, &terms))
-    }
-
-    /// Joins the flight of a key, or starts one, which takes the key. The key must be there.
-    #[inline]
-    pub(crate) fn enter_hashed(&self, hash: u64, key: &mut Option<K>) -> Entry<V> {
-        let terms = self.terms(Origin::Here);
-        let shard = self.shard(hash);
-        shard.with(|table| table.enter(hash, key, &terms))
-    }
-}
-
-impl<S> Builder<S> {
+impl<K, V, S> Builder<K, V, S> {
     /// Makes the group. A fixed capacity is taken now.
     #[must_use = "a group coalesces nothing until it is used"]
-    pub fn build<K, V>(self) -> Group<K, V, S> {
+    pub fn build(self) -> Group<K, V, S> {
         let mut group = self.build_const();
         if !group.settings.is_fixed() {
             let others = 1..group.settings.shards;
@@ -315,7 +261,7 @@ impl<S> Builder<S> {
         /// # Ok::<_, singleflight_core::CallError>(())
         /// ```
         #[must_use = "a group coalesces nothing until it is used"]
-        pub const fn build_const<K, V>(self) -> Group<K, V, S> {
+        pub const fn build_const(self) -> Group<K, V, S> {
             Group {
                 first: Shard::new(self.is_fixed()),
                 others: Vec::new(),
@@ -336,36 +282,45 @@ impl<K, V, S: Default> Default for Group<K, V, S> {
 impl<K, V, S> fmt::Debug for Group<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group")
-            .field("shards", &self.shards())
-            .field("panic_policy", &self.settings.panic_policy)
-            .field("max_followers", &self.settings.max_followers)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
 
-/// A way to reach a group: `&Group`, `Arc<Group>`, or any other pointer to one.
+/// A way to reach a group: `&Group`, `Arc<Group>`, any other pointer to one, or the group of a
+/// front end.
 ///
 /// Leaders and followers hold one until they end. It is implemented for everything that
-/// dereferences to a group and cannot be implemented otherwise.
-pub trait Handle: Deref<Target = Group<Self::Key, Self::Value, Self::Hasher>> {
+/// dereferences to a group, and by [`front_end!`](crate::front_end) for what that makes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no reference to a group",
+    label = "expected `&Group`, `Arc<Group>`, or the group of a front end"
+)]
+pub trait GroupRef {
     /// The group's key.
     type Key;
     /// The group's value.
     type Value;
     /// The group's hash builder.
     type Hasher;
+
+    /// Returns the group. Always the same one.
+    fn group(&self) -> &Group<Self::Key, Self::Value, Self::Hasher>;
 }
 
-impl<K, V, S, G> Handle for G
+impl<K, V, S, G> GroupRef for G
 where
     G: Deref<Target = Group<K, V, S>>,
 {
     type Key = K;
     type Value = V;
     type Hasher = S;
-}
 
-mod ending;
+    #[inline]
+    fn group(&self) -> &Group<K, V, S> {
+        self
+    }
+}
 
 #[cfg(test)]
 mod tests {

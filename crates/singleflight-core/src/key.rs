@@ -5,9 +5,10 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::borrow::Borrow;
 use core::hash::{Hash, Hasher};
+use core::marker::PhantomData;
 
 #[cfg(target_has_atomic = "ptr")]
-use crate::sync::PublicArc;
+use crate::platform::sync::PublicArc;
 
 /// Something that names a key of type `K`.
 ///
@@ -20,6 +21,7 @@ use crate::sync::PublicArc;
 /// | any `K` | `K`, and `&K` where `K: Clone` |
 /// | `String`, `Vec<T>`, `PathBuf`, … | `&str`, `&[T]`, `&Path`, … |
 /// | `Arc<str>`, `Rc<str>`, `Box<str>`, … | `&str`, … |
+/// | pairs and triples | the same with any of their parts borrowed: `(tenant, "x")` for `(Tenant, String)` |
 /// | yours | what you implement `Key` for |
 ///
 /// `M` is a marker that only tells the implementations apart; inference finds it. Write
@@ -42,29 +44,52 @@ use crate::sync::PublicArc;
 /// A pair that is looked up by its borrowed parts:
 ///
 /// ```
+/// use singleflight_core::{Group, Joined};
+///
+/// let group: Group<(u32, String), ()> = Group::new();
+/// let first = group.join((2, "logo")).unwrap();
+/// assert!(matches!(first, Joined::Leader(_)));
+/// assert!(matches!(group.join((2, "logo".to_owned())), Ok(Joined::Follower(_))));
+/// ```
+///
+/// A key of one's own that is looked up by a borrowed form:
+///
+/// ```
 /// use core::hash::{Hash, Hasher};
 /// use singleflight_core::{Group, Joined, Key};
 ///
-/// struct Asset<'a>(&'a str, u32);
+/// #[derive(PartialEq, Eq, Hash)]
+/// struct Asset {
+///     name: String,
+///     version: u32,
+/// }
+///
+/// struct AssetRef<'a>(&'a str, u32);
 /// enum ByAsset {}
 ///
-/// impl Key<(String, u32), ByAsset> for Asset<'_> {
+/// impl Key<Asset, ByAsset> for AssetRef<'_> {
 ///     fn hash_into<H: Hasher>(&self, state: &mut H) {
-///         (self.0, self.1).hash(state);
+///         self.0.hash(state);
+///         self.1.hash(state);
 ///     }
-///     fn matches(&self, key: &(String, u32)) -> bool {
-///         key.0 == self.0 && key.1 == self.1
+///     fn matches(&self, key: &Asset) -> bool {
+///         key.name == self.0 && key.version == self.1
 ///     }
-///     fn into_key(self) -> (String, u32) {
-///         (self.0.to_owned(), self.1)
+///     fn into_key(self) -> Asset {
+///         Asset { name: self.0.to_owned(), version: self.1 }
 ///     }
 /// }
 ///
-/// let group: Group<(String, u32), ()> = Group::new();
-/// let first = group.join(Asset("logo", 2)).unwrap();
-/// assert!(matches!(first, Joined::Leader(_)));
-/// assert!(matches!(group.join(("logo".to_owned(), 2)), Ok(Joined::Follower(_))));
+/// let group: Group<Asset, ()> = Group::new();
+/// let first = group.join(AssetRef("logo", 2)).unwrap();
+/// let second = group.join(Asset { name: "logo".to_owned(), version: 2 });
+/// assert!(matches!(second, Ok(Joined::Follower(_))));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a key of type `{K}`",
+    label = "expected `{K}`, a borrow of it, or a borrow that it can be made from",
+    note = "a group of `String` takes `String`, `&String` and `&str`; a group of `(A, String)` takes `(A, &str)`"
+)]
 pub trait Key<K, M = ByValue>: Sized {
     /// Whether `self` already is a `K`, so that [`into_key`](Self::into_key) costs
     /// nothing and the group need not look before it makes one.
@@ -89,6 +114,14 @@ pub enum ByValue {}
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a marker has no values")]
 pub enum ByRef {}
+
+/// Marks a pair or triple whose parts are given in these ways, at least one of them as a borrow.
+#[derive(Debug)]
+pub struct ByParts<M>(PhantomData<M>);
+
+/// Marks a part of a tuple that is given as a borrow.
+#[derive(Debug)]
+pub struct ByPart<M>(PhantomData<M>);
 
 /// Marks a key given as a borrow of what a smart pointer `K` holds.
 #[derive(Debug)]
@@ -157,3 +190,64 @@ macro_rules! by_pointer {
 #[cfg(target_has_atomic = "ptr")]
 by_pointer!(PublicArc);
 by_pointer!(Rc, Box);
+
+/// Tuples by their parts, each by value or as a borrow. At least one is a borrow, which for no
+/// lifetime is a key by value: so no tuple is a key in two ways.
+macro_rules! by_parts {
+    ($(
+        ($($part:ident $index:tt $given:ty = $marker:ty as $how:ty),*)
+        [$($generics:tt)*]
+        [$($bounds:tt)*];
+    )*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<$($generics)*> Key<($($part,)*), ByParts<($($marker,)*)>> for ($($given,)*)
+        where
+            $($bounds)*
+        {
+            fn hash_into<H: Hasher>(&self, state: &mut H) {
+                $(Key::<$part, $how>::hash_into(&self.$index, state);)*
+            }
+
+            fn matches(&self, key: &($($part,)*)) -> bool {
+                $(Key::<$part, $how>::matches(&self.$index, &key.$index))&&*
+            }
+
+            fn into_key(self) -> ($($part,)*) {
+                ($(Key::<$part, $how>::into_key(self.$index),)*)
+            }
+        }
+    )*};
+}
+
+by_parts! {
+    (A 0 A = ByValue as ByValue, B 1 &Q = ByPart<M> as M)
+        [A: Eq + Hash, B, Q: ?Sized, M]
+        [for<'x> &'x Q: Key<B, M>];
+    (A 0 &P = ByPart<L> as L, B 1 B = ByValue as ByValue)
+        [A, P: ?Sized, L, B: Eq + Hash]
+        [for<'x> &'x P: Key<A, L>];
+    (A 0 &P = ByPart<L> as L, B 1 &Q = ByPart<M> as M)
+        [A, P: ?Sized, L, B, Q: ?Sized, M]
+        [for<'x> &'x P: Key<A, L>, for<'x> &'x Q: Key<B, M>];
+    (A 0 A = ByValue as ByValue, B 1 B = ByValue as ByValue, C 2 &R = ByPart<N> as N)
+        [A: Eq + Hash, B: Eq + Hash, C, R: ?Sized, N]
+        [for<'x> &'x R: Key<C, N>];
+    (A 0 A = ByValue as ByValue, B 1 &Q = ByPart<M> as M, C 2 C = ByValue as ByValue)
+        [A: Eq + Hash, B, Q: ?Sized, M, C: Eq + Hash]
+        [for<'x> &'x Q: Key<B, M>];
+    (A 0 A = ByValue as ByValue, B 1 &Q = ByPart<M> as M, C 2 &R = ByPart<N> as N)
+        [A: Eq + Hash, B, Q: ?Sized, M, C, R: ?Sized, N]
+        [for<'x> &'x Q: Key<B, M>, for<'x> &'x R: Key<C, N>];
+    (A 0 &P = ByPart<L> as L, B 1 B = ByValue as ByValue, C 2 C = ByValue as ByValue)
+        [A, P: ?Sized, L, B: Eq + Hash, C: Eq + Hash]
+        [for<'x> &'x P: Key<A, L>];
+    (A 0 &P = ByPart<L> as L, B 1 B = ByValue as ByValue, C 2 &R = ByPart<N> as N)
+        [A, P: ?Sized, L, B: Eq + Hash, C, R: ?Sized, N]
+        [for<'x> &'x P: Key<A, L>, for<'x> &'x R: Key<C, N>];
+    (A 0 &P = ByPart<L> as L, B 1 &Q = ByPart<M> as M, C 2 C = ByValue as ByValue)
+        [A, P: ?Sized, L, B, Q: ?Sized, M, C: Eq + Hash]
+        [for<'x> &'x P: Key<A, L>, for<'x> &'x Q: Key<B, M>];
+    (A 0 &P = ByPart<L> as L, B 1 &Q = ByPart<M> as M, C 2 &R = ByPart<N> as N)
+        [A, P: ?Sized, L, B, Q: ?Sized, M, C, R: ?Sized, N]
+        [for<'x> &'x P: Key<A, L>, for<'x> &'x Q: Key<B, M>, for<'x> &'x R: Key<C, N>];
+}

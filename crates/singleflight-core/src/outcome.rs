@@ -1,7 +1,5 @@
 //! What a caller gets back: the value, and how the caller came by it.
 
-use core::fmt;
-
 /// Whether a call ran the work or waited for another call's.
 ///
 /// Not to be read as "was the value shared": a leader's value was shared if
@@ -32,7 +30,7 @@ pub enum Role {
 /// let outcome = leader.complete(42);
 /// assert_eq!((outcome.value, outcome.role, outcome.followers), (42, Role::Leader, 0));
 /// ```
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "the outcome holds the value that the call was made for"]
 #[non_exhaustive]
 pub struct Outcome<V> {
@@ -46,6 +44,7 @@ pub struct Outcome<V> {
 }
 
 impl<V> Outcome<V> {
+    #[inline]
     pub(crate) const fn new(value: V, role: Role, followers: usize) -> Self {
         Self {
             value,
@@ -54,7 +53,14 @@ impl<V> Outcome<V> {
         }
     }
 
+    /// Of a leader whom nobody followed.
+    #[inline]
+    pub(crate) const fn alone(value: V) -> Self {
+        Self::new(value, Role::Leader, 0)
+    }
+
     /// Returns the value alone.
+    #[inline]
     pub fn into_value(self) -> V {
         self.value
     }
@@ -67,14 +73,5 @@ impl<V> Outcome<V> {
     /// Whether anyone besides the leader received the value.
     pub fn is_shared(&self) -> bool {
         self.followers > 0
-    }
-}
-
-impl<V> fmt::Debug for Outcome<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outcome")
-            .field("role", &self.role)
-            .field("followers", &self.followers)
-            .finish_non_exhaustive()
     }
 }

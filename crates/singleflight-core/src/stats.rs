@@ -13,31 +13,32 @@ use core::ops::AddAssign;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Calls that led when they came: they found no flight, or a vacant one.
+    /// Counter: Calls that led when they came: they found no flight, or a vacant one.
     pub led: u64,
-    /// Calls that joined a flight when they came, whatever became of them.
+    /// Counter: Calls that joined a flight when they came, whatever became of them.
     pub followed: u64,
-    /// Calls that were refused: the group closed or full, the flight full, the call re-entrant.
+    /// Counter: Calls that were refused: the group closed or full, the flight full, the call re-entrant.
     pub refused: u64,
-    /// Flights that landed with what their work returned. A shared error counts; one that its
-    /// caller kept is `abandoned`.
+    /// Counter: Flights that landed with what their work returned. An `Err` that `run` shares counts; one
+    /// that `try_run` leaves with its caller is `abandoned`.
     pub landed: u64,
-    /// Flights that ended with [`LeaderPanicked`](crate::CallError::LeaderPanicked).
+    /// Counter: Flights that ended with [`LeaderPanicked`](crate::CallError::LeaderPanicked).
     pub panicked: u64,
-    /// Leaders that ended without a value for others: dropped, aborted, handed over, failed with
+    /// Counter: Leaders that ended without a value for others: dropped, aborted, handed over, failed with
     /// an error that they kept, panicked in a group that hands over, or a key that a batch did
     /// not return.
     pub abandoned: u64,
-    /// Followers that led on after a leader was lost. (A new call that claims a vacant
+    /// Counter: Followers that led on after a leader was lost. (A new call that claims a vacant
     /// flight has `led`.)
     pub handed_over: u64,
-    /// Flights that were forgotten.
+    /// Counter: Flights that were forgotten.
     pub forgotten: u64,
-    /// The most followers that one flight has had at one time.
+    /// Gauge: The most followers that one flight has had at one time.
     pub most_followers: u64,
-    /// Flights in the table now, the forgotten ones included.
+    /// Gauge: Flights in the table now, the forgotten ones included.
     pub in_flight: u64,
-    /// Of those, how many are forgotten.
+    /// Gauge: Of those, how many are forgotten, or
+    /// [closed](crate::Leader::close_to_newcomers) by their leader.
     pub in_flight_forgotten: u64,
 }
 
@@ -55,6 +56,48 @@ impl Stats {
         in_flight: 0,
         in_flight_forgotten: 0,
     };
+}
+
+/// What a number of [`Stats`] says.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a number grows or it does not")]
+pub enum StatKind {
+    /// It counts what has happened, and never goes down: a counter.
+    Counter,
+    /// It measures what is there now, or the most that has been: a gauge.
+    Gauge,
+}
+
+impl Stats {
+    /// Gives each number with its name and kind, for those who export them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, StatKind};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let counters = group.stats().iter().filter(|(_, kind, _)| *kind == StatKind::Counter);
+    /// assert_eq!(counters.count(), 8);
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, StatKind, u64)> + use<> {
+        use StatKind::{Counter, Gauge};
+
+        [
+            ("led", Counter, self.led),
+            ("followed", Counter, self.followed),
+            ("refused", Counter, self.refused),
+            ("landed", Counter, self.landed),
+            ("panicked", Counter, self.panicked),
+            ("abandoned", Counter, self.abandoned),
+            ("handed_over", Counter, self.handed_over),
+            ("forgotten", Counter, self.forgotten),
+            ("most_followers", Gauge, self.most_followers),
+            ("in_flight", Gauge, self.in_flight),
+            ("in_flight_forgotten", Gauge, self.in_flight_forgotten),
+        ]
+        .into_iter()
+    }
 }
 
 impl AddAssign for Stats {

@@ -38,7 +38,7 @@ impl Claim {
     }
 
     /// Gives the lease up because the work failed. Returns the count if it was the last attempt.
-    pub(crate) async fn fail(&mut self, others_wait: bool) -> Option<u32> {
+    pub(crate) async fn fail(&mut self, others_wait: bool) -> Option<usize> {
         let message = self.abandon(true, others_wait);
         let reply = send_again(&*self.engine, message).await.ok()?;
         self.release();

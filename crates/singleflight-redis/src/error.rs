@@ -14,7 +14,7 @@ pub enum CallError {
     /// Works in a row have failed, in all processes together.
     TooManyFailures {
         /// How many.
-        failures: u32,
+        failures: usize,
     },
     /// The call's time was up before its value came.
     TimedOut,
@@ -60,6 +60,7 @@ impl From<singleflight_core::CallError> for CallError {
         match error {
             Core::LeaderPanicked(panicked) => Self::LeaderPanicked(panicked.message().into()),
             Core::TimedOut => Self::TimedOut,
+            Core::TooManyFailures { failures, .. } => Self::TooManyFailures { failures },
             Core::Closed => Self::Closed,
             Core::Reentrant => Self::Reentrant,
             other => Self::Refused(other),

@@ -34,11 +34,10 @@ pub(crate) enum What<V> {
 #[derive(Clone, Debug)]
 pub(crate) struct Kept;
 
-type Group<V> = core::Group<Slot, Result<Landing<V>, Kept>>;
+type Group<V> = core::Group<Slot, Landing<V>>;
 
 pub(crate) struct Local<V> {
     group: Arc<Group<V>>,
-    max_failures: u32,
 }
 
 /// The local flight from the side of the caller that leads it.
@@ -60,7 +59,6 @@ impl<V: Clone> Local<V> {
         let group = core::Builder::new().max_failures(max_failures).build();
         Self {
             group: Arc::new(group),
-            max_failures,
         }
     }
 
@@ -75,17 +73,14 @@ impl<V: Clone> Local<V> {
         T: Future<Output = Result<Landing<V>, Kept>>,
     {
         let group: &Group<V> = &self.group;
-        let call = group.call(slot.clone()).keep_errors().give_up_on(expiry);
-        let outcome = call
-            .run_fenced(|fence| drive(Door { group, fence, slot }))
-            .await?;
-        match (outcome.is_leader(), outcome.value) {
-            (true, landing) => Ok(Answer::Own(landing.ok())),
-            (false, Ok(landing)) => Ok(Answer::Other(landing)),
-            (false, Err(Kept)) => Err(CallError::TooManyFailures {
-                failures: self.max_failures,
-            }),
-        }
+        let fence = group.fence();
+        let call = group.call(slot.clone()).fence(&fence).give_up_on(expiry);
+        let outcome = call.try_run_outcome(|| drive(Door { group, fence, slot }));
+        Ok(match outcome.await? {
+            Ok(outcome) if outcome.is_leader() => Answer::Own(Some(outcome.value)),
+            Ok(outcome) => Answer::Other(outcome.value),
+            Err(Kept) => Answer::Own(None),
+        })
     }
 
     pub(crate) fn is_led(&self, slot: &Slot) -> bool {

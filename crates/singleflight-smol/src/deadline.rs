@@ -1,102 +1,65 @@
 //! What bounds a wait: smol's timers.
 
 use std::future::Future;
-use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
-use singleflight_core::{Call, CallError, Handle, Key, Outcome, Undrained};
+use singleflight_core::{Deadline, GroupRef, Undrained};
 use smol::Timer;
 use smol::future::or;
 
-use crate::group::Group;
+use crate::group::{Call, CallMany, Group};
 
-/// Deadlines for [`Call`]s, by smol's timers. The work and the wait end together: a follower
-/// leaves the flight, a leader drops its work and hands the flight over.
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-/// use singleflight_smol::{CallError, CallExt, Group};
-///
-/// # smol::block_on(async {
-/// let group: Group<&str, Result<u32, String>> = Group::new();
-/// let outcome = group
-///     .call("key")
-///     .keep_errors()
-///     .timeout(Duration::from_millis(1))
-///     .run(std::future::pending)
-///     .await;
-/// assert_eq!(outcome.err(), Some(CallError::TimedOut));
-/// # });
-/// ```
-pub trait CallExt<G: Handle, Q, M>: Sized {
+/// Deadlines, by smol's timers. The work and the wait end together: a follower leaves the flight, a
+/// leader drops its work and hands the flight over. What the work has detached runs on: work that
+/// blocks, by `unblock`, then runs beside its successor's. If it must not, [`spawn`](Group::spawn)
+/// the call and put a timeout around the handle.
+impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
+    /// Gives up `timeout` after the call is first polled. A call whose time is up starts no work.
+    pub fn timeout(
+        self,
+        timeout: Duration,
+    ) -> Call<G, Q, M, P, Deadline<impl Future<Output = ()>>> {
+        self.give_up_on(after(timeout))
+    }
+
+    /// As [`timeout`](Self::timeout), at `deadline`.
+    pub fn deadline(
+        self,
+        deadline: Instant,
+    ) -> Call<G, Q, M, P, Deadline<impl Future<Output = ()>>> {
+        self.give_up_on(at(deadline))
+    }
+}
+
+/// Deadlines, by smol's timers. See [`Call::timeout`].
+impl<'a, K, V, S, I, X> CallMany<'a, K, V, S, I, X> {
     /// Gives up `timeout` after the call is first polled.
-    fn timeout(self, timeout: Duration) -> Call<G, Q, M, impl Future<Output = ()>>;
+    pub fn timeout(
+        self,
+        timeout: Duration,
+    ) -> CallMany<'a, K, V, S, I, Deadline<impl Future<Output = ()>>> {
+        self.give_up_on(after(timeout))
+    }
 
     /// Gives up at `deadline`.
-    fn deadline(self, deadline: Instant) -> Call<G, Q, M, impl Future<Output = ()>>;
-}
-
-impl<G: Handle, Q, M, X> CallExt<G, Q, M> for Call<G, Q, M, X> {
-    fn timeout(self, timeout: Duration) -> Call<G, Q, M, impl Future<Output = ()>> {
-        self.give_up_on(async move {
-            Timer::after(timeout).await;
-        })
-    }
-
-    fn deadline(self, deadline: Instant) -> Call<G, Q, M, impl Future<Output = ()>> {
-        self.give_up_on(async move {
-            Timer::at(deadline).await;
-        })
+    pub fn deadline(
+        self,
+        deadline: Instant,
+    ) -> CallMany<'a, K, V, S, I, Deadline<impl Future<Output = ()>>> {
+        self.give_up_on(at(deadline))
     }
 }
 
-impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
-    /// As [`run_outcome`](singleflight_core::Group::run_outcome), for `timeout` at most after
-    /// the call is first polled. For other options beside it, see [`CallExt`].
-    ///
-    /// # Errors
-    ///
-    /// [`TimedOut`](CallError::TimedOut), and whatever else leaves the call without a value.
-    ///
-    /// # Panics
-    ///
-    /// A panic in this call's work goes on unchanged.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`run`](singleflight_core::Group::run).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// # smol::block_on(async {
-    /// let group: singleflight_smol::Group<u64, u32> = Default::default();
-    /// let outcome = group.run_timeout(7, Duration::from_secs(60), async || 42).await?;
-    /// assert_eq!(outcome.value, 42);
-    /// # Ok::<_, singleflight_smol::CallError>(())
-    /// # }).unwrap();
-    /// ```
-    pub fn run_timeout<Q, M, F, T>(
-        &self,
-        key: Q,
-        timeout: Duration,
-        work: F,
-    ) -> impl Future<Output = Result<Outcome<V>, CallError>>
-    where
-        Q: Key<K, M>,
-        F: FnOnce() -> T,
-        T: Future<Output = V>,
-    {
-        self.call(key).timeout(timeout).run(work)
-    }
+async fn after(timeout: Duration) {
+    Timer::after(timeout).await;
+}
+
+async fn at(deadline: Instant) {
+    Timer::at(deadline).await;
 }
 
 impl<K, V, S> Group<K, V, S> {
-    /// Closes the group and waits until nothing is in flight, or until `deadline`.
+    /// Closes the group and waits until nothing is in flight, for `timeout` at most.
     ///
     /// # Errors
     ///
@@ -109,27 +72,28 @@ impl<K, V, S> Group<K, V, S> {
     /// # Examples
     ///
     /// ```
-    /// use std::time::{Duration, Instant};
+    /// use singleflight_smol::Group;
+    /// use std::time::Duration;
     ///
     /// # smol::block_on(async {
-    /// let group: singleflight_smol::Group<&str, u32> = Default::default();
-    /// let handle = group.spawn("stuck", std::future::pending).unwrap();
-    /// let deadline = Instant::now() + Duration::from_millis(1);
-    /// let left = group.drain(deadline).await.unwrap_err();
+    /// let group: Group<&str, u32> = Group::new();
+    /// let handle = group.spawn("stuck", std::future::pending);
+    /// let left = group.drain(Duration::from_millis(1)).await.unwrap_err();
     /// assert_eq!(*left.flights[0].key(), "stuck");
     /// assert!(left.waited >= Duration::from_millis(1));
     /// # drop(handle);
     /// # });
     /// ```
-    pub async fn drain(&self, deadline: Instant) -> Result<(), Undrained<K>> {
+    #[doc(alias = "shutdown")]
+    pub async fn drain(&self, timeout: Duration) -> Result<(), Undrained<K>> {
         let started = Instant::now();
         let drained = async {
             self.drained().await;
             Ok(())
         };
         let timed_out = async {
-            Timer::at(deadline).await;
-            self.undrained(started.elapsed())
+            Timer::after(timeout).await;
+            self.shared().undrained(started.elapsed())
         };
         or(drained, timed_out).await
     }

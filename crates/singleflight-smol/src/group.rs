@@ -1,18 +1,23 @@
-//! The group for smol: a newtype over the core's, whose async methods it has as they are.
+//! The group for smol: what the core writes for every front end.
 
 singleflight_core::front_end! {
-    /// A group for smol tasks, and for those of any executor without a front end of its own.
+    /// The space in which calls with equal keys share one execution, for smol tasks.
     ///
-    /// A cheaply cloned handle: clones share their flights. It dereferences to the core's
-    /// [`Group`](singleflight_core::Group), which has the calls
-    /// ([`run`](singleflight_core::Group::run),
-    /// [`run_outcome`](singleflight_core::Group::run_outcome),
-    /// [`try_run`](singleflight_core::Group::try_run)), `forget`, `in_flight`, `followers`,
-    /// `flights`, `stats` and `join`.
+    /// A cheaply cloned handle: clones share their flights. It keeps no values: a flight ends when
+    /// its work does, and the next call starts another.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | `K` | the key: what makes calls equal. It must contain everything that the work reads, the tenant and the user included. |
+    /// | `V` | the value; each follower receives a clone, so make it cheap to clone (`Arc<T>`). |
+    /// | `S` | the hash builder. |
     ///
     /// The work runs in the task that leads. It may borrow from it and need not be `Send`;
     /// the call's future is `Send` if the key, the work and its future are, and `K: Send + Sync`,
-    /// `V: Send + Sync`.
+    /// `V: Send + Sync`. [`spawn`](Self::spawn) gives it a task of its own.
+    ///
+    /// What may be called from inside a work, and when code of yours runs under a lock, is told on
+    /// the core's [`Group`](singleflight_core::Group#calls-from-inside-the-work).
     ///
     /// # When an executor is dropped
     ///
@@ -22,7 +27,7 @@ singleflight_core::front_end! {
     /// # Examples
     ///
     /// ```
-    /// use singleflight_smol::Group;
+    /// use singleflight_smol::{CallError, Group};
     ///
     /// smol::block_on(async {
     ///     let group: Group<String, usize> = Group::new();
@@ -34,8 +39,15 @@ singleflight_core::front_end! {
     ///         group.run("key", async || unreachable!("the first call leads")),
     ///     )
     ///     .await;
-    ///     assert_eq!((first, second), (5, 5));
-    /// });
+    ///     assert_eq!((first?, second?), (5, 5));
+    ///     Ok::<_, CallError>(())
+    /// })
+    /// .unwrap();
     /// ```
     pub struct Group;
+}
+
+singleflight_core::front_end_calls! {
+    open: "# smol::block_on(async {",
+    close: "# }).unwrap();"
 }

@@ -4,10 +4,11 @@ mod deadline;
 mod group;
 mod spawn;
 
-pub use deadline::CallExt;
-pub use group::{Group, milliseconds};
+pub use group::{Builder, Call, CallMany, Current, Group, SpawnCall};
 pub use singleflight_core::{
-    Answers, Builder, Call, CallError, DefaultHashBuilder, Fence, FlightInfo, Joined, Key, Leader,
-    LeaderPanicked, Outcome, PanicPolicy, Role, Stats, Undrained, Until,
+    Answer, Answers, ByPart, ByParts, ByPointer, ByRef, ByValue, CallError, CallResult, Deadline,
+    DefaultHashBuilder, DefaultHasher, Fence, FlightId, FlightInfo, Follower, GroupRef, Joined,
+    Key, Leader, LeaderPanicked, Limit, NoDeadline, Outcome, PanicPolicy, Role, SeededHashBuilder,
+    ShareAll, Shares, StatKind, Stats, Turn, Undrained, Watcher,
 };
-pub use spawn::{Joining, Spawned};
+pub use spawn::{OnExecutor, OnLocal, Spawned, Task, TrySpawned};

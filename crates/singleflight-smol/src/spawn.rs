@@ -1,38 +1,43 @@
 //! Calls that own a task: the work outlives its caller.
 
+use std::borrow::Borrow;
 use std::future::Future;
 use std::hash::BuildHasher;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_task::FallibleTask;
-use singleflight_core::{Answer, Arrival, CallError, DefaultHashBuilder, Join, Key, Until};
-use smol::{Executor, LocalExecutor, Task};
+use singleflight_core::{
+    CallError, CallResult, DefaultHashBuilder, GroupRef, Key, NoDeadline, Outcome, Shares,
+};
+use smol::{Executor, LocalExecutor};
 
-use crate::group::Group;
+use crate::group::{Call, Current, Group, SpawnCall};
 
-/// The core's group, as a task reaches it.
-type Shared<K, V, S> = Arc<singleflight_core::Group<K, V, S>>;
-
-/// The handle to a call that runs by itself. See [`spawn`](Group::spawn).
+/// The handle to a call that runs by itself: a future of `Result<V, CallError>`. See
+/// [`spawn`](Group::spawn).
 pub type Spawned<K, V, S = DefaultHashBuilder> =
-    singleflight_core::Spawned<Shared<K, V, S>, Joining<V>>;
+    singleflight_core::Spawned<Group<K, V, S>, Task<Outcome<V>>>;
+
+/// The handle to a call that runs by itself and may fail: a future of
+/// `Result<Result<V, E>, CallError>`. See [`try_spawn`](Call::try_spawn).
+pub type TrySpawned<K, V, E, S = DefaultHashBuilder> =
+    singleflight_core::Spawned<Group<K, V, S>, Task<Result<Outcome<V>, E>>>;
 
 /// A spawned call's task. Dropping it lets the task run on.
 #[derive(Debug)]
-pub struct Joining<V>(Option<FallibleTask<Answer<V>>>);
+pub struct Task<O>(Option<FallibleTask<CallResult<O>>>);
 
-impl<V> Joining<V> {
-    fn new(task: Task<Answer<V>>) -> Self {
+impl<O> Task<O> {
+    fn new(task: smol::Task<CallResult<O>>) -> Self {
         Self(Some(task.fallible()))
     }
 }
 
-impl<V> Future for Joining<V> {
-    type Output = Answer<V>;
+impl<O> Future for Task<O> {
+    type Output = CallResult<O>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer<V>> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CallResult<O>> {
         let task = self.0.as_mut().expect("it is taken when it is dropped");
         let joined = ready!(Pin::new(task).poll(context));
         // If there is none, its executor was dropped, and the task with it.
@@ -40,13 +45,7 @@ impl<V> Future for Joining<V> {
     }
 }
 
-impl<V> Join<V> for Joining<V> {
-    fn join(self) -> impl Future<Output = Answer<V>> {
-        self
-    }
-}
-
-impl<V> Drop for Joining<V> {
+impl<O> Drop for Task<O> {
     fn drop(&mut self) {
         if let Some(task) = self.0.take() {
             task.detach();
@@ -54,162 +53,271 @@ impl<V> Drop for Joining<V> {
     }
 }
 
+/// The executor that a call is spawned on. See [`Call::on`].
+#[derive(Clone, Copy, Debug)]
+pub struct OnExecutor<'r, 'a>(&'r Executor<'a>);
+
+/// The executor of a thread that a call is spawned on. See [`Call::local`].
+#[derive(Clone, Copy, Debug)]
+pub struct OnLocal<'r, 'a>(&'r LocalExecutor<'a>);
+
 impl<K, V, S> Group<K, V, S>
 where
     K: Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
     S: BuildHasher + Send + Sync + 'static,
 {
-    /// Runs `work` in a task of smol's global executor, unless somebody is running it: Go's
-    /// `DoChan`. The work goes on to its end even if every handle is dropped.
+    /// Runs `work` in a task of smol's global executor, unless somebody is running it: Go's `DoChan`. The work
+    /// goes on to its end even if every handle is dropped.
     ///
     /// The key is claimed or joined when this returns, and neither the work nor the claim
-    /// depends on any caller being polled.
+    /// depends on any caller being polled. A timeout around the handle bounds the wait and nothing
+    /// else.
     ///
     /// # Errors
     ///
-    /// The refusals of [`join`](singleflight_core::Group::join).
+    /// The handle tells them, and tells nothing if it is never awaited:
+    /// the refusals of [`join`](Self::join), [`LeaderPanicked`](CallError::LeaderPanicked) if the
+    /// work panicked, and [`TaskLost`](CallError::TaskLost) if the executor was dropped.
     ///
     /// # Examples
     ///
     /// ```
-    /// let group: singleflight_smol::Group<String, u32> = Default::default();
-    /// let handle = group.spawn("key", async || 42)?;
-    /// assert_eq!(smol::block_on(handle.outcome())?.value, 42);
-    /// # Ok::<_, singleflight_smol::CallError>(())
+    /// use singleflight_smol::{CallError, Group};
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<String, u32> = Group::new();
+    /// let handle = group.spawn("key", async || 42);
+    /// assert_eq!(group.in_flight(), 1, "claimed, and nothing was polled yet");
+    /// assert_eq!(handle.await?, 42);
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
     /// ```
-    pub fn spawn<Q, M, F, T>(&self, key: Q, work: F) -> Result<Spawned<K, V, S>, CallError>
+    #[doc(alias = "DoChan")]
+    pub fn spawn<Q, M, F, T>(&self, key: Q, work: F) -> Spawned<K, V, S>
     where
         Q: Key<K, M>,
         F: FnOnce() -> T + Send + 'static,
         T: Future<Output = V> + Send + 'static,
     {
-        let (call, stake) = self.arrival(key, Until::Done)?.into_call(work);
-        Ok(stake.joined_by(Joining::new(smol::spawn(call))))
-    }
-
-    /// As [`spawn`](Self::spawn), but the work is cancelled when the last interested caller is
-    /// gone, of whatever entry point: its future is dropped. A caller who comes meanwhile runs
-    /// its own work, after that.
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn`](Self::spawn).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let group: singleflight_smol::Group<&str, u32> = Default::default();
-    /// let handle = group.spawn_until_unwanted("key", std::future::pending)?;
-    /// drop(handle);
-    /// while group.in_flight() > 0 {
-    ///     std::thread::yield_now();
-    /// }
-    /// # Ok::<_, singleflight_smol::CallError>(())
-    /// ```
-    pub fn spawn_until_unwanted<Q, M, F, T>(
-        &self,
-        key: Q,
-        work: F,
-    ) -> Result<Spawned<K, V, S>, CallError>
-    where
-        Q: Key<K, M>,
-        F: FnOnce() -> T + Send + 'static,
-        T: Future<Output = V> + Send + 'static,
-    {
-        let (call, stake) = self.arrival(key, Until::Unwanted)?.into_call(work);
-        Ok(stake.joined_by(Joining::new(smol::spawn(call))))
+        self.call(key).spawn(work)
     }
 }
 
-impl<K, V, S> Group<K, V, S>
+impl<K, V, S, G, Q, M, P> Call<G, Q, M, P, NoDeadline>
 where
-    K: Eq,
-    V: Clone,
-    S: BuildHasher,
+    G: GroupRef<Key = K, Value = V, Hasher = S> + Borrow<Group<K, V, S>>,
 {
-    /// As [`spawn`](Self::spawn), on an executor of the caller's choice. When the executor is
-    /// dropped with the task, the handle receives [`TaskLost`](CallError::TaskLost).
-    ///
-    /// # Errors
-    ///
-    /// The refusals of [`join`](singleflight_core::Group::join).
+    /// Spawns the call on a executor of the caller's choice.
+    pub fn on<'r, 'a>(
+        self,
+        executor: &'r Executor<'a>,
+    ) -> SpawnCall<K, V, S, Q, M, P, OnExecutor<'r, 'a>> {
+        self.spawnable().on(executor)
+    }
+
+    /// Spawns the call on the thread of `local`; neither the work nor the value need be `Send`.
     ///
     /// # Examples
     ///
     /// ```
-    /// use singleflight_smol::{CallError, Group, Until};
+    /// use singleflight_smol::{CallError, Group};
+    /// use std::rc::Rc;
+    /// use smol::LocalExecutor;
     ///
-    /// let executor = smol::Executor::new();
-    /// let group: Group<u64, u32> = Group::new();
-    /// let handle = group.spawn_on(&executor, 7, Until::Done, async || 42)?;
-    /// drop(executor); // nobody ever ran it
-    /// let lost = smol::block_on(handle.outcome());
-    /// assert_eq!(lost.err(), Some(CallError::TaskLost));
+    /// # smol::block_on(async {
+    /// let group: Group<u64, Rc<str>> = Group::new();
+    /// let local = LocalExecutor::new();
+    /// let handle = group.call(7).local(&local).spawn(async || "seven".into());
+    /// assert_eq!(&*local.run(handle).await?, "seven");
     /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
     /// ```
-    pub fn spawn_on<'a, Q, M, F, T>(
-        &self,
-        executor: &Executor<'a>,
-        key: Q,
-        until: Until,
-        work: F,
-    ) -> Result<Spawned<K, V, S>, CallError>
+    pub fn local<'r, 'a>(
+        self,
+        local: &'r LocalExecutor<'a>,
+    ) -> SpawnCall<K, V, S, Q, M, P, OnLocal<'r, 'a>> {
+        self.spawnable().local(local)
+    }
+
+    /// Makes the call in a task of its own. See [`Group::spawn`].
+    pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
     where
-        K: Send + Sync + 'a,
-        V: Send + Sync + 'a,
-        S: Send + Sync + 'a,
+        K: Eq + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
         Q: Key<K, M>,
+        P: Shares<V> + Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = V> + Send + 'static,
+    {
+        self.spawnable().spawn(work)
+    }
+
+    /// Makes the call in a task of its own, for a work that may fail: an `Err` stays with this
+    /// caller, and the next waiting call runs its own work. See [`Group::try_run`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u32> = Group::new();
+    /// let failed = group.call(7).try_spawn(async || Err("no route")).await?;
+    /// assert_eq!(failed, Err("no route"));
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
+    where
+        K: Eq + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
+        Q: Key<K, M>,
+        P: Shares<V> + Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = Result<V, E>> + Send + 'static,
+        E: Send + 'static,
+    {
+        self.spawnable().try_spawn(work)
+    }
+}
+
+impl<K, V, S, Q, M, P, R> SpawnCall<K, V, S, Q, M, P, R> {
+    /// As [`Call::on`].
+    pub fn on<'r, 'a>(
+        self,
+        executor: &'r Executor<'a>,
+    ) -> SpawnCall<K, V, S, Q, M, P, OnExecutor<'r, 'a>> {
+        self.with_runtime(OnExecutor(executor))
+    }
+
+    /// As [`Call::local`].
+    pub fn local<'r, 'a>(
+        self,
+        local: &'r LocalExecutor<'a>,
+    ) -> SpawnCall<K, V, S, Q, M, P, OnLocal<'r, 'a>> {
+        self.with_runtime(OnLocal(local))
+    }
+}
+
+impl<K, V, S, Q, M, P> SpawnCall<K, V, S, Q, M, P, Current>
+where
+    K: Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+    Q: Key<K, M>,
+    P: Shares<V> + Send + 'static,
+{
+    /// Makes the call in a task of its own. See [`Group::spawn`].
+    pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = V> + Send + 'static,
+    {
+        match self.call.arrive() {
+            Ok(arrived) => {
+                let (task, guard) = arrived.into_task(work);
+                guard.with_task(Task::new(smol::spawn(task)))
+            }
+            Err(refusal) => Spawned::refused(refusal),
+        }
+    }
+
+    /// As [`Call::try_spawn`].
+    pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = Result<V, E>> + Send + 'static,
+        E: Send + 'static,
+    {
+        match self.call.arrive() {
+            Ok(arrived) => {
+                let (task, guard) = arrived.try_into_task(work);
+                guard.with_task(Task::new(smol::spawn(task)))
+            }
+            Err(refusal) => TrySpawned::refused(refusal),
+        }
+    }
+}
+
+impl<'a, K, V, S, Q, M, P> SpawnCall<K, V, S, Q, M, P, OnExecutor<'_, 'a>>
+where
+    K: Eq + Send + Sync + 'a,
+    V: Clone + Send + Sync + 'a,
+    S: BuildHasher + Send + Sync + 'a,
+    Q: Key<K, M>,
+    P: Shares<V> + Send + 'a,
+{
+    /// Makes the call in a task of its own. See [`Group::spawn`].
+    pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
+    where
         F: FnOnce() -> T + Send + 'a,
         T: Future<Output = V> + Send + 'a,
     {
-        let (call, stake) = self.arrival(key, until)?.into_call(work);
-        Ok(stake.joined_by(Joining::new(executor.spawn(call))))
+        match self.call.arrive() {
+            Ok(arrived) => {
+                let (task, guard) = arrived.into_task(work);
+                guard.with_task(Task::new(self.runtime.0.spawn(task)))
+            }
+            Err(refusal) => Spawned::refused(refusal),
+        }
     }
 
-    /// As [`spawn_on`](Self::spawn_on), on the thread of `executor`; neither the work nor the
-    /// value need be `Send`.
-    ///
-    /// # Errors
-    ///
-    /// The refusals of [`join`](singleflight_core::Group::join).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::rc::Rc;
-    /// use singleflight_smol::{Group, Until};
-    ///
-    /// let executor = smol::LocalExecutor::new();
-    /// let group: Group<u64, Rc<str>> = Group::new();
-    /// let handle = group.spawn_local(&executor, 7, Until::Done, async || "seven".into())?;
-    /// let outcome = smol::block_on(executor.run(handle.outcome()))?;
-    /// assert_eq!(&*outcome.value, "seven");
-    /// # Ok::<_, singleflight_smol::CallError>(())
-    /// ```
-    pub fn spawn_local<'a, Q, M, F, T>(
-        &self,
-        executor: &LocalExecutor<'a>,
-        key: Q,
-        until: Until,
-        work: F,
-    ) -> Result<Spawned<K, V, S>, CallError>
+    /// As [`Call::try_spawn`].
+    pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
     where
-        K: 'a,
-        V: 'a,
-        S: 'a,
-        Q: Key<K, M>,
+        F: FnOnce() -> T + Send + 'a,
+        T: Future<Output = Result<V, E>> + Send + 'a,
+        E: Send + 'a,
+    {
+        match self.call.arrive() {
+            Ok(arrived) => {
+                let (task, guard) = arrived.try_into_task(work);
+                guard.with_task(Task::new(self.runtime.0.spawn(task)))
+            }
+            Err(refusal) => TrySpawned::refused(refusal),
+        }
+    }
+}
+
+impl<'a, K, V, S, Q, M, P> SpawnCall<K, V, S, Q, M, P, OnLocal<'_, 'a>>
+where
+    K: Eq + 'a,
+    V: Clone + 'a,
+    S: BuildHasher + 'a,
+    Q: Key<K, M>,
+    P: Shares<V> + 'a,
+{
+    /// Makes the call in a task of its own. See [`Group::spawn`].
+    pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
+    where
         F: FnOnce() -> T + 'a,
         T: Future<Output = V> + 'a,
     {
-        let (call, stake) = self.arrival(key, until)?.into_call(work);
-        Ok(stake.joined_by(Joining::new(executor.spawn(call))))
+        match self.call.arrive() {
+            Ok(arrived) => {
+                let (task, guard) = arrived.into_task(work);
+                guard.with_task(Task::new(self.runtime.0.spawn(task)))
+            }
+            Err(refusal) => Spawned::refused(refusal),
+        }
     }
 
-    fn arrival<Q, M>(&self, key: Q, until: Until) -> Result<Arrival<Shared<K, V, S>>, CallError>
+    /// As [`Call::try_spawn`].
+    pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
     where
-        Q: Key<K, M>,
+        F: FnOnce() -> T + 'a,
+        T: Future<Output = Result<V, E>> + 'a,
+        E: 'a,
     {
-        singleflight_core::Group::arrive(Arc::clone(self.shared()), key, until)
+        match self.call.arrive() {
+            Ok(arrived) => {
+                let (task, guard) = arrived.try_into_task(work);
+                guard.with_task(Task::new(self.runtime.0.spawn(task)))
+            }
+            Err(refusal) => TrySpawned::refused(refusal),
+        }
     }
 }

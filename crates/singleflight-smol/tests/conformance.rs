@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 use std::thread;
 
 use singleflight_conformance::{
-    Answer, Call, FrontEnd, LocalKey, LocalValue, Task, Until, Value, call_async, complete_async,
-    conformance, conformance_complete, conformance_local, conformance_local_tasks, local_async,
+    Answer, Call, FrontEnd, LocalKey, LocalValue, Task, Value, complete_async, complete_call_async,
+    conformance, conformance_builder, conformance_complete, conformance_local,
+    conformance_local_tasks, local_async,
 };
 use smol::{Executor, LocalExecutor};
 
@@ -19,14 +20,11 @@ impl FrontEnd for Global {
     }
 
     async fn call(group: &Self::Group, call: Call) -> Answer {
-        call_async!(group, call)
+        complete_call_async!(group, call)
     }
 }
 
-complete_async!(Global, |group, key, until, task| match until {
-    Until::Done => group.spawn(key, task),
-    Until::Unwanted => group.spawn_until_unwanted(key, task),
-});
+complete_async!(Global, |call| call);
 
 mod global {
     use super::{Global, conformance, conformance_complete};
@@ -54,13 +52,11 @@ impl FrontEnd for TwoThreads {
     }
 
     async fn call(group: &Self::Group, call: Call) -> Answer {
-        call_async!(group, call)
+        complete_call_async!(group, call)
     }
 }
 
-complete_async!(TwoThreads, |group, key, until, task| {
-    group.spawn_on(&EXECUTOR, key, until, task)
-});
+complete_async!(TwoThreads, |call| call.on(&EXECUTOR));
 
 mod two_threads {
     use super::{TwoThreads, conformance, conformance_complete};
@@ -81,7 +77,7 @@ local_async!(
     singleflight_smol::Group<LocalKey, LocalValue>,
     |task| LOCAL.with(|local| smol::block_on(local.run(task))),
     |task| LOCAL.with(|local| local.spawn(task).detach()),
-    |group, key, until, work| LOCAL.with(|local| group.spawn_local(local, key, until, work)),
+    LOCAL,
 );
 
 mod one_thread {
@@ -90,3 +86,5 @@ mod one_thread {
     conformance_local!(OneThread);
     conformance_local_tasks!(OneThread);
 }
+
+conformance_builder!(singleflight_smol);

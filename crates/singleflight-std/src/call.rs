@@ -2,168 +2,102 @@
 
 use std::fmt;
 use std::hash::BuildHasher;
-use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use singleflight_core::{CallError, Joined, Key, Leader, Outcome, Turn};
+use singleflight_core::{
+    BlockingLimit, CallResult, Fence, GroupRef, Key, NoDeadline, Outcome, ShareAll, Shares,
+    TimeLimit,
+};
 
-use crate::group::{Group, Shared};
+#[cfg(doc)]
+use singleflight_core::CallError;
 
-/// The fence that a thread's work receives.
-pub type Fence<'a, K, V, S> = singleflight_core::Fence<&'a Shared<K, V, S>>;
-
-/// A call whose options are being chosen. Made by [`Group::call`].
+/// A call whose options are being chosen. Made by [`Group::call`](crate::Group::call).
 ///
 /// | option | effect |
 /// |---|---|
-/// | [`keep_errors`](Self::keep_errors) | an `Err` stays with the caller whose work returned it, as in [`try_run`](Group::try_run) |
-/// | [`deadline`](Self::deadline), [`timeout`](Self::timeout) | bound the wait of a follower |
-/// | [`run_fenced`](Self::run_fenced) | the work receives a [`Fence`] |
+/// | [`timeout`](Self::timeout), [`deadline`](Self::deadline) | bound the wait of a follower |
+/// | [`share_if`](Self::share_if) | a value that the predicate refuses stays with its caller |
+/// | [`fence`](Self::fence) | the work can ask whether its flight was forgotten |
+/// | [`while_wanted`](Self::while_wanted), [`on`](Self::on) | of a call that is going to be spawned |
 ///
-/// # Examples
+/// | verb | what the work gives | what the call returns |
+/// |---|---|---|
+/// | [`run`](Self::run) | `V` | `Result<V, CallError>` |
+/// | [`run_outcome`](Self::run_outcome) | `V` | `Result<Outcome<V>, CallError>` |
+/// | [`try_run`](Self::try_run) | `Result<V, E>` | `Result<Result<V, E>, CallError>` |
+/// | [`try_run_outcome`](Self::try_run_outcome) | `Result<V, E>` | `Result<Result<Outcome<V>, E>, CallError>` |
+/// | [`spawn`](Self::spawn) | `V` | [`Spawned`](crate::Spawned), which is joined |
+/// | [`try_spawn`](Self::try_spawn) | `Result<V, E>` | [`TrySpawned`](crate::TrySpawned), which is joined |
 ///
-/// ```
-/// use std::time::Duration;
-/// use singleflight_std::Group;
-///
-/// let group: Group<&str, Result<u32, String>> = Group::new();
-/// let outcome = group
-///     .call("key")
-///     .keep_errors()
-///     .timeout(Duration::from_secs(1))
-///     .run(|| Ok(42))?;
-/// assert_eq!(outcome.value, Ok(42));
-/// # Ok::<_, singleflight_std::CallError>(())
-/// ```
+/// A call with a deadline is not spawned: join its handle with a timeout, which bounds the wait and
+/// nothing else.
 #[must_use = "a call does nothing until it is run"]
-pub struct Call<'a, K, V, S, Q, M> {
-    group: &'a Shared<K, V, S>,
-    key: Q,
-    shares: fn(&V) -> bool,
-    limit: Limit,
-    marker: PhantomData<fn(M)>,
-}
+pub struct Call<G: GroupRef, Q, M, P = ShareAll, X = NoDeadline>(
+    pub(crate) singleflight_core::Call<G, Q, M, P, X>,
+);
 
-/// How long a call waits. A clock that need not be read is not.
-#[derive(Clone, Copy, Debug)]
-enum Limit {
-    None,
-    /// From when it begins to wait.
-    For(Duration),
-    Until(Instant),
-}
-
-impl Limit {
-    /// Whether the time of a call is up that has not come yet.
-    fn is_over(self) -> bool {
-        match self {
-            Self::None => false,
-            Self::For(timeout) => timeout.is_zero(),
-            Self::Until(deadline) => Instant::now() >= deadline,
-        }
+impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
+    /// Gives up waiting `timeout` after the call has come. Threads cannot be cancelled: it bounds
+    /// the wait of a follower. A call whose time is up starts no work, as a newcomer or in a lost
+    /// leader's place; a work that has started takes as long as it takes. One that is beyond what
+    /// the clock can say is none.
+    pub fn timeout(self, timeout: Duration) -> Call<G, Q, M, P, TimeLimit> {
+        Call(self.0.give_up(TimeLimit::After(timeout)))
     }
 
-    fn deadline(self) -> Option<Instant> {
-        match self {
-            Self::None => None,
-            Self::For(timeout) => Instant::now().checked_add(timeout),
-            Self::Until(deadline) => Some(deadline),
-        }
+    /// As [`timeout`](Self::timeout), at `deadline`.
+    pub fn deadline(self, deadline: Instant) -> Call<G, Q, M, P, TimeLimit> {
+        Call(self.0.give_up(TimeLimit::At(deadline)))
     }
-}
 
-impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
-    /// Starts to describe a call for `key`; the options combine.
-    pub fn call<Q, M>(&self, key: Q) -> Call<'_, K, V, S, Q, M>
+    /// Shares only values that the predicate accepts. Another stays with the caller whose work made
+    /// it and never reaches a second caller: the flight is handed over, and the refusal counts
+    /// towards [`max_failures`](crate::Builder::max_failures). Where nobody who waits can or may
+    /// lead on, they receive [`NotShared`](CallError::NotShared).
+    pub fn share_if<R>(self, predicate: R) -> Call<G, Q, M, R, X>
     where
-        Q: Key<K, M>,
+        R: Fn(&G::Value) -> bool,
     {
-        Call {
-            group: self.shared(),
-            key,
-            shares: |_| true,
-            limit: Limit::None,
-            marker: PhantomData,
-        }
+        Call(self.0.share_if(predicate))
     }
 
-    /// As [`run_outcome`](Self::run_outcome), waiting for `timeout` at most. It bounds the wait
-    /// of a follower; work that runs on this thread takes as long as it takes.
-    ///
-    /// # Errors
-    ///
-    /// [`TimedOut`](CallError::TimedOut), and whatever else leaves the call without a value.
-    ///
-    /// # Panics
-    ///
-    /// A panic in this call's work goes on unchanged.
-    ///
-    /// # Blocking
-    ///
-    /// A follower parks its thread. See [`Group`].
+    /// Binds `fence` to the flight if this call comes to lead it. The fence must be of the same
+    /// group: one of another is not bound.
     ///
     /// # Examples
     ///
     /// ```
-    /// use std::time::Duration;
-    /// use singleflight_std::{CallError, Group, Joined};
+    /// use singleflight_std::{CallError, Group};
     ///
-    /// let group: Group<u64, u32> = Group::new();
-    /// let stuck = group.join(7)?;
-    /// let waited = group.run_timeout(7, Duration::from_millis(1), || 42);
-    /// assert_eq!(waited.err(), Some(CallError::TimedOut));
-    /// # drop(stuck);
-    /// # Ok::<_, singleflight_std::CallError>(())
+    /// let group: Group<u64, bool> = Group::new();
+    /// let fence = group.fence();
+    /// let was_forgotten = group.call(7).fence(&fence).run(|| {
+    ///     group.forget(7); // someone invalidates what the work has read
+    ///     fence.is_forgotten()
+    /// })?;
+    /// assert!(was_forgotten);
+    /// # Ok::<_, CallError>(())
     /// ```
-    pub fn run_timeout<Q, M>(
-        &self,
-        key: Q,
-        timeout: Duration,
-        work: impl FnOnce() -> V,
-    ) -> Result<Outcome<V>, CallError>
+    pub fn fence<H>(self, fence: &Fence<H>) -> Self
     where
-        Q: Key<K, M>,
+        H: GroupRef<Key = G::Key, Value = G::Value, Hasher = G::Hasher>,
     {
-        self.call(key).timeout(timeout).run(work)
+        Self(self.0.fence(fence))
     }
 }
 
-impl<K, T, E, S, Q, M> Call<'_, K, Result<T, E>, S, Q, M> {
-    /// Keeps an `Err` with the caller whose work returned it, and hands the flight over.
-    ///
-    /// After [`Builder::max_failures`](crate::Builder::max_failures) failures in a row, and
-    /// where nobody who waits has work of its own, it is shared all the same.
-    pub fn keep_errors(mut self) -> Self {
-        self.shares = Result::is_ok;
-        self
-    }
-}
-
-impl<K, V, S, Q, M> Call<'_, K, V, S, Q, M> {
-    /// Gives up waiting at `deadline`. Threads cannot be cancelled: it bounds the wait of a
-    /// follower. A call whose time is up starts no work, as a newcomer or in a lost leader's place;
-    /// a work that has started takes as long as it takes.
-    pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.limit = Limit::Until(deadline);
-        self
-    }
-
-    /// As [`deadline`](Self::deadline), `timeout` after the call has come. One that is beyond what
-    /// the clock can say is none.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.limit = Limit::For(timeout);
-        self
-    }
-}
-
-impl<'a, K, V, S, Q, M> Call<'a, K, V, S, Q, M>
+impl<K, V, S, G, Q, M, P, X> Call<G, Q, M, P, X>
 where
     K: Eq,
     V: Clone,
     S: BuildHasher,
+    G: GroupRef<Key = K, Value = V, Hasher = S>,
     Q: Key<K, M>,
+    P: Shares<V>,
+    X: BlockingLimit,
 {
-    /// Makes the call.
+    /// Makes the call. See [`Group::run`](crate::Group::run).
     ///
     /// # Errors
     ///
@@ -176,15 +110,14 @@ where
     ///
     /// # Blocking
     ///
-    /// A follower parks its thread. See [`Group`].
+    /// A follower parks its thread. See [`Group`](crate::Group).
     #[inline]
-    pub fn run(self, work: impl FnOnce() -> V) -> Result<Outcome<V>, CallError> {
-        let shares = self.shares;
-        self.lead_or_wait(|leader| leader.lead_blocking_if(work, shares))
+    pub fn run(self, work: impl FnOnce() -> V) -> CallResult<V> {
+        self.0.run_blocking(work)
     }
 
-    /// As [`run`](Self::run), and gives the work a [`Fence`], by which it learns whether its
-    /// flight was forgotten while it ran.
+    /// Makes the call, and says how the value came about. See
+    /// [`Group::run_outcome`](crate::Group::run_outcome).
     ///
     /// # Errors
     ///
@@ -197,60 +130,53 @@ where
     /// # Blocking
     ///
     /// As [`run`](Self::run).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let group: singleflight_std::Group<u64, bool> = Default::default();
-    /// let outcome = group.call(7).run_fenced(|fence| {
-    ///     group.forget(7); // someone invalidates what the work has read
-    ///     fence.is_forgotten()
-    /// })?;
-    /// assert!(outcome.value);
-    /// # Ok::<_, singleflight_std::CallError>(())
-    /// ```
-    pub fn run_fenced(
-        self,
-        work: impl FnOnce(Fence<'a, K, V, S>) -> V,
-    ) -> Result<Outcome<V>, CallError> {
-        let shares = self.shares;
-        self.lead_or_wait(|leader| {
-            let fence = leader.fence();
-            leader.lead_blocking_if(|| work(fence), shares)
-        })
+    #[inline]
+    pub fn run_outcome(self, work: impl FnOnce() -> V) -> CallResult<Outcome<V>> {
+        self.0.run_outcome_blocking(work)
     }
 
-    /// Joins; leads by `lead` if that is this call's part, now or after a hand-over.
+    /// Makes the call for a work that may fail. See [`Group::try_run`](crate::Group::try_run).
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run); inside, what this call's own work failed with.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Blocking
+    ///
+    /// As [`run`](Self::run).
     #[inline]
-    fn lead_or_wait(
+    pub fn try_run<E>(self, work: impl FnOnce() -> Result<V, E>) -> CallResult<Result<V, E>> {
+        self.0.try_run_blocking(work)
+    }
+
+    /// As [`try_run`](Self::try_run), and says how the value came about.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_run`](Self::try_run).
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Blocking
+    ///
+    /// As [`run`](Self::run).
+    #[inline]
+    pub fn try_run_outcome<E>(
         self,
-        lead: impl FnOnce(Leader<&'a Shared<K, V, S>>) -> Outcome<V>,
-    ) -> Result<Outcome<V>, CallError> {
-        if self.limit.is_over() {
-            return Err(CallError::TimedOut);
-        }
-        let leader = match self.group.join(self.key)? {
-            Joined::Leader(leader) => leader,
-            Joined::Follower(follower) => {
-                let turn = match self.limit.deadline() {
-                    None => follower.wait_blocking(),
-                    Some(deadline) => follower.wait_deadline_blocking(deadline),
-                };
-                match turn? {
-                    Turn::Landed(outcome) => return Ok(outcome),
-                    Turn::Lead(leader) => leader,
-                }
-            }
-        };
-        Ok(lead(leader))
+        work: impl FnOnce() -> Result<V, E>,
+    ) -> CallResult<Result<Outcome<V>, E>> {
+        self.0.try_run_outcome_blocking(work)
     }
 }
 
-impl<K, V, S, Q, M> fmt::Debug for Call<'_, K, V, S, Q, M> {
+impl<G: GroupRef, Q, M, P, X> fmt::Debug for Call<G, Q, M, P, X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call")
-            .field("group", &self.group)
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
+        fmt::Debug::fmt(&self.0, f)
     }
 }

@@ -1,20 +1,49 @@
 //! Calls that own a thread: the work outlives its caller.
 
+use std::borrow::Borrow;
+use std::fmt;
 use std::hash::BuildHasher;
 use std::io;
-use std::sync::Arc;
 use std::thread;
 
-use singleflight_core::{CallError, DefaultHashBuilder, Interest, Key, Until};
+use singleflight_core::{
+    Answer, Arrived, CallError, DefaultHashBuilder, Fence, GroupRef, Key, NoDeadline, Outcome,
+    Receiver, Shares, Spawnable, Wanted,
+};
 
+use crate::call::Call;
 use crate::group::Group;
+use crate::park::block_on;
 
-/// The handle to a call that runs by itself. See [`spawn`](Group::spawn).
-pub type Spawned<K, V, S = DefaultHashBuilder> =
-    singleflight_core::Spawned<Arc<singleflight_core::Group<K, V, S>>>;
+/// The handle to a call that runs by itself: [`join`](singleflight_core::Spawned::join) it, or
+/// [`join_timeout`](singleflight_core::Spawned::join_timeout). See [`spawn`](Group::spawn).
+pub type Spawned<K, V, S = DefaultHashBuilder> = Handle<Group<K, V, S>, Outcome<V>>;
+
+/// The handle to a call that runs by itself and may fail. See [`try_spawn`](Call::try_spawn).
+pub type TrySpawned<K, V, E, S = DefaultHashBuilder> =
+    Handle<Group<K, V, S>, Result<Outcome<V>, E>>;
+
+type Handle<G, O> = singleflight_core::Spawned<G, Receiver<O>>;
 
 /// What a thread of a spawned call runs.
 pub type Job = Box<dyn FnOnce() + Send>;
+
+/// Starts a thread for each job: where a call is spawned that does not say where.
+pub type NewThread = fn(Job) -> io::Result<()>;
+
+/// A call that is going to be spawned. Made by [`Call::on`].
+///
+/// `R` takes the job: a function that gives it to a thread pool, for example.
+#[must_use = "a call does nothing until it is spawned"]
+pub struct SpawnCall<K, V, S, Q, M, P, R> {
+    call: Spawnable<Group<K, V, S>, Q, M, P>,
+    spawner: R,
+}
+
+/// A call that is going to be spawned, and that stops when the last interested caller is gone. Made
+/// by [`Call::while_wanted`].
+#[must_use = "a call does nothing until it is spawned"]
+pub struct SpawnCallWhileWanted<K, V, S, Q, M, P, R>(SpawnCall<K, V, S, Q, M, P, R>);
 
 impl<K, V, S> Group<K, V, S>
 where
@@ -27,111 +56,261 @@ where
     ///
     /// The key is claimed or joined when this returns. A call that joins waits on a thread of
     /// its own, too, so that it can lead on; to have the threads come from a pool, see
-    /// [`spawn_on`](Self::spawn_on).
+    /// [`Call::on`].
     ///
     /// # Errors
     ///
-    /// [`NotSpawned`](CallError::NotSpawned) if the system has no thread left, and the refusals
-    /// of [`join`](singleflight_core::Group::join).
+    /// The handle tells them, and tells nothing if it is never joined:
+    /// [`NotSpawned`](CallError::NotSpawned) if the system has no thread left, the refusals of
+    /// [`join`](Self::join), and [`LeaderPanicked`](CallError::LeaderPanicked) if the work panicked.
     ///
     /// # Examples
     ///
     /// ```
-    /// let group: singleflight_std::Group<String, u32> = Default::default();
-    /// let handle = group.spawn("key", || 42)?;
-    /// assert_eq!(handle.outcome_blocking()?.value, 42);
-    /// # Ok::<_, singleflight_std::CallError>(())
+    /// use singleflight_std::{CallError, Group};
+    ///
+    /// let group: Group<String, u32> = Group::new();
+    /// let handle = group.spawn("key", || 42);
+    /// assert_eq!(handle.join()?, 42);
+    /// # Ok::<_, CallError>(())
     /// ```
-    pub fn spawn<Q, M>(
-        &self,
-        key: Q,
-        work: impl FnOnce() -> V + Send + 'static,
-    ) -> Result<Spawned<K, V, S>, CallError>
+    #[doc(alias = "DoChan")]
+    pub fn spawn<Q, M, F>(&self, key: Q, work: F) -> Spawned<K, V, S>
     where
         Q: Key<K, M>,
+        F: FnOnce() -> V + Send + 'static,
     {
-        self.spawn_on(start_thread, key, Until::Done, |_| work())
+        self.call(key).spawn(work)
     }
+}
 
-    /// As [`spawn`](Self::spawn), but for as long as anybody is interested, of whatever entry
-    /// point: the work receives an [`Interest`], which it should ask from time to time. What
-    /// it returns once the interest has ended is dropped, and callers who came meanwhile then
-    /// run their own work.
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn`](Self::spawn).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let group: singleflight_std::Group<&str, u32> = Default::default();
-    /// let handle = group.spawn_until_unwanted("key", |interest| {
-    ///     while !interest.has_ended() {
-    ///         std::thread::yield_now(); // stands for a piece of the work
-    ///     }
-    ///     0
-    /// })?;
-    /// drop(handle);
-    /// while group.in_flight() > 0 {
-    ///     std::thread::yield_now();
-    /// }
-    /// # Ok::<_, singleflight_std::CallError>(())
-    /// ```
-    pub fn spawn_until_unwanted<Q, M>(
-        &self,
-        key: Q,
-        work: impl FnOnce(&Interest<V>) -> V + Send + 'static,
-    ) -> Result<Spawned<K, V, S>, CallError>
-    where
-        Q: Key<K, M>,
-    {
-        self.spawn_on(start_thread, key, Until::Unwanted, work)
-    }
-
-    /// As [`spawn`](Self::spawn), by a spawner of the caller's: a thread pool, for example.
+impl<K, V, S, G, Q, M, P> Call<G, Q, M, P, NoDeadline>
+where
+    G: GroupRef<Key = K, Value = V, Hasher = S> + Borrow<Group<K, V, S>>,
+{
+    /// Spawns the call by a spawner of the caller's, which takes a [`Job`]: a thread pool, for
+    /// example.
     ///
     /// The job of a call that joins blocks until the flight has landed. A pool must therefore
     /// take jobs in the order in which they are spawned, or have more threads than such jobs:
     /// if those who wait can take every thread before the one who leads has run, none of them
-    /// ever ends.
-    ///
-    /// # Errors
-    ///
-    /// [`NotSpawned`](CallError::NotSpawned) if the spawner returns an error, and the refusals of
-    /// [`join`](singleflight_core::Group::join).
+    /// ever ends. A spawner that returns an error gives a handle that says
+    /// [`NotSpawned`](CallError::NotSpawned).
     ///
     /// # Examples
     ///
     /// ```
     /// use std::sync::mpsc;
-    /// use singleflight_std::{Group, Until};
+    /// use singleflight_std::{CallError, Group, Job};
     ///
-    /// let (pool, jobs) = mpsc::channel::<singleflight_std::Job>();
+    /// let (pool, jobs) = mpsc::channel::<Job>();
     /// let worker = std::thread::spawn(move || jobs.into_iter().for_each(|job| job()));
     ///
     /// let group: Group<u64, u32> = Group::new();
-    /// let handle = group.spawn_on(|job| pool.send(job), 7, Until::Done, |_| 42)?;
-    /// assert_eq!(handle.outcome_blocking()?.value, 42);
+    /// let handle = group.call(7).on(|job| pool.send(job)).spawn(|| 42);
+    /// assert_eq!(handle.join()?, 42);
     /// # drop(pool);
     /// # worker.join().unwrap();
-    /// # Ok::<_, singleflight_std::CallError>(())
+    /// # Ok::<_, CallError>(())
     /// ```
-    pub fn spawn_on<Q, M, E>(
-        &self,
-        spawner: impl FnOnce(Job) -> Result<(), E>,
-        key: Q,
-        until: Until,
-        work: impl FnOnce(&Interest<V>) -> V + Send + 'static,
-    ) -> Result<Spawned<K, V, S>, CallError>
+    pub fn on<R, E>(self, spawner: R) -> SpawnCall<K, V, S, Q, M, P, R>
     where
-        Q: Key<K, M>,
+        R: FnOnce(Job) -> Result<(), E>,
     {
-        let arrival = singleflight_core::Group::arrive(Arc::clone(self.shared()), key, until)?;
-        let (job, handle) = arrival.into_closure(|call| pollster::block_on(call), work);
+        self.spawnable_by(spawner)
+    }
+
+    /// Makes it a call that stops when the last interested caller is gone, of whatever entry point:
+    /// the work receives a [`Wanted`], which it should ask from time to time. What it returns once
+    /// nobody wants it is dropped, and callers who came meanwhile then run their own work.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_std::Group;
+    ///
+    /// let group: Group<&str, u32> = Group::new();
+    /// let handle = group.call("key").while_wanted().spawn(|wanted| {
+    ///     while wanted.is_wanted() {
+    ///         std::thread::yield_now(); // stands for a piece of the work
+    ///     }
+    ///     0
+    /// });
+    /// drop(handle);
+    /// while group.in_flight() > 0 {
+    ///     std::thread::yield_now();
+    /// }
+    /// ```
+    pub fn while_wanted(self) -> SpawnCallWhileWanted<K, V, S, Q, M, P, NewThread> {
+        self.spawnable_by(start_thread as NewThread).while_wanted()
+    }
+
+    /// Makes the call on a thread of its own. See [`Group::spawn`].
+    pub fn spawn<F>(self, work: F) -> Spawned<K, V, S>
+    where
+        K: Eq + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
+        Q: Key<K, M>,
+        P: Shares<V> + Send + 'static,
+        F: FnOnce() -> V + Send + 'static,
+    {
+        self.spawnable_by(start_thread).spawn(work)
+    }
+
+    /// Makes the call on a thread of its own, for a work that may fail: an `Err` stays with this
+    /// caller, and one of those who wait runs its own work. See [`Group::try_run`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_std::{CallError, Group};
+    ///
+    /// let group: Group<u64, u32> = Group::new();
+    /// let failed = group.call(7).try_spawn(|| Err("no route")).join()?;
+    /// assert_eq!(failed, Err("no route"));
+    /// # Ok::<_, CallError>(())
+    /// ```
+    pub fn try_spawn<F, E>(self, work: F) -> TrySpawned<K, V, E, S>
+    where
+        K: Eq + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
+        Q: Key<K, M>,
+        P: Shares<V> + Send + 'static,
+        F: FnOnce() -> Result<V, E> + Send + 'static,
+        E: Send + 'static,
+    {
+        self.spawnable_by(start_thread).try_spawn(work)
+    }
+
+    fn spawnable_by<R>(self, spawner: R) -> SpawnCall<K, V, S, Q, M, P, R> {
+        let owned = |group: G| group.borrow().clone();
+        SpawnCall {
+            call: self.0.by_group(owned).spawnable(),
+            spawner,
+        }
+    }
+}
+
+impl<K, V, S, Q, M, P, R> SpawnCall<K, V, S, Q, M, P, R> {
+    /// As [`Call::while_wanted`].
+    pub fn while_wanted(mut self) -> SpawnCallWhileWanted<K, V, S, Q, M, P, R> {
+        self.call = self.call.while_wanted();
+        SpawnCallWhileWanted(self)
+    }
+
+    /// As [`Call::share_if`].
+    pub fn share_if<F>(self, predicate: F) -> SpawnCall<K, V, S, Q, M, F, R>
+    where
+        F: Fn(&V) -> bool,
+    {
+        SpawnCall {
+            call: self.call.map(|call| call.share_if(predicate)),
+            spawner: self.spawner,
+        }
+    }
+
+    /// As [`Call::fence`].
+    pub fn fence<H>(mut self, fence: &Fence<H>) -> Self
+    where
+        H: GroupRef<Key = K, Value = V, Hasher = S>,
+    {
+        self.call = self.call.map(|call| call.fence(fence));
+        self
+    }
+}
+
+impl<K, V, S, Q, M, P, R, X> SpawnCall<K, V, S, Q, M, P, R>
+where
+    K: Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+    Q: Key<K, M>,
+    P: Shares<V> + Send + 'static,
+    R: FnOnce(Job) -> Result<(), X>,
+{
+    /// Makes the call on a thread of its own. See [`Group::spawn`].
+    pub fn spawn<F>(self, work: F) -> Spawned<K, V, S>
+    where
+        F: FnOnce() -> V + Send + 'static,
+    {
+        self.start(|arrived| {
+            let (job, handle) = arrived.into_job(|call| block_on(call, None), |_| work());
+            (Box::new(job), handle)
+        })
+    }
+
+    /// As [`Call::try_spawn`].
+    pub fn try_spawn<F, E>(self, work: F) -> TrySpawned<K, V, E, S>
+    where
+        F: FnOnce() -> Result<V, E> + Send + 'static,
+        E: Send + 'static,
+    {
+        self.start(|arrived| {
+            let (job, handle) = arrived.try_into_job(|call| block_on(call, None), |_| work());
+            (Box::new(job), handle)
+        })
+    }
+
+    fn start<O: Answer>(
+        self,
+        make: impl FnOnce(Arrived<Group<K, V, S>, P>) -> (Job, Handle<Group<K, V, S>, O>),
+    ) -> Handle<Group<K, V, S>, O> {
+        let (job, handle) = match self.call.arrive() {
+            Ok(arrived) => make(arrived),
+            Err(refusal) => return Handle::refused(refusal),
+        };
         // A job that is refused is dropped, which leaves the flight or hands it over.
-        spawner(Box::new(job)).map_err(|_| CallError::NotSpawned)?;
-        Ok(handle)
+        match (self.spawner)(job) {
+            Ok(()) => handle,
+            Err(_) => Handle::refused(CallError::NotSpawned),
+        }
+    }
+}
+
+impl<K, V, S, Q, M, P, R, X> SpawnCallWhileWanted<K, V, S, Q, M, P, R>
+where
+    K: Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+    Q: Key<K, M>,
+    P: Shares<V> + Send + 'static,
+    R: FnOnce(Job) -> Result<(), X>,
+{
+    /// Makes the call on a thread of its own. See [`Call::while_wanted`].
+    pub fn spawn<F>(self, work: F) -> Spawned<K, V, S>
+    where
+        F: FnOnce(&Wanted<V>) -> V + Send + 'static,
+    {
+        self.0.start(|arrived| {
+            let (job, handle) = arrived.into_job(|call| block_on(call, None), work);
+            (Box::new(job), handle)
+        })
+    }
+
+    /// Makes the call on a thread of its own, for a work that may fail. See [`Call::try_spawn`].
+    pub fn try_spawn<F, E>(self, work: F) -> TrySpawned<K, V, E, S>
+    where
+        F: FnOnce(&Wanted<V>) -> Result<V, E> + Send + 'static,
+        E: Send + 'static,
+    {
+        self.0.start(|arrived| {
+            let (job, handle) = arrived.try_into_job(|call| block_on(call, None), work);
+            (Box::new(job), handle)
+        })
+    }
+}
+
+impl<K, V, S, Q, M, P, R> fmt::Debug for SpawnCall<K, V, S, Q, M, P, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.call, f)
+    }
+}
+
+impl<K, V, S, Q, M, P, R> fmt::Debug for SpawnCallWhileWanted<K, V, S, Q, M, P, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 

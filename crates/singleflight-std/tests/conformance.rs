@@ -1,14 +1,17 @@
 //! The front end for threads keeps every promise.
 
+use std::io;
 use std::thread;
 use std::time::Duration;
 
-use futures_lite::future::block_on;
+use futures_lite::future::yield_now;
 use singleflight_conformance::{
-    Answer, Answers, BatchWork, Call, CallError, Complete, Entry, FrontEnd, Local, LocalCall,
-    LocalKey, LocalTask, LocalValue, LocalWork, Task, Until, Value, Waiting, Work, call_blocking,
-    conformance, conformance_complete, conformance_local,
+    Answer, Answers, BatchWork, Call, CallError, Complete, Entry, Failure, FrontEnd, Local,
+    LocalCall, LocalKey, LocalTask, LocalValue, LocalWork, Task, Value, Waiting, batch_blocking,
+    block_on, complete_call_blocking, conformance, conformance_builder, conformance_complete,
+    conformance_local, outcome, tried, tried_outcome,
 };
+use singleflight_std::{Job, Spawned};
 
 struct Threads;
 
@@ -22,50 +25,97 @@ impl FrontEnd for Threads {
     }
 
     async fn call(group: &Self::Group, call: Call) -> Answer {
-        call_blocking!(group, call)
+        complete_call_blocking!(group, call)
     }
 }
 
 impl Complete for Threads {
-    fn spawn_call(
-        group: &Self::Group,
-        key: &'static str,
-        until: Until,
-        work: Work,
-    ) -> Result<Waiting, CallError> {
-        let spawned = match until {
-            Until::Done => group.spawn(key, move || work.run_blocking()),
-            Until::Unwanted => {
-                group.spawn_until_unwanted(key, move |interest| work.run_while(interest))
+    fn spawn_call(group: &Self::Group, call: Call, while_wanted: bool) -> Waiting {
+        let Call {
+            entry, key, work, ..
+        } = call;
+        let (call, fence) = (group.call(key), group.fence());
+        match (entry, while_wanted) {
+            (Entry::Run, false) => Box::pin(joined(call.spawn(move || block_on(work.run())))),
+            (Entry::TryRun, false) => {
+                Box::pin(tried(call.try_spawn(move || block_on(work.try_run()))))
             }
-        };
-        spawned.map(|handle| -> Waiting { Box::pin(handle.outcome()) })
+            (Entry::TryRunOutcome, false) => {
+                let handle = call.try_spawn(move || block_on(work.try_run()));
+                let refusal = handle.refusal().cloned();
+                Box::pin(async {
+                    Answer::tried_outcome(handle.join_outcome()).told_at_once(refusal)
+                })
+            }
+            (Entry::TryShareIf, false) => {
+                let call = call.share_if(work.shares());
+                let handle = call.try_spawn(move || block_on(work.try_run()));
+                Box::pin(tried_outcome(handle))
+            }
+            (Entry::ShareIf, false) => {
+                let call = call.share_if(work.shares());
+                Box::pin(outcome(call.spawn(move || block_on(work.run()))))
+            }
+            (Entry::Fence, false) => {
+                let call = call.fence(&fence);
+                let run = move || block_on(work.run_fenced(&fence));
+                Box::pin(outcome(call.spawn(run)))
+            }
+            (_, false) => Box::pin(outcome(call.spawn(move || block_on(work.run())))),
+            (Entry::Run, true) => {
+                let call = call.while_wanted();
+                Box::pin(joined(call.spawn(move |wanted| work.run_while(wanted))))
+            }
+            (Entry::TryRun, true) => {
+                let call = call.while_wanted();
+                Box::pin(tried(
+                    call.try_spawn(move |wanted| work.try_run_while(wanted)),
+                ))
+            }
+            (Entry::TryRunOutcome | Entry::TryShareIf, true) => {
+                let call = call.share_if(work.shares()).on(in_a_thread).while_wanted();
+                Box::pin(tried_outcome(
+                    call.try_spawn(move |wanted| work.try_run_while(wanted)),
+                ))
+            }
+            (_, true) => {
+                let call = call.share_if(work.shares()).on(in_a_thread).while_wanted();
+                Box::pin(outcome(call.spawn(move |wanted| work.run_while(wanted))))
+            }
+        }
     }
 
     async fn batch(
         group: &Self::Group,
+        entry: Entry,
         keys: Vec<String>,
         work: BatchWork,
-    ) -> Answers<String, Value> {
-        group.run_many(keys, |keys| work.run_blocking(keys))
+    ) -> Result<Answers<String, Value>, Failure> {
+        batch_blocking!(group, entry, keys, work)
     }
+}
 
-    async fn failing_batch(
-        group: &Self::Group,
-        keys: Vec<String>,
-        error: &'static str,
-    ) -> Answers<String, Value> {
-        group.try_run_many(keys, |_| Err::<Vec<_>, _>(error))
-    }
+/// A spawner of one's own.
+fn in_a_thread(job: Job) -> io::Result<()> {
+    thread::Builder::new().spawn(job).map(drop)
+}
 
-    async fn call_timeout(group: &Self::Group, timeout: Duration, call: Call) -> Answer {
-        let Call { key, work, .. } = call;
-        Answer::outcome(group.run_timeout(key, timeout, || work.run_blocking()))
-    }
+/// A handle in the place of `run`. It is joined for no time first, and then again.
+async fn joined(mut handle: Spawned<String, Value>) -> Answer {
+    let refusal = handle.refusal().cloned();
+    let answer = match handle.join_timeout(Duration::ZERO) {
+        Err(CallError::TimedOut) => {
+            yield_now().await;
+            handle.join()
+        }
+        answer => answer,
+    };
+    Answer::bare(answer).told_at_once(refusal)
 }
 
 conformance!(Threads);
 conformance_complete!(Threads);
+conformance_builder!(singleflight_std);
 
 impl Local for Threads {
     type Group = singleflight_std::Group<LocalKey, LocalValue>;
@@ -74,18 +124,8 @@ impl Local for Threads {
         block_on(task);
     }
 
-    async fn call(group: &Self::Group, call: LocalCall) -> LocalValue {
-        let LocalCall {
-            entry, key, work, ..
-        } = call;
-        match entry {
-            Entry::Run => group.run(key, || work.run_blocking()),
-            Entry::RunOutcome => {
-                let outcome = group.run_outcome(key, || work.run_blocking());
-                outcome.expect("nothing is refused").value
-            }
-            Entry::TryRun => group.try_run(key, || work.run_blocking()),
-        }
+    async fn call(group: &Self::Group, call: LocalCall) -> Answer<LocalValue> {
+        complete_call_blocking!(group, call)
     }
 
     async fn batch(

@@ -1,43 +1,50 @@
 //! Calls that own a task: the work outlives its caller.
 
+use std::borrow::Borrow;
 use std::future::Future;
 use std::hash::BuildHasher;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use singleflight_core::{Answer, Arrival, CallError, DefaultHashBuilder, Join, Key, Until};
+use singleflight_core::{
+    CallError, CallResult, DefaultHashBuilder, GroupRef, Key, NoDeadline, Outcome, Shares,
+};
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, LocalSet};
 
-use crate::group::Group;
+use crate::group::{Call, Current, Group, SpawnCall};
 
-/// The core's group, as a task reaches it.
-type Shared<K, V, S> = Arc<singleflight_core::Group<K, V, S>>;
-
-/// The handle to a call that runs by itself. See [`spawn`](Group::spawn).
+/// The handle to a call that runs by itself: a future of `Result<V, CallError>`. See
+/// [`spawn`](Group::spawn).
 pub type Spawned<K, V, S = DefaultHashBuilder> =
-    singleflight_core::Spawned<Shared<K, V, S>, Joining<V>>;
+    singleflight_core::Spawned<Group<K, V, S>, Task<Outcome<V>>>;
+
+/// The handle to a call that runs by itself and may fail: a future of
+/// `Result<Result<V, E>, CallError>`. See [`try_spawn`](Call::try_spawn).
+pub type TrySpawned<K, V, E, S = DefaultHashBuilder> =
+    singleflight_core::Spawned<Group<K, V, S>, Task<Result<Outcome<V>, E>>>;
 
 /// The join handle of a spawned call's task. Dropping it lets the task run on.
 #[derive(Debug)]
-pub struct Joining<V>(JoinHandle<Answer<V>>);
+pub struct Task<O>(JoinHandle<CallResult<O>>);
 
-impl<V> Future for Joining<V> {
-    type Output = Answer<V>;
+impl<O> Future for Task<O> {
+    type Output = CallResult<O>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer<V>> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CallResult<O>> {
         let joined = ready!(Pin::new(&mut self.0).poll(context));
         // A call does not panic: its task was dropped.
         Poll::Ready(joined.unwrap_or(Err(CallError::TaskLost)))
     }
 }
 
-impl<V> Join<V> for Joining<V> {
-    fn join(self) -> impl Future<Output = Answer<V>> {
-        self
-    }
-}
+/// The runtime that a call is spawned on. See [`Call::on`].
+#[derive(Clone, Debug)]
+pub struct OnRuntime(Handle);
+
+/// The thread that a call is spawned on. See [`Call::local`].
+#[derive(Clone, Copy, Debug)]
+pub struct OnLocal<'r>(&'r LocalSet);
 
 impl<K, V, S> Group<K, V, S>
 where
@@ -49,146 +56,239 @@ where
     /// goes on to its end even if every handle is dropped.
     ///
     /// The key is claimed or joined when this returns, and neither the work nor the claim
-    /// depends on any caller being polled.
+    /// depends on any caller being polled. A timeout around the handle bounds the wait and nothing
+    /// else.
     ///
     /// # Errors
     ///
-    /// [`NotSpawned`](CallError::NotSpawned) outside a runtime, and the refusals of
-    /// [`join`](singleflight_core::Group::join). On a runtime that is shutting down the handle
-    /// receives [`TaskLost`](CallError::TaskLost).
+    /// The handle tells them, and tells nothing if it is never awaited:
+    /// [`NotSpawned`](CallError::NotSpawned) outside a runtime, the refusals of
+    /// [`join`](Self::join), [`LeaderPanicked`](CallError::LeaderPanicked) if the work panicked, and
+    /// [`TaskLost`](CallError::TaskLost) if the runtime was shut down.
     ///
     /// # Examples
     ///
     /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), singleflight_tokio::CallError> {
-    /// let group: singleflight_tokio::Group<String, u32> = Default::default();
-    /// let handle = group.spawn("key", async || 42)?;
+    /// # async fn main() -> Result<(), CallError> {
+    /// let group: Group<String, u32> = Group::new();
+    /// let handle = group.spawn("key", async || 42);
     /// assert_eq!(group.in_flight(), 1, "claimed, and nothing was polled yet");
-    /// assert_eq!(handle.outcome().await?.value, 42);
+    /// assert_eq!(handle.await?, 42);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn spawn<Q, M, F, T>(&self, key: Q, work: F) -> Result<Spawned<K, V, S>, CallError>
+    #[doc(alias = "DoChan")]
+    pub fn spawn<Q, M, F, T>(&self, key: Q, work: F) -> Spawned<K, V, S>
     where
         Q: Key<K, M>,
         F: FnOnce() -> T + Send + 'static,
         T: Future<Output = V> + Send + 'static,
     {
-        self.spawn_on(&current()?, key, Until::Done, work)
-    }
-
-    /// As [`spawn`](Self::spawn), but the work is cancelled when the last interested caller is
-    /// gone, of whatever entry point: its future is dropped. A caller who comes meanwhile runs
-    /// its own work, after that.
-    ///
-    /// # Errors
-    ///
-    /// As [`spawn`](Self::spawn).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), singleflight_tokio::CallError> {
-    /// let group: singleflight_tokio::Group<&str, u32> = Default::default();
-    /// let handle = group.spawn_until_unwanted("key", std::future::pending)?;
-    /// drop(handle);
-    /// while group.in_flight() > 0 {
-    ///     tokio::task::yield_now().await;
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn spawn_until_unwanted<Q, M, F, T>(
-        &self,
-        key: Q,
-        work: F,
-    ) -> Result<Spawned<K, V, S>, CallError>
-    where
-        Q: Key<K, M>,
-        F: FnOnce() -> T + Send + 'static,
-        T: Future<Output = V> + Send + 'static,
-    {
-        self.spawn_on(&current()?, key, Until::Unwanted, work)
-    }
-
-    /// As [`spawn`](Self::spawn), on a runtime of the caller's choice.
-    ///
-    /// # Errors
-    ///
-    /// The refusals of [`join`](singleflight_core::Group::join).
-    pub fn spawn_on<Q, M, F, T>(
-        &self,
-        runtime: &Handle,
-        key: Q,
-        until: Until,
-        work: F,
-    ) -> Result<Spawned<K, V, S>, CallError>
-    where
-        Q: Key<K, M>,
-        F: FnOnce() -> T + Send + 'static,
-        T: Future<Output = V> + Send + 'static,
-    {
-        let (call, stake) = self.arrival(key, until)?.into_call(work);
-        Ok(stake.joined_by(Joining(runtime.spawn(call))))
+        self.call(key).spawn(work)
     }
 }
 
-impl<K, V, S> Group<K, V, S>
+impl<K, V, S, G, Q, M, P> Call<G, Q, M, P, NoDeadline>
+where
+    G: GroupRef<Key = K, Value = V, Hasher = S> + Borrow<Group<K, V, S>>,
+{
+    /// Spawns the call on a runtime of the caller's choice.
+    pub fn on(self, runtime: &Handle) -> SpawnCall<K, V, S, Q, M, P, OnRuntime> {
+        self.spawnable().on(runtime)
+    }
+
+    /// Spawns the call on the thread of `local`; neither the work nor the value need be `Send`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    /// use std::rc::Rc;
+    /// use tokio::task::LocalSet;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), CallError> {
+    /// let group: Group<u64, Rc<str>> = Group::new();
+    /// let local = LocalSet::new();
+    /// let handle = group.call(7).local(&local).spawn(async || "seven".into());
+    /// assert_eq!(&*local.run_until(handle).await?, "seven");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn local(self, local: &LocalSet) -> SpawnCall<K, V, S, Q, M, P, OnLocal<'_>> {
+        self.spawnable().local(local)
+    }
+
+    /// Makes the call in a task of its own. See [`Group::spawn`].
+    pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
+    where
+        K: Eq + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
+        Q: Key<K, M>,
+        P: Shares<V> + Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = V> + Send + 'static,
+    {
+        self.spawnable().spawn(work)
+    }
+
+    /// Makes the call in a task of its own, for a work that may fail: an `Err` stays with this
+    /// caller, and the next waiting call runs its own work. See [`Group::try_run`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), CallError> {
+    /// let group: Group<u64, u32> = Group::new();
+    /// let failed = group.call(7).try_spawn(async || Err("no route")).await?;
+    /// assert_eq!(failed, Err("no route"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
+    where
+        K: Eq + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+        S: BuildHasher + Send + Sync + 'static,
+        Q: Key<K, M>,
+        P: Shares<V> + Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = Result<V, E>> + Send + 'static,
+        E: Send + 'static,
+    {
+        self.spawnable().try_spawn(work)
+    }
+}
+
+impl<K, V, S, Q, M, P, R> SpawnCall<K, V, S, Q, M, P, R> {
+    /// As [`Call::on`].
+    pub fn on(self, runtime: &Handle) -> SpawnCall<K, V, S, Q, M, P, OnRuntime> {
+        self.with_runtime(OnRuntime(runtime.clone()))
+    }
+
+    /// As [`Call::local`].
+    pub fn local(self, local: &LocalSet) -> SpawnCall<K, V, S, Q, M, P, OnLocal<'_>> {
+        self.with_runtime(OnLocal(local))
+    }
+}
+
+impl<K, V, S, Q, M, P> SpawnCall<K, V, S, Q, M, P, Current>
+where
+    K: Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+    Q: Key<K, M>,
+    P: Shares<V> + Send + 'static,
+{
+    /// Makes the call in a task of its own. See [`Group::spawn`].
+    pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = V> + Send + 'static,
+    {
+        match Handle::try_current() {
+            Ok(runtime) => self.on(&runtime).spawn(work),
+            Err(_) => Spawned::refused(CallError::NotSpawned),
+        }
+    }
+
+    /// As [`Call::try_spawn`].
+    pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = Result<V, E>> + Send + 'static,
+        E: Send + 'static,
+    {
+        match Handle::try_current() {
+            Ok(runtime) => self.on(&runtime).try_spawn(work),
+            Err(_) => TrySpawned::refused(CallError::NotSpawned),
+        }
+    }
+}
+
+impl<K, V, S, Q, M, P> SpawnCall<K, V, S, Q, M, P, OnRuntime>
+where
+    K: Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher + Send + Sync + 'static,
+    Q: Key<K, M>,
+    P: Shares<V> + Send + 'static,
+{
+    /// Makes the call in a task of its own. See [`Group::spawn`].
+    pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = V> + Send + 'static,
+    {
+        match self.call.arrive() {
+            Ok(arrived) => {
+                let (task, guard) = arrived.into_task(work);
+                guard.with_task(Task(self.runtime.0.spawn(task)))
+            }
+            Err(refusal) => Spawned::refused(refusal),
+        }
+    }
+
+    /// As [`Call::try_spawn`].
+    pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Future<Output = Result<V, E>> + Send + 'static,
+        E: Send + 'static,
+    {
+        match self.call.arrive() {
+            Ok(arrived) => {
+                let (task, guard) = arrived.try_into_task(work);
+                guard.with_task(Task(self.runtime.0.spawn(task)))
+            }
+            Err(refusal) => TrySpawned::refused(refusal),
+        }
+    }
+}
+
+impl<K, V, S, Q, M, P> SpawnCall<K, V, S, Q, M, P, OnLocal<'_>>
 where
     K: Eq + 'static,
     V: Clone + 'static,
     S: BuildHasher + 'static,
+    Q: Key<K, M>,
+    P: Shares<V> + 'static,
 {
-    /// As [`spawn`](Self::spawn), on the thread of `local`; neither the work nor the value need
-    /// be `Send`.
-    ///
-    /// # Errors
-    ///
-    /// The refusals of [`join`](singleflight_core::Group::join).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::rc::Rc;
-    /// use singleflight_tokio::{Group, Until};
-    /// use tokio::task::LocalSet;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), singleflight_tokio::CallError> {
-    /// let group: Group<u64, Rc<str>> = Group::new();
-    /// let local = LocalSet::new();
-    /// let handle = group.spawn_local(&local, 7, Until::Done, async || "seven".into())?;
-    /// let outcome = local.run_until(handle.outcome()).await?;
-    /// assert_eq!(&*outcome.value, "seven");
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn spawn_local<Q, M, F, T>(
-        &self,
-        local: &LocalSet,
-        key: Q,
-        until: Until,
-        work: F,
-    ) -> Result<Spawned<K, V, S>, CallError>
+    /// Makes the call in a task of its own. See [`Group::spawn`].
+    pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
     where
-        Q: Key<K, M>,
         F: FnOnce() -> T + 'static,
         T: Future<Output = V> + 'static,
     {
-        let (call, stake) = self.arrival(key, until)?.into_call(work);
-        Ok(stake.joined_by(Joining(local.spawn_local(call))))
+        match self.call.arrive() {
+            Ok(arrived) => {
+                let (task, guard) = arrived.into_task(work);
+                guard.with_task(Task(self.runtime.0.spawn_local(task)))
+            }
+            Err(refusal) => Spawned::refused(refusal),
+        }
     }
 
-    fn arrival<Q, M>(&self, key: Q, until: Until) -> Result<Arrival<Shared<K, V, S>>, CallError>
+    /// As [`Call::try_spawn`].
+    pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
     where
-        Q: Key<K, M>,
+        F: FnOnce() -> T + 'static,
+        T: Future<Output = Result<V, E>> + 'static,
+        E: 'static,
     {
-        singleflight_core::Group::arrive(Arc::clone(self.shared()), key, until)
+        match self.call.arrive() {
+            Ok(arrived) => {
+                let (task, guard) = arrived.try_into_task(work);
+                guard.with_task(Task(self.runtime.0.spawn_local(task)))
+            }
+            Err(refusal) => TrySpawned::refused(refusal),
+        }
     }
-}
-
-fn current() -> Result<Handle, CallError> {
-    Handle::try_current().map_err(|_| CallError::NotSpawned)
 }

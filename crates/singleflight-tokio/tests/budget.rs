@@ -7,14 +7,14 @@ use std::thread;
 use std::time::Duration;
 
 use singleflight_conformance::DEADLINE;
-use singleflight_tokio::{CallError, CallExt, Group, Outcome};
+use singleflight_tokio::{CallError, CallResult, Group};
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
 const SHORT: Duration = Duration::from_millis(10);
 
 /// Runs it on a runtime and a thread of its own: if it hangs, this test fails all the same.
-fn bounded<F: Future<Output = Result<Outcome<u64>, CallError>>>(
+fn bounded<F: Future<Output = CallResult<u64>>>(
     call: impl FnOnce() -> F + Send + 'static,
 ) -> Option<CallError> {
     let (told, answer) = mpsc::channel();
@@ -36,18 +36,21 @@ async fn uses_its_budget() -> u64 {
 fn a_timeout_comes_beside_a_work_that_uses_up_its_budget() {
     let timed_out = bounded(|| async {
         let group: Group<u64, u64> = Group::new();
-        group.run_timeout(1, SHORT, uses_its_budget).await
-    });
-    assert_eq!(timed_out, Some(CallError::TimedOut));
-    let timed_out = bounded(|| async {
-        let group: Group<u64, u64> = Group::new();
         group.call(1).timeout(SHORT).run(uses_its_budget).await
     });
     assert_eq!(timed_out, Some(CallError::TimedOut));
     let timed_out = bounded(|| async {
         let group: Group<u64, u64> = Group::new();
         let call = group.call(1).deadline(Instant::now() + SHORT);
-        call.run_fenced(async |_| uses_its_budget().await).await
+        call.run(uses_its_budget).await
+    });
+    assert_eq!(timed_out, Some(CallError::TimedOut));
+    let timed_out = bounded(|| async {
+        let group: Group<u64, u64> = Group::new();
+        let hung = async |_| vec![(1, uses_its_budget().await)];
+        let call = group.call_many([1]).timeout(SHORT).run(hung);
+        let all = call.await.into_all::<Vec<_>>();
+        all.map(|pairs| pairs[0].1)
     });
     assert_eq!(timed_out, Some(CallError::TimedOut));
 }
@@ -63,7 +66,7 @@ fn a_timeout_comes_beside_a_channel_that_is_always_ready() {
                 receiver.recv().await;
             }
         };
-        group.run_timeout(1, SHORT, work).await
+        group.call(1).timeout(SHORT).run(work).await
     });
     assert_eq!(timed_out, Some(CallError::TimedOut));
 }
@@ -74,7 +77,8 @@ fn a_followers_timeout_comes_beside_a_task_that_uses_up_its_budget() {
     let timed_out = bounded(|| async {
         let group: Group<u64, u64> = Group::new();
         let leader = group.join(1).expect("nothing is refused");
-        let call = group.run_timeout(1, SHORT, async || unreachable!("it follows"));
+        let call = group.call(1).timeout(SHORT);
+        let call = call.run(async || unreachable!("it follows"));
         let answer = tokio::select! {
             biased;
             _ = uses_its_budget() => unreachable!("it never ends"),

@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use std::thread;
 
 use singleflight_conformance::{
-    Answer, Call, FrontEnd, LocalKey, LocalValue, Task, Value, call_async, complete_async,
-    conformance, conformance_complete, conformance_local, conformance_local_tasks, local_async,
+    Answer, Call, FrontEnd, LocalKey, LocalValue, Task, Value, complete_async, complete_call_async,
+    conformance, conformance_builder, conformance_complete, conformance_local,
+    conformance_local_tasks, local_async,
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
@@ -29,13 +30,11 @@ impl FrontEnd for MultiThread {
     }
 
     async fn call(group: &Self::Group, call: Call) -> Answer {
-        call_async!(group, call)
+        complete_call_async!(group, call)
     }
 }
 
-complete_async!(MultiThread, |group, key, until, task| {
-    group.spawn_on(THREADS.handle(), key, until, task)
-});
+complete_async!(MultiThread, |call| call.on(THREADS.handle()));
 
 mod multi_thread {
     use super::{MultiThread, conformance, conformance_complete};
@@ -65,13 +64,11 @@ impl FrontEnd for CurrentThread {
     }
 
     async fn call(group: &Self::Group, call: Call) -> Answer {
-        call_async!(group, call)
+        complete_call_async!(group, call)
     }
 }
 
-complete_async!(CurrentThread, |group, key, until, task| {
-    group.spawn_on(&CURRENT_THREAD, key, until, task)
-});
+complete_async!(CurrentThread, |call| call.on(&CURRENT_THREAD));
 
 mod current_thread {
     use super::{CurrentThread, conformance, conformance_complete};
@@ -96,7 +93,7 @@ local_async!(
         LOCAL.with(|local| runtime.block_on(local.run_until(task)));
     },
     |task| drop(tokio::task::spawn_local(task)),
-    |group, key, until, work| LOCAL.with(|local| group.spawn_local(local, key, until, work)),
+    LOCAL,
 );
 
 mod one_thread {
@@ -105,3 +102,5 @@ mod one_thread {
     conformance_local!(OneThread);
     conformance_local_tasks!(OneThread);
 }
+
+conformance_builder!(singleflight_tokio);

@@ -2,10 +2,10 @@
 
 use std::future::pending;
 use std::thread;
+use std::time::Duration;
 
-use futures_lite::future::block_on;
-use singleflight_conformance::until;
-use singleflight_tokio::{CallError, Group, Until};
+use singleflight_conformance::{DEADLINE, Gate, block_on, until};
+use singleflight_tokio::{CallError, Group};
 use tokio::runtime::{Builder, Runtime};
 
 fn runtime() -> Runtime {
@@ -18,10 +18,22 @@ fn runtime() -> Runtime {
 #[test]
 fn outside_a_runtime_nothing_is_spawned() {
     let group: Group<u64, u64> = Group::new();
-    let refused = group.spawn(1, async || 1).err();
-    assert_eq!(refused, Some(CallError::NotSpawned));
-    let refused = group.spawn_until_unwanted(1, async || 1).err();
-    assert_eq!(refused, Some(CallError::NotSpawned));
+    let call = || group.call(1);
+    for refused in [
+        group.spawn(1, async || 1),
+        call().spawn(async || 1),
+        call().while_wanted().spawn(async || 1),
+    ] {
+        assert_eq!(refused.refusal(), Some(&CallError::NotSpawned));
+        assert_eq!(block_on(refused), Err(CallError::NotSpawned));
+    }
+    for refused in [
+        call().try_spawn(async || Ok::<_, ()>(1)),
+        call().while_wanted().try_spawn(async || Ok(1)),
+    ] {
+        assert_eq!(refused.refusal(), Some(&CallError::NotSpawned));
+        assert_eq!(block_on(refused), Err(CallError::NotSpawned));
+    }
     assert_eq!((group.in_flight(), group.stats().led), (0, 0));
 }
 
@@ -31,11 +43,12 @@ fn on_a_runtime_that_was_shut_down_the_task_is_lost() {
     let runtime = runtime();
     let handle = runtime.handle().clone();
     drop(runtime);
-    for end in [Until::Done, Until::Unwanted] {
-        let call = group
-            .spawn_on(&handle, 1, end, async || 1)
-            .expect("the key is claimed");
-        assert_eq!(block_on(call.outcome()).err(), Some(CallError::TaskLost));
+    let call = || group.call(1).on(&handle);
+    for spawned in [
+        call().spawn(async || 1),
+        call().while_wanted().spawn(async || 1),
+    ] {
+        assert_eq!(block_on(spawned), Err(CallError::TaskLost));
     }
     assert_eq!(group.in_flight(), 0);
 }
@@ -43,13 +56,33 @@ fn on_a_runtime_that_was_shut_down_the_task_is_lost() {
 #[tokio::test]
 async fn a_drain_tells_what_is_left() {
     let group: Group<&str, u64> = Group::new();
-    let handle = group.spawn_until_unwanted("stuck", pending);
-    let left = group.drain(tokio::time::Instant::now()).await;
+    let handle = group.call("stuck").while_wanted().spawn(pending);
+    let left = group.drain(Duration::ZERO).await;
     assert_eq!(
         *left.expect_err("it is in flight").flights[0].key(),
         "stuck"
     );
     drop(handle);
+    assert!(group.drain(DEADLINE).await.is_ok());
+}
+
+/// A timeout around the handle bounds the wait and nothing else.
+#[tokio::test]
+async fn a_handle_is_asked_again_after_a_timeout() {
+    let group: Group<&str, u64> = Group::new();
+    let gate = Gate::new();
+    let held = gate.clone();
+    let mut handle = group.spawn("key", async move || {
+        held.passed().await;
+        7
+    });
+    for _ in 0..2 {
+        let late = tokio::time::timeout(Duration::from_millis(1), &mut handle).await;
+        assert!(late.is_err(), "the work cannot end yet");
+    }
+    assert_eq!(group.in_flight(), 1);
+    gate.open();
+    assert_eq!(handle.await, Ok(7));
 }
 
 /// A group outlives the runtimes that use it: one that is shut down hands over.
@@ -57,7 +90,7 @@ async fn a_drain_tells_what_is_left() {
 fn a_runtime_that_is_shut_down_hands_over_to_callers_elsewhere() {
     let group: Group<u64, u64> = Group::new();
     let runtime = runtime();
-    let call = group.spawn_on(runtime.handle(), 1, Until::Done, pending);
+    let call = group.call(1).on(runtime.handle()).spawn(pending);
     let elsewhere = thread::spawn({
         let group = group.clone();
         move || block_on(group.run(1, async || 8))
@@ -66,8 +99,7 @@ fn a_runtime_that_is_shut_down_hands_over_to_callers_elsewhere() {
         group.followers(1) == Some(1)
     });
     runtime.shutdown_background();
-    assert_eq!(elsewhere.join().expect("it leads on"), 8);
-    let outcome = block_on(call.expect("it was spawned").outcome());
-    assert_eq!(outcome.err(), Some(CallError::TaskLost), "its task is gone");
+    assert_eq!(elsewhere.join().expect("it leads on"), Ok(8));
+    assert_eq!(block_on(call), Err(CallError::TaskLost), "its task is gone");
     assert_eq!(group.in_flight(), 0);
 }

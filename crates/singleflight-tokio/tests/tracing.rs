@@ -63,8 +63,8 @@ async fn an_execution_is_a_span_to_which_followers_link() {
     let follower = group
         .run("key", async || unreachable!("it follows"))
         .instrument(tracing::info_span!("request"));
-    assert_eq!(tokio::join!(leader, follower), (42, 42));
-    assert_eq!(group.run("alone", async || 1).await, 1);
+    assert_eq!(tokio::join!(leader, follower), (Ok(42), Ok(42)));
+    assert_eq!(group.run("alone", async || 1).await, Ok(1));
 
     let recorded = log.0.lock().unwrap().clone();
     if cfg!(feature = "tracing") {

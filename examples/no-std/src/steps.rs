@@ -109,7 +109,7 @@ pub(crate) fn hand_over() -> Check {
             let _run = work.begin();
             pending().await
         };
-        group.run("sensor", stuck).await;
+        drop(group.run("sensor", stuck).await);
     });
     for answer in &answers {
         executor.spawn("follower", async {
@@ -142,7 +142,7 @@ pub(crate) fn leave() -> Check {
     let mut executor = Executor::new();
     for name in ["leader", "follower"] {
         executor.spawn(name, async {
-            group.run("sensor", pending).await;
+            drop(group.run("sensor", pending).await);
         });
     }
     executor.settle()?;
@@ -221,7 +221,7 @@ pub(crate) fn fan_out() -> Check {
                 Rc::from("21 degrees")
             };
             let value = group.run("sensor", read).await;
-            values.borrow_mut().push(value);
+            values.borrow_mut().extend(value);
         });
     }
     executor.settle()?;
@@ -229,6 +229,11 @@ pub(crate) fn fan_out() -> Check {
     executor.finish()?;
     check!(work.runs() == 1, "the work ran {} times", work.runs());
     let values = values.borrow();
+    check!(
+        values.len() == 6,
+        "{} of 6 callers have a value",
+        values.len()
+    );
     let holders = values.first().map_or(0, Rc::strong_count);
     check!(holders == 6, "{holders} of 6 callers hold the value");
     landed(&group)
@@ -254,10 +259,10 @@ pub(crate) fn lone_call() -> Check {
 
 /// Counts the allocations of 1000 calls in steady state, that is, after a first one.
 async fn lone_calls(group: &Group<u64, u64>) -> usize {
-    group.run(7, async || 21).await;
+    drop(group.run(7, async || 21).await);
     let before = usage().allocations;
     for _ in 0..1000 {
-        black_box(group.run(7, async || 21).await);
+        drop(black_box(group.run(7, async || 21).await));
     }
     usage().allocations - before
 }
@@ -273,12 +278,12 @@ pub(crate) fn company() -> Check {
             gate.passed().await;
             21
         };
-        group.run(7, read).await;
+        drop(group.run(7, read).await);
     });
     executor.settle()?;
     for cost in &mut costs {
         executor.spawn("follower", async {
-            group.run(7, async || 0).await;
+            drop(group.run(7, async || 0).await);
         });
         // The task is there; from here on only the call can allocate.
         let before = usage().allocations;

@@ -1,18 +1,28 @@
 //! Steps that read the code: formatting, lints, documentation.
 
-use crate::ci::{FEATURE_SETS, core_with, run_all};
+use crate::ci::features::{FEATURE_SETS, core_with};
+use crate::command::run_all;
 use crate::models::{LOOM, SHUTTLE};
-use crate::project::{Project, cargo};
+use crate::project::{Project, cargo, cargo_of_peers};
 use crate::stop::Stop;
 
 pub(crate) fn fmt(_: &Project) -> Result<(), Stop> {
-    let programs = ["bare-metal", "no-std", "wasm"];
-    let apart = programs.map(|name| cargo("fmt --check").in_directory(&format!("examples/{name}")));
+    let apart = [
+        "examples/bare-metal",
+        "examples/no-std",
+        "examples/wasm",
+        "peers",
+    ];
+    let apart = apart.map(|directory| cargo("fmt --check").in_directory(directory));
     run_all([cargo("fmt --all --check")].into_iter().chain(apart))
 }
 
 pub(crate) fn clippy(project: &Project) -> Result<(), Stop> {
     let mut commands = vec![cargo("clippy --workspace --all-targets -- -D warnings")];
+    commands.push(cargo_of_peers(
+        project,
+        "clippy --locked --all-targets -- -D warnings",
+    )?);
     commands.extend(FEATURE_SETS.map(|features| {
         let core = core_with(features);
         cargo(&format!("clippy {core} --all-targets -- -D warnings"))

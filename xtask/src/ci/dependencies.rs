@@ -1,6 +1,7 @@
 //! Steps about what we depend on: what it may be, and which Rust it asks for.
 
-use crate::ci::{FEATURE_SETS, core_with, run_all};
+use crate::ci::features::{FEATURE_SETS, core_with};
+use crate::command::run_all;
 use crate::project::{Project, cargo};
 use crate::stop::Stop;
 use crate::toolchain::Toolchain;
@@ -17,15 +18,22 @@ pub(crate) fn deny(_: &Project) -> Result<(), Stop> {
         let why = "cargo-deny is not installed (`cargo install cargo-deny --locked`)";
         return Stop::unable(why);
     }
-    cargo("fetch --locked").run()?;
     // Advisories need a database from the network, which is not the same tomorrow.
-    cargo("deny --offline check bans licenses sources").run()
+    let workspaces = ["Cargo.toml", "peers/Cargo.toml"];
+    run_all(workspaces.into_iter().flat_map(|manifest| {
+        [
+            cargo(&format!("fetch --locked --manifest-path {manifest}")),
+            cargo(&format!(
+                "deny --offline --manifest-path {manifest} check --config deny.toml bans licenses sources"
+            )),
+        ]
+    }))
 }
 
 pub(crate) fn msrv(project: &Project) -> Result<(), Stop> {
     let Some(toolchain) = Toolchain::find(project, MSRV) else {
         return Stop::unable(format!(
-            "there is no Rust {MSRV} (on Debian: `cargo xtask toolchain {MSRV}`)"
+            "there is no Rust {MSRV} (on Debian: `.ci/debian-rust {MSRV}`)"
         ));
     };
     let target = project.target_for("msrv")?;

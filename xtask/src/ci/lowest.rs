@@ -9,12 +9,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::{fs, io};
 
+use cargo_metadata::{DependencyKind, Metadata};
+use toml::Value;
+
 use crate::ci::dependencies::FRONT_ENDS;
-use crate::ci::{FEATURE_SETS, core_with, run_all};
-use crate::manifest::Manifest;
+use crate::ci::features::{FEATURE_SETS, core_with};
+use crate::command::run_all;
+use crate::manifest::parse;
 use crate::project::{Project, cargo};
 use crate::stop::Stop;
-use crate::tidy::{Tree, is_published};
 use crate::versions::{lowest as lowest_version, requirement};
 
 /// The core's features that bring a dependency.
@@ -54,8 +57,9 @@ pub(crate) fn lowest(project: &Project) -> Result<(), Stop> {
 /// Makes the copy, with the lock file of this checkout to start from.
 fn copy(project: &Project, workspace: &Path) -> Result<(), Stop> {
     let unread = |error: io::Error| Stop::Failed(format!("the copy of the workspace: {error}"));
-    let tree = Tree::load(project.root()).map_err(unread)?;
-    let text = pinned(&tree).map_err(|why| Stop::Failed(format!("Cargo.toml: {why}")))?;
+    let text = fs::read_to_string("Cargo.toml").map_err(unread)?;
+    let text = pinned(&text, &depended_on(&project.metadata()?));
+    let text = text.map_err(|why| Stop::Failed(format!("Cargo.toml: {why}")))?;
     if workspace.is_dir() {
         fs::remove_dir_all(workspace).map_err(unread)?;
     }
@@ -86,54 +90,51 @@ fn copy_directory(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Returns the workspace's manifest with the crates alone, in which what the published ones depend
 /// on has one version, the lowest. The error says why not.
-fn pinned(tree: &Tree) -> Result<String, String> {
-    let names = depended_on(tree)?;
-    let text = tree.text("Cargo.toml").unwrap_or_default();
-    let manifest = Manifest::parse(text)?;
-    let members = manifest.at(&["workspace", "members"]);
-    let mut edits = vec![(
-        members.ok_or("there are no members")?,
-        "[\"crates/*\"]".to_owned(),
-    )];
+fn pinned(text: &str, names: &BTreeSet<String>) -> Result<String, String> {
+    let mut manifest = parse(text)?;
+    let workspace = manifest.get_mut("workspace").and_then(Value::as_table_mut);
+    let workspace = workspace.ok_or("there is no workspace")?;
+    workspace.insert("members".to_owned(), vec!["crates/*"].into());
+    let inherited = workspace.get_mut("dependencies");
+    let inherited = inherited
+        .and_then(Value::as_table_mut)
+        .into_iter()
+        .flatten();
     let mut told = Vec::new();
-    for dependency in manifest.inheritable() {
-        let Some(version) = dependency.version else {
-            continue;
+    for (name, dependency) in inherited.filter(|(name, _)| names.contains(*name)) {
+        let version = match dependency {
+            Value::Table(table) => table.get_mut("version"),
+            version => Some(version),
         };
-        if names.contains(dependency.name) {
-            let lowest = lowest_version(&[&requirement(version)?])
-                .ok_or_else(|| format!("`{version}` admits nothing"))?;
-            told.push(format!("{} {lowest}", dependency.package));
-            edits.push((dependency.version_at, format!("\"={lowest}\"")));
-        }
+        let version = version.ok_or_else(|| format!("`{name}` has no version"))?;
+        let asked = version.as_str().unwrap_or_default();
+        let lowest = lowest_version(&[&requirement(asked)?]);
+        let lowest = lowest.ok_or_else(|| format!("`{asked}` admits nothing"))?;
+        told.push(format!("{name} {lowest}"));
+        *version = format!("={lowest}").into();
     }
     println!("with {}", told.join(", "));
-    edits.sort_by_key(|(at, _)| at.start);
-    let mut pinned = text.to_owned();
-    for (at, new) in edits.into_iter().rev() {
-        pinned.replace_range(at, &new);
-    }
-    Ok(pinned)
+    Ok(manifest.to_string())
 }
 
-/// Returns what the published crates depend on, by its name in the manifests, but not for tests.
-fn depended_on(tree: &Tree) -> Result<BTreeSet<String>, String> {
-    let mut names = BTreeSet::new();
-    for name in tree.crates() {
-        let path = format!("crates/{name}/Cargo.toml");
-        let text = tree.text(&path).unwrap_or_default();
-        if is_published(text) {
-            let manifest = Manifest::parse(text).map_err(|why| format!("{path}: {why}"))?;
-            let dependencies = manifest.dependencies();
-            let for_users = dependencies.iter().filter(|found| found.is_for_users);
-            names.extend(for_users.map(|found| found.name.to_owned()));
-        }
-    }
-    // Our own have a version to be published with, and are built from the checkout.
-    for ours in tree.crates() {
-        names.remove(ours);
-    }
-    Ok(names)
+/// Returns what the published crates depend on, by its name in the manifests, but not for tests; and
+/// not our own, which have a version to be published with and are built from the checkout.
+fn depended_on(metadata: &Metadata) -> BTreeSet<String> {
+    let packages = metadata.packages.iter();
+    let published = packages.filter(|package| package.publish.as_deref() != Some(&[]));
+    let dependencies = published.flat_map(|package| &package.dependencies);
+    let for_users = dependencies.filter(|dependency| {
+        dependency.kind == DependencyKind::Normal && dependency.path.is_none()
+    });
+    for_users
+        .map(|dependency| {
+            dependency
+                .rename
+                .as_ref()
+                .unwrap_or(&dependency.name)
+                .clone()
+        })
+        .collect()
 }
 
 /// Lets cargo choose the other versions, and fetch what is not here.
@@ -165,43 +166,44 @@ mod tests {
     use super::*;
 
     const WORKSPACE: &str = "[workspace]\nmembers = [\"crates/*\", \"benches\"]\n\
-        [workspace.dependencies]\na = \"1.2\" # why\nb = { version = \"0.3\", optional = true }\n\
-        c = \"2\"\nours = { version = \"0.1\", path = \"crates/ours\" }\n";
-
-    const CRATE: &str = "[package]\nname = \"front\"\n[dependencies]\na.workspace = true\n\
-        ours.workspace = true\n[target.'cfg(unix)'.dependencies]\nb.workspace = true\n\
-        [dev-dependencies]\nc.workspace = true\n";
-
-    fn tree(workspace: &str) -> Tree {
-        Tree::of(&[
-            ("Cargo.toml", workspace),
-            ("crates/front/Cargo.toml", CRATE),
-            ("crates/ours/Cargo.toml", "[package]\nname = \"ours\"\n"),
-            (
-                "crates/tool/Cargo.toml",
-                "[package]\npublish = false\n[dependencies]\nc.workspace = true\n",
-            ),
-        ])
-    }
+        [workspace.dependencies]\na = \"1.2\"\nb = { version = \"0.3\", optional = true }\n\
+        c = \"2\"\n";
 
     #[test]
     fn what_published_crates_depend_on_has_its_lowest_version_alone() {
+        let names = BTreeSet::from(["a", "b"].map(str::to_owned));
+        let pinned = pinned(WORKSPACE, &names).expect("it can be read");
+        let pinned = parse(&pinned).expect("it is a manifest");
         let expected = WORKSPACE
             .replace("\"1.2\"", "\"=1.2.0\"")
             .replace("\"0.3\"", "\"=0.3.0\"")
             .replace(", \"benches\"", "");
-        assert_eq!(pinned(&tree(WORKSPACE)), Ok(expected));
+        assert_eq!(Ok(pinned), parse(&expected));
     }
 
     #[test]
     fn a_workspace_that_cannot_be_read_says_why() {
+        let names = BTreeSet::from(["a".to_owned()]);
         for text in [
             "[workspace\n",
-            "[workspace]\n",
+            "[package]\n",
             &WORKSPACE.replace("1.2", "one"),
         ] {
-            assert!(pinned(&tree(text)).is_err(), "{text}");
+            assert!(pinned(text, &names).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_published_crates_depend_on_something() {
+        let mut command = cargo_metadata::MetadataCommand::new();
+        let metadata = command.no_deps().exec().expect("this is a workspace");
+        let names = depended_on(&metadata);
+        let holds = |name: &str| names.contains(name);
+        assert!(holds("event-listener") && holds("tokio"), "{names:?}");
+        assert!(
+            !holds("proptest") && !holds("singleflight-core"),
+            "{names:?}"
+        );
     }
 
     #[test]

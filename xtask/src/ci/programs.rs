@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::metadata::Metadata;
 use crate::project::{Project, cargo};
 use crate::stop::{Stop, at};
 
@@ -21,8 +20,7 @@ const STD_IS_THERE: [&str; 3] = [
     "undefined symbol",
 ];
 
-/// The packages whose programs are built, and the main one of them.
-const EXAMPLES: &str = "singleflight-examples";
+/// The service.
 const STAMPEDE: &str = "stampede";
 
 /// The package of measurements.
@@ -73,17 +71,13 @@ fn proof(text: &str) -> Option<&str> {
 }
 
 pub(crate) fn examples(project: &Project) -> Result<(), Stop> {
-    let metadata = Metadata::read(&["--no-deps"])?;
-    if !metadata.has_target(EXAMPLES, "example") {
-        return Stop::failed(format!("{EXAMPLES} has no example"));
-    }
-    cargo("build --release --workspace --examples").run()?;
+    cargo("build --profile checks --workspace --examples").run()?;
     let target = project.target_for(STAMPEDE)?;
     fs::create_dir_all(&target).map_err(at(&target))?;
     for runtime in ["threads", "tokio", "smol"] {
         let json = format!("{target}/{runtime}.json");
         cargo(&format!(
-            "run --release --example {STAMPEDE} -- --runtime {runtime} --clients 8 \
+            "run --profile checks --example {STAMPEDE} -- --runtime {runtime} --clients 8 \
              --requests 200 --keys 4 --json {json} --chart {target}/{runtime}.svg"
         ))
         .within(DEADLINE)
@@ -121,13 +115,8 @@ fn fewer_queries(report: &str) -> Result<String, String> {
 }
 
 pub(crate) fn benches(_: &Project) -> Result<(), Stop> {
-    let metadata = Metadata::read(&["--no-deps"])?;
-    if !metadata.has_target(BENCHES, "bench") {
-        return Stop::unable("there are no benchmarks yet");
-    }
-    // Run as tests, harnesses call each measurement once and measure nothing. Not optimized: a
-    // bench comes with every program of its package, and those take minutes to optimize.
-    cargo(&format!("test -p {BENCHES} --benches")).run()
+    // Run as tests, harnesses call each measurement once and measure nothing.
+    cargo(&format!("test -p {BENCHES} --bench calls")).run()
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! Steps that run tests.
 
-use crate::ci::{FEATURE_SETS, core_with, run_all};
-use crate::models::LOOM;
-use crate::project::{Project, cargo};
+use crate::ci::features::{FEATURE_SETS, core_with};
+use crate::command::run_all;
+use crate::project::{Project, cargo, cargo_of_peers};
 use crate::stop::Stop;
 
-pub(crate) fn tests(_: &Project) -> Result<(), Stop> {
+pub(crate) fn tests(project: &Project) -> Result<(), Stop> {
     // `--tests` leaves out the benches, which have a step of their own.
-    let mut commands = vec![cargo("test --workspace --tests --no-fail-fast")];
+    let mut commands = vec![
+        cargo("test --workspace --tests --no-fail-fast"),
+        cargo_of_peers(project, "test --locked --no-fail-fast")?,
+    ];
     commands.extend(FEATURE_SETS.map(|features| {
         let core = core_with(features);
         // The model takes its time; it says something else only where panics are not caught.
@@ -23,17 +26,6 @@ pub(crate) fn tests(_: &Project) -> Result<(), Stop> {
         "test -p singleflight-tokio --features tracing --test tracing",
     ));
     run_all(commands)
-}
-
-/// The same scenarios and models over the list of wakers that is measured against
-/// event-listener.
-pub(crate) fn wakers(project: &Project) -> Result<(), Stop> {
-    const FLAGS: &str = "--cfg singleflight_wakers";
-    let target = project.target_for("wakers")?;
-    let tests = "test -p singleflight-core -p singleflight-std --tests --no-fail-fast";
-    let scenarios = cargo(&format!("{tests} --target-dir {target}")).env("RUSTFLAGS", FLAGS);
-    let both = format!("{FLAGS} {}", LOOM.flags);
-    run_all([scenarios, LOOM.test(&both, &format!("{target}-loom"))])
 }
 
 pub(crate) fn doctests(_: &Project) -> Result<(), Stop> {

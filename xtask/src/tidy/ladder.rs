@@ -2,7 +2,7 @@
 //!
 //! The ladder itself stands in ARCHITECTURE.md, for people: `low < middle, middle < high`.
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::pages::quoted;
 use crate::tidy::paths::paths;
 use crate::tidy::tree::Tree;

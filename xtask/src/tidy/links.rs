@@ -1,6 +1,6 @@
 //! Links from one page to another lead to something that is there.
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::pages::resolved;
 use crate::tidy::tree::Tree;
 

@@ -1,7 +1,9 @@
 //! What the manifests of the crates share is said once, in the workspace's.
 
-use crate::manifest::{Manifest, is_inherited};
-use crate::tidy::Finding;
+use toml::{Table, Value};
+
+use crate::manifest::{dependencies, is_inherited, parse, value};
+use crate::tidy::finding::Finding;
 use crate::tidy::tree::Tree;
 
 const WORKSPACE: &str = "Cargo.toml";
@@ -11,7 +13,7 @@ const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
 
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let workspace = tree.text(WORKSPACE).unwrap_or_default();
-    let mut findings = match Manifest::parse(workspace) {
+    let mut findings = match parse(workspace) {
         Ok(workspace) => Vec::from_iter(unsafe_code(&workspace)),
         Err(why) => vec![Finding::new(WORKSPACE, 0, why)],
     };
@@ -28,44 +30,44 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 /// Whether a manifest lets its package be published.
 pub(crate) fn is_published(text: &str) -> bool {
     // One that cannot be read is found as such.
-    Manifest::parse(text).map_or(true, |manifest| {
-        manifest.bool(&["package", "publish"]) != Some(false)
+    parse(text).map_or(true, |manifest| {
+        value(&manifest, &["package", "publish"]) != Some(&Value::Boolean(false))
     })
 }
 
 /// P10: the crates inherit it, so one line forbids it to all of them.
-fn unsafe_code(workspace: &Manifest<'_>) -> Option<Finding> {
-    let level = workspace.str(&["workspace", "lints", "rust", "unsafe_code"]);
-    (level != Some("forbid")).then(|| {
+fn unsafe_code(workspace: &Table) -> Option<Finding> {
+    let level = value(workspace, &["workspace", "lints", "rust", "unsafe_code"]);
+    (level.and_then(Value::as_str) != Some("forbid")).then(|| {
         let what = "[workspace.lints.rust] does not say `unsafe_code = \"forbid\"`";
         Finding::new(WORKSPACE, 0, what)
     })
 }
 
 fn manifest(path: &str, text: &str) -> Vec<Finding> {
-    let manifest = match Manifest::parse(text) {
+    let manifest = match parse(text) {
         Ok(manifest) => manifest,
         Err(why) => return vec![Finding::new(path, 0, why)],
     };
-    let mut findings = Vec::new();
-    for key in INHERITED {
-        if !manifest.value(&["package", key]).is_some_and(is_inherited) {
-            findings.push(Finding::new(path, 0, format!("does not inherit `{key}`")));
-        }
+    let inherits = |path: &[&str]| value(&manifest, path).is_some_and(is_inherited);
+    let mut missing: Vec<_> = INHERITED
+        .into_iter()
+        .filter(|key| !inherits(&["package", key]))
+        .map(|key| format!("does not inherit `{key}`"))
+        .collect();
+    if !inherits(&["lints"]) {
+        missing.push("does not inherit the lints".to_owned());
     }
-    if manifest.bool(&["lints", "workspace"]) != Some(true) {
-        findings.push(Finding::new(path, 0, "does not inherit the lints"));
-    }
-    let dependencies = manifest.dependencies();
-    let own = dependencies.iter().filter(|found| !found.is_inherited);
-    findings.extend(own.map(|own| {
-        let what = format!(
-            "the dependency `{}` is not inherited from the workspace",
-            own.name
-        );
-        Finding::new(path, own.line, what)
+    let dependencies = dependencies(&manifest).into_iter();
+    let own = dependencies.filter(|found| !found.is_inherited);
+    missing.extend(own.map(|own| {
+        let name = own.package;
+        format!("the dependency `{name}` is not inherited from the workspace")
     }));
-    findings
+    missing
+        .into_iter()
+        .map(|what| Finding::new(path, 0, what))
+        .collect()
 }
 
 #[cfg(test)]

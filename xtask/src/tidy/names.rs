@@ -1,6 +1,6 @@
 //! Which file may name which mechanism, so that each can be exchanged in one place.
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::paths::{Named, paths};
 use crate::tidy::tree::Tree;
 
@@ -17,13 +17,13 @@ const FRONT_ENDS: [&str; 3] = [
 type Mechanism = (&'static str, &'static str, fn(&Named, &str) -> bool);
 
 const MECHANISMS: [Mechanism; 7] = [
-    ("spin", "sync.rs", Named::reaches_into),
-    ("loom", "sync.rs", Named::reaches_into),
-    ("critical_section", "sync.rs", Named::reaches_into),
-    ("std::sync", "sync.rs", Named::reaches_into),
+    ("spin", "platform/sync.rs", Named::reaches_into),
+    ("loom", "platform/sync.rs", Named::reaches_into),
+    ("critical_section", "platform/sync.rs", Named::reaches_into),
+    ("std::sync", "platform/sync.rs", Named::reaches_into),
     // Clippy cannot hold this one: it sees through `crate::sync::Arc`.
-    ("alloc::sync", "sync.rs", Named::reaches_into),
-    ("event_listener", "wait/events.rs", Named::reaches_into),
+    ("alloc::sync", "platform/sync.rs", Named::reaches_into),
+    ("event_listener", "platform/wait.rs", Named::reaches_into),
     ("catch_unwind", "policy.rs", Named::ends_with),
 ];
 
@@ -67,12 +67,15 @@ mod tests {
     #[test]
     fn each_mechanism_is_found_away_from_its_home_and_not_at_home() {
         for (home, text) in [
-            ("sync.rs", "type L<T> = spin::Mutex<T>;"),
-            ("sync.rs", "use loom::sync::Arc;"),
-            ("sync.rs", "fn f() { critical_section::with(|_| ()) }"),
-            ("sync.rs", "use std::{fmt, sync::Mutex};"),
-            ("sync.rs", "pub(crate) use alloc::sync::Arc;"),
-            ("wait/events.rs", "use event_listener::Event as E;"),
+            ("platform/sync.rs", "type L<T> = spin::Mutex<T>;"),
+            ("platform/sync.rs", "use loom::sync::Arc;"),
+            (
+                "platform/sync.rs",
+                "fn f() { critical_section::with(|_| ()) }",
+            ),
+            ("platform/sync.rs", "use std::{fmt, sync::Mutex};"),
+            ("platform/sync.rs", "pub(crate) use alloc::sync::Arc;"),
+            ("platform/wait.rs", "use event_listener::Event as E;"),
             (
                 "policy.rs",
                 "use std::panic::{AssertUnwindSafe, catch_unwind};",

@@ -1,6 +1,6 @@
 //! The pages: they tell of every crate, and nothing in them is left uncompiled.
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::manifests::is_published;
 use crate::tidy::tokens::places;
 use crate::tidy::tree::Tree;

@@ -17,6 +17,8 @@ pub(crate) struct Named {
     pub(crate) line: usize,
     /// It stands in a `use`, where a lone name is a path too.
     is_use: bool,
+    /// How many modules of the file it stands in.
+    pub(crate) depth: usize,
 }
 
 impl Named {
@@ -48,6 +50,7 @@ fn read(text: &str, is_left_out: fn(&Attribute) -> bool) -> Vec<Named> {
     let mut finder = Finder {
         is_left_out,
         found: Vec::new(),
+        depth: 0,
     };
     // Of what the compiler cannot read there is nothing to say.
     let _unread = (|input: ParseStream<'_>| finder.look(input)).parse_str(text);
@@ -57,6 +60,7 @@ fn read(text: &str, is_left_out: fn(&Attribute) -> bool) -> Vec<Named> {
 struct Finder {
     is_left_out: fn(&Attribute) -> bool,
     found: Vec<Named>,
+    depth: usize,
 }
 
 impl Finder {
@@ -68,8 +72,14 @@ impl Finder {
                 input.advance_to(&ahead);
             } else if let Some(import) = import(input) {
                 self.write_out("", &import.tree);
+            } else if input.peek(Token![mod]) && input.peek3(token::Brace) {
+                let (_mod, _name) = (input.call(Ident::parse_any)?, input.parse::<Ident>()?);
+                let (_, _, inside) = input.parse_any_delimiter()?;
+                self.depth += 1;
+                self.look(&inside)?;
+                self.depth -= 1;
             } else if input.peek(Ident::peek_any) {
-                let found = path(input)?;
+                let found = path(input, self.depth)?;
                 self.found.push(found);
             } else if let Ok((_, _, inside)) = input.parse_any_delimiter() {
                 self.look(&inside)?;
@@ -109,6 +119,7 @@ impl Finder {
             path: format!("{before}{name}"),
             line: span.start().line,
             is_use: true,
+            depth: self.depth,
         });
     }
 }
@@ -124,7 +135,7 @@ fn import(input: ParseStream<'_>) -> Option<ItemUse> {
 }
 
 /// Reads a path as far as it has no arguments.
-fn path(input: ParseStream<'_>) -> syn::Result<Named> {
+fn path(input: ParseStream<'_>, depth: usize) -> syn::Result<Named> {
     let first = input.call(Ident::parse_any)?;
     let mut path = first.to_string();
     while input.peek(Token![::]) && input.peek3(Ident::peek_any) {
@@ -135,6 +146,7 @@ fn path(input: ParseStream<'_>) -> syn::Result<Named> {
         path,
         line: first.span().start().line,
         is_use: false,
+        depth,
     })
 }
 

@@ -1,14 +1,14 @@
-//! Pages that name scenarios, models and tests name such as are there: ARCHITECTURE.md's table of
-//! promises, and the table of what others test.
+//! ARCHITECTURE.md's table of promises, printed from tags on scenarios, tests and models; and the
+//! table of what others test, which names such as are there.
 
 use std::collections::BTreeSet;
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::pages::quoted;
 use crate::tidy::tokens::places;
 use crate::tidy::tree::Tree;
 
-const PAGE: &str = "ARCHITECTURE.md";
+pub(crate) const PAGE: &str = "ARCHITECTURE.md";
 
 /// What others test. The last cell of a row tells what of ours holds the same.
 const PEERS: &str = "docs/peers-tests.md";
@@ -23,20 +23,21 @@ const PROMISES: [&str; 11] = [
 /// The promise that the compiler holds, and so no scenario: safe Rust only.
 const HELD_BY_COMPILER: &str = "P10";
 
+/// How a tag begins on a test, and where models are.
+const MARK: &str = "/// Holds ";
+const MODELS: [&str; 2] = ["/tests/loom/", "/tests/shuttle/"];
+
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
-    let functions = functions(tree);
-    let mut findings = Vec::new();
-    for (path, check) in [(PAGE, promises as PageCheck), (PEERS, peers)] {
-        match tree.text(path) {
-            Some(page) => findings.extend(check(page, &functions)),
-            None => findings.push(Finding::new(path, 0, "is missing")),
-        }
+    let mut findings = match tree.text(PAGE) {
+        Some(_) => promises(tree),
+        None => vec![Finding::new(PAGE, 0, "is missing")],
+    };
+    match tree.text(PEERS) {
+        Some(page) => findings.extend(peers(page, &functions(tree))),
+        None => findings.push(Finding::new(PEERS, 0, "is missing")),
     }
     findings
 }
-
-/// Checks a page, given the functions that it may name.
-type PageCheck = fn(&str, &BTreeSet<String>) -> Vec<Finding>;
 
 /// Every row names something of ours that is there, or says why there is nothing.
 fn peers(page: &str, functions: &BTreeSet<String>) -> Vec<Finding> {
@@ -69,43 +70,151 @@ fn peers(page: &str, functions: &BTreeSet<String>) -> Vec<Finding> {
     findings
 }
 
-/// Every promise has a row, which names what holds it.
-fn promises(page: &str, functions: &BTreeSet<String>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+/// The table of promises as the tags on tests tell it: `/// Holds P1, P4.` on a scenario, a test or a
+/// model. A row's first two cells are the page's: the promise, in words.
+pub(crate) fn table(tree: &Tree) -> Result<String, Vec<Finding>> {
+    let page = tree.text(PAGE).unwrap_or_default();
+    let (mut rows, mut findings) = (Vec::new(), Vec::new());
+    let (tags, unknown) = tags(tree);
+    findings.extend(unknown);
     for promise in PROMISES {
         let begin = format!("| {promise} |");
-        let mut rows = page
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| line.starts_with(&begin));
-        let Some((number, row)) = rows.next() else {
-            findings.push(Finding::new(
-                PAGE,
-                0,
-                format!("no row begins with `{begin}`"),
-            ));
+        let Some(row) = page.lines().find(|line| line.starts_with(&begin)) else {
+            let what = format!("no row begins with `{begin}`");
+            findings.push(Finding::new(PAGE, 0, what));
             continue;
         };
-        let names: Vec<_> = quoted(row).filter_map(function).collect();
-        for name in &names {
-            if !functions.contains(*name) {
-                let what = format!("{promise} names `{name}`, which is no scenario and no test");
-                findings.push(Finding::new(PAGE, number + 1, what));
+        // The compiler holds it, and the page says by what.
+        if promise == HELD_BY_COMPILER {
+            rows.push(row.to_owned());
+            continue;
+        }
+        let words = row.split('|').nth(2).unwrap_or_default().trim();
+        let names = |is_model: bool| {
+            let mut names = Vec::new();
+            let tagged = tags
+                .iter()
+                .filter(|tag| tag.promise == promise && tag.is_model == is_model);
+            for tag in tagged {
+                let name = format!("`{}`", tag.name);
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            names.join(", ")
+        };
+        let (tests, models) = (names(false), names(true));
+        if tests.is_empty() {
+            findings.push(Finding::new(PAGE, 0, format!("no test holds {promise}")));
+        }
+        rows.push(format!("| {promise} | {words} | {tests} | {models} |"));
+    }
+    if findings.is_empty() {
+        Ok(rows.join("\n") + "\n")
+    } else {
+        Err(findings)
+    }
+}
+
+/// Puts the table into the page.
+pub(crate) fn written(tree: &Tree) -> Result<String, Vec<Finding>> {
+    let table = table(tree)?;
+    let page = tree.text(PAGE).unwrap_or_default();
+    let is_row = |line: &str| {
+        PROMISES
+            .iter()
+            .any(|promise| line.starts_with(&format!("| {promise} |")))
+    };
+    let mut lines: Vec<_> = page.lines().collect();
+    let first = lines
+        .iter()
+        .position(|line| is_row(line))
+        .unwrap_or(lines.len());
+    lines.retain(|line| !is_row(line));
+    let rows: Vec<_> = table.lines().collect();
+    lines.splice(first..first, rows);
+    Ok(lines.join("\n") + "\n")
+}
+
+/// The page has the table that the tags tell.
+fn promises(tree: &Tree) -> Vec<Finding> {
+    match written(tree) {
+        Ok(written) if tree.text(PAGE) == Some(&written) => Vec::new(),
+        Ok(_) => {
+            let what =
+                "the table of promises is not what the tests say (`cargo xtask promises --write`)";
+            vec![Finding::new(PAGE, 0, what)]
+        }
+        Err(findings) => findings,
+    }
+}
+
+/// A promise that a test or a model says it holds.
+struct Tag {
+    promise: &'static str,
+    name: String,
+    is_model: bool,
+}
+
+/// Returns every tag, in the order of files and lines, and those that name no promise.
+fn tags(tree: &Tree) -> (Vec<Tag>, Vec<Finding>) {
+    let (mut tags, mut unknown) = (Vec::new(), Vec::new());
+    for (path, text) in tree.ending(&[".rs"]).filter(|(path, _)| is_test(path)) {
+        let is_model = MODELS.iter().any(|models| path.contains(models));
+        let mut held: Vec<(usize, &str)> = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            if let Some(promises) = held_by(line) {
+                held.extend(promises.split(", ").map(|promise| (number + 1, promise)));
+            } else if let Some(name) = function_at(line) {
+                for (number, held) in held.drain(..) {
+                    match PROMISES.iter().find(|promise| **promise == held) {
+                        Some(promise) => tags.push(Tag {
+                            promise,
+                            name: name.to_owned(),
+                            is_model,
+                        }),
+                        None => unknown.push(Finding::new(
+                            path,
+                            number,
+                            format!("`{held}` is no promise"),
+                        )),
+                    }
+                }
             }
         }
-        if names.is_empty() && promise != HELD_BY_COMPILER {
-            let what = format!("{promise} names nothing that holds it");
-            findings.push(Finding::new(PAGE, number + 1, what));
-        }
     }
-    findings
+    (tags, unknown)
+}
+
+/// Returns what a line says of promises: other sentences begin like that, too.
+fn held_by(line: &str) -> Option<&str> {
+    let promises = line.strip_prefix(MARK)?.strip_suffix('.')?;
+    let number = promises.strip_prefix('P')?;
+    number
+        .starts_with(|c: char| c.is_ascii_digit())
+        .then_some(promises)
+}
+
+/// Returns the name of the function that a line begins.
+fn function_at(line: &str) -> Option<&str> {
+    let (before, rest) = line.split_once("fn ")?;
+    let is_item = before
+        .split_whitespace()
+        .all(|word| word == "async" || word.starts_with("pub"));
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
+    (is_item && end > 0).then(|| &rest[..end])
+}
+
+fn is_test(path: &str) -> bool {
+    path.starts_with("crates/singleflight-conformance/src/") || path.contains("/tests/")
 }
 
 /// Returns the functions of the conformance crate and of every package's tests.
 fn functions(tree: &Tree) -> BTreeSet<String> {
     let mut functions = BTreeSet::new();
     for (path, text) in tree.ending(&[".rs"]) {
-        if path.starts_with("crates/singleflight-conformance/src/") || path.contains("/tests/") {
+        if is_test(path) {
             let names = places(text, &["fn"]).into_iter();
             functions.extend(names.map(|(_, name)| name));
         }
@@ -127,90 +236,76 @@ mod tests {
 
     const HEAD: &str = "| test | what it holds | ours |\n|---|---|---|\n";
 
-    /// What is found in a page of promises, beside a good one of peers.
-    fn found(page: &str) -> Vec<String> {
-        found_in(page, &format!("{HEAD}| `T` | x | `two_claim` |\n"))
-    }
+    const SCENARIO: &str = "/// One.\n///\n/// Holds P1, P2, P3, P4, P5, P6, P7, P8, P9, P11.\n\
+        pub fn a_panic_is_told<F: FrontEnd>() {}\n/// Holds nothing.\nfn other() {}\n";
+    const MODEL: &str = "    /// Holds P2.\n    #[test]\n    fn two_claim() {}\n";
 
-    /// What is found in the rows of a page of peers, beside a good one of promises.
-    fn found_in_rows(rows: &str) -> Vec<String> {
-        found_in(&page("", ""), &format!("{HEAD}{rows}\n"))
-    }
-
-    fn found_in(page: &str, peers: &str) -> Vec<String> {
-        let tree = Tree::of(&[
+    fn tree(page: &str, peers: &str, scenario: &str) -> Tree {
+        Tree::of(&[
             (PAGE, page),
             (PEERS, peers),
+            ("crates/singleflight-conformance/src/panics.rs", scenario),
+            ("crates/singleflight-core/tests/loom/a.rs", MODEL),
             (
-                "crates/singleflight-conformance/src/panics.rs",
-                "pub fn a_panic_is_told() {}",
+                "crates/singleflight-core/src/shard.rs",
+                "/// Holds P2.\nfn private() {}",
             ),
-            (
-                "crates/singleflight-core/tests/loom.rs",
-                "#[test]\nfn two_claim() {}",
-            ),
-            ("benches/tests/cost.rs", "#[test] fn it_costs_nothing() {}"),
-            ("crates/singleflight-core/src/shard.rs", "fn private() {}"),
-        ]);
-        check(&tree).iter().map(ToString::to_string).collect()
+        ])
     }
 
-    /// A page whose row for `promise` is `row`, and whose other rows are good.
-    fn page(promise: &str, row: &str) -> String {
-        let row = |other| match other {
-            _ if other == promise => row.to_owned(),
-            HELD_BY_COMPILER => format!("| {other} | `unsafe_code = \"forbid\"` |"),
-            _ => format!(
-                "| {other} | `Role` | `panics::a_panic_is_told`, `it_costs_nothing`, `two_claim` |"
-            ),
+    fn found_in(page: &str, peers: &str, scenario: &str) -> Vec<String> {
+        let findings = check(&tree(page, peers, scenario));
+        findings.iter().map(ToString::to_string).collect()
+    }
+
+    fn good_peers() -> String {
+        format!("{HEAD}| `T` | x | `two_claim` |\n")
+    }
+
+    /// A page as it should be.
+    fn page() -> String {
+        let row = |promise| match promise {
+            HELD_BY_COMPILER => format!("| {promise} | Safe. | `unsafe_code = \"forbid\"` | |"),
+            "P2" => format!("| {promise} | Fresh. | `a_panic_is_told` | `two_claim` |"),
+            _ => format!("| {promise} | So. | `a_panic_is_told` |  |"),
         };
         let rows: Vec<_> = PROMISES.into_iter().map(row).collect();
-        format!("# Promises\n{}\n", rows.join("\n"))
+        format!("# Promises\n{}\nthe end\n", rows.join("\n"))
+    }
+
+    fn found_in_rows(rows: &str) -> Vec<String> {
+        found_in(&page(), &format!("{HEAD}{rows}\n"), SCENARIO)
     }
 
     #[test]
-    fn a_table_of_what_is_there_is_good() {
-        assert_eq!(found(&page("", "")), [""; 0]);
+    fn a_table_that_says_what_tests_say_is_good() {
+        assert_eq!(found_in(&page(), &good_peers(), SCENARIO), [""; 0]);
     }
 
     #[test]
-    fn a_name_that_is_not_there_is_found() {
-        for name in ["a_panic_is_shared", "shard::private"] {
-            let found = found(&page("P2", &format!("| P2 | `two_claim` | `{name}` |")));
-            assert_eq!(found.len(), 1, "{found:?}");
-            assert!(
-                found[0].starts_with("ARCHITECTURE.md:3: P2 names"),
-                "{found:?}"
-            );
-        }
+    fn a_table_that_says_something_else_is_found_and_written_anew() {
+        let stale = page().replace("| `two_claim` |", "| `three_claim` |");
+        let found = found_in(&stale, &good_peers(), SCENARIO);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("not what the tests say"), "{found:?}");
+        assert_eq!(written(&tree(&stale, "", SCENARIO)), Ok(page()));
     }
 
     #[test]
-    fn a_promise_that_nothing_holds_is_found() {
-        let found = found(&page("P9", "| P9 | lazy, by `FnOnce` |"));
-        assert_eq!(
-            found,
-            ["ARCHITECTURE.md:10: P9 names nothing that holds it"]
-        );
+    fn a_promise_that_nothing_holds_or_nobody_made_is_found() {
+        let found = found_in(&page(), &good_peers(), &SCENARIO.replace("P8, P9", "P8"));
+        assert_eq!(found, ["ARCHITECTURE.md: no test holds P9"]);
+        let found = found_in(&page(), &good_peers(), &SCENARIO.replace("P9", "P9, P12"));
+        let unknown = "crates/singleflight-conformance/src/panics.rs:3: `P12` is no promise";
+        assert_eq!(found, [unknown]);
     }
 
     #[test]
     fn a_row_that_is_missing_and_a_page_that_is_missing_are_found() {
-        assert_eq!(
-            found(&page("P3", "")),
-            ["ARCHITECTURE.md: no row begins with `| P3 |`"]
-        );
-        let missing: Vec<_> = check(&Tree::of(&[]))
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(
-            missing,
-            [
-                "ARCHITECTURE.md: is missing",
-                "docs/peers-tests.md: is missing"
-            ]
-        );
+        let found = found_in(&page().replace("| P3 |", "| Q3 |"), &good_peers(), SCENARIO);
+        assert_eq!(found, ["ARCHITECTURE.md: no row begins with `| P3 |`"]);
+        let missing = check(&Tree::of(&[]));
+        assert_eq!(missing.len(), 2, "{missing:?}");
     }
 
     #[test]
@@ -235,10 +330,6 @@ mod tests {
         let found = found_in_rows("| `two_claim` | `two_claim` | as above |");
         let finding = "docs/peers-tests.md:3: names nothing of ours, and does not say why";
         assert_eq!(found, [finding]);
-    }
-
-    #[test]
-    fn a_page_of_peers_without_rows_is_found() {
         assert_eq!(found_in_rows(""), ["docs/peers-tests.md: has no rows"]);
     }
 }

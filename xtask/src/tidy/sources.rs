@@ -1,6 +1,6 @@
 //! How every Rust file begins, and how long it may be.
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::tokens::tokens;
 use crate::tidy::tree::Tree;
 

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::paths::all_paths;
 use crate::tidy::tokens::places;
 use crate::tidy::tree::Tree;

@@ -6,8 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use singleflight_core::{
-    Builder, CallError, DefaultHashBuilder, DefaultHasher, FlightInfo, Follower, Group, Joined,
-    Leader, LeaderPanicked, Outcome, PanicPolicy, Role, SeededHashBuilder, Stats, Turn, Watcher,
+    Answers, Arrived, Builder, ByValue, Call, CallError, CallMany, Deadline, DefaultHashBuilder,
+    DefaultHasher, Fence, FlightId, FlightInfo, Follower, Group, Joined, Leader, LeaderPanicked,
+    NoDeadline, Outcome, PanicPolicy, Receiver, Role, SeededHashBuilder, ShareAll, SpawnGuard,
+    Spawnable, Spawned, StatKind, Stats, Turn, Undrained, Watcher,
 };
 
 /// Says of a type whether it has a trait, by which of two constants is found first.
@@ -46,7 +48,7 @@ const ALL: [bool; 5] = [true; 5];
 #[test]
 fn plain_types_have_all_of_them() {
     for row in [
-        row!(Builder),
+        row!(Builder<u64, u64>),
         row!(CallError),
         row!(DefaultHashBuilder),
         row!(SeededHashBuilder),
@@ -57,6 +59,13 @@ fn plain_types_have_all_of_them() {
         row!(PanicPolicy),
         row!(Role),
         row!(Stats),
+        row!(StatKind),
+        row!(FlightId),
+        row!(Answers<String, u64>),
+        row!(Undrained<String>),
+        row!(NoDeadline),
+        row!(Deadline<()>),
+        row!(ShareAll),
     ] {
         assert_eq!(row, ALL);
     }
@@ -73,6 +82,16 @@ fn groups_and_handles_have_all_of_them_where_key_and_value_are_shared_safely() {
         row!(Watcher<Shared<String, u64>>),
         row!(Joined<Shared<String, u64>>),
         row!(Turn<Shared<String, u64>>),
+        row!(Fence<&Group<String, u64>>),
+        row!(Fence<Shared<String, u64>>),
+        row!(Call<&Group<String, u64>, String, ByValue>),
+        row!(Call<Shared<String, u64>, String, ByValue>),
+        row!(CallMany<'static, String, u64, DefaultHashBuilder, Vec<String>>),
+        row!(Spawnable<Shared<String, u64>, String, ByValue, ShareAll>),
+        row!(Arrived<Shared<String, u64>, ShareAll>),
+        row!(SpawnGuard<Shared<String, u64>>),
+        row!(Receiver<u64>),
+        row!(Spawned<Shared<String, u64>, Receiver<u64>>),
     ] {
         assert_eq!(row, ALL);
     }

@@ -1,22 +1,19 @@
 //! Batches in an order that is written down: how they wait, take over and are woken.
 
 use std::cell::RefCell;
-use std::future::{Ready, ready};
+use std::future::{Future, Ready, ready};
 use std::hash::BuildHasher;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
 
-use singleflight_core::{Group, Joined, Leader};
+use singleflight_core::Group;
 
+use crate::hand::{lead, panics};
 use crate::hashers::Colliding;
 use crate::task::Task;
 
 type Numbers = Group<u64, u64>;
-
-fn lead(group: &Numbers, key: u64) -> Leader<&Numbers> {
-    match group.join(key) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
 
 /// A work that gives each key ten times its number.
 fn tenfold(keys: Vec<u64>) -> Ready<Vec<(u64, u64)>> {
@@ -45,7 +42,7 @@ fn a_batch_tells_its_keys_apart() {
             let returned = odd.into_iter().rev().chain(not_asked_for).chain(even);
             ready(returned.map(|key| (key, key)))
         }));
-        let values: Vec<_> = answers.ends().into_values().collect();
+        let values: Vec<_> = answers.ends().into_all().expect("every key has a value");
         let expected: Vec<_> = (0..count).map(|key| (key, key)).collect();
         assert_eq!(values, expected);
         assert_eq!(group.in_flight(), 0);
@@ -58,6 +55,8 @@ fn a_batch_tells_its_keys_apart() {
 
 /// A timeout around a batch is polled after it: one that is over by then drops the batch, and no
 /// work has started in vain.
+///
+/// Holds P3.
 #[test]
 fn a_batch_that_takes_over_starts_at_its_next_poll() {
     let (group, loads) = (Numbers::new(), RefCell::new(Vec::new()));
@@ -97,7 +96,7 @@ fn a_batch_takes_over_until_its_work_starts() {
     batch.waits();
     assert_eq!(*loads.borrow(), [[2, 1]]);
     assert_eq!(landing.complete(3).followers, 1);
-    let values: Vec<_> = batch.ends().into_values().collect();
+    let values: Vec<_> = batch.ends().into_all().expect("every key has a value");
     assert_eq!(values, [(3, 3), (2, 20), (1, 10)]);
 }
 
@@ -129,13 +128,15 @@ fn keys_that_land_together_wake_their_batch_once() {
         assert_eq!(leader.complete(key).followers, 1);
     }
     assert_eq!((wakes, batch.wakes()), (1, 2));
-    let values: Vec<_> = batch.ends().into_values().collect();
+    let values: Vec<_> = batch.ends().into_all().expect("every key has a value");
     let expected: Vec<_> = (0..100).map(|key| (key, key)).collect();
     assert_eq!(values, expected, "in the order in which they were named");
 }
 
 /// P3: a poll that nobody has asked for changes nothing, and wakes go to where the batch was
 /// polled last.
+///
+/// Holds P3.
 #[test]
 fn a_batch_that_is_polled_in_vain_is_woken_where_it_was_polled_last() {
     let group = Numbers::new();
@@ -157,11 +158,13 @@ fn a_batch_that_is_polled_in_vain_is_woken_where_it_was_polled_last() {
     let mut third = Task::new(second.into_future());
     third.waits();
     assert_eq!((land(8), land(9), third.wakes()), (Some(1), Some(1), 1));
-    let values: Vec<_> = third.ends().into_values().collect();
+    let values: Vec<_> = third.ends().into_all().expect("every key has a value");
     assert_eq!(values, [(1, 7), (2, 8), (3, 9)]);
 }
 
 /// A follower that looks in vain, because another has taken the flight over, is woken again.
+///
+/// Holds P3.
 #[test]
 fn a_batch_waits_on_for_flights_that_others_have_taken_over() {
     let (group, loads) = (Numbers::new(), RefCell::new(Vec::new()));
@@ -176,7 +179,48 @@ fn a_batch_waits_on_for_flights_that_others_have_taken_over() {
         assert_eq!(leader.complete(key).followers, 1);
     }
     assert_eq!(batch.wakes(), 2);
-    let values: Vec<_> = batch.ends().into_values().collect();
+    let values: Vec<_> = batch.ends().into_all().expect("every key has a value");
     assert_eq!(values, [(1, 1), (2, 2), (3, 3)]);
     assert_eq!(loads.borrow().len(), 0);
+}
+
+/// The keys are drawn before any is claimed: their iterator may take its time, or call.
+#[test]
+fn a_batch_draws_its_keys_before_it_claims_any() {
+    let group: Group<u64, u64> = Group::new();
+    let keys = [7, 8].into_iter().inspect(|_| {
+        assert_eq!(group.in_flight(), 0);
+        assert_eq!(lead(&group, 7).complete(1).value, 1);
+    });
+    let load = |keys: Vec<u64>| ready(keys.into_iter().map(|key| (key, key)));
+    assert_eq!(Task::new(group.run_many(keys, load)).ends().len(), 2);
+}
+
+/// What a work has returned is dropped if its future panics as that is dropped: an `async`
+/// block that awaits it would leak it.
+#[test]
+fn a_batch_leaks_nothing_when_its_works_future_panics_late() {
+    struct PanicsLate<T>(T);
+    impl<T: Clone> Future for PanicsLate<T> {
+        type Output = T;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+            Poll::Ready(self.0.clone())
+        }
+    }
+    impl<T> Drop for PanicsLate<T> {
+        fn drop(&mut self) {
+            panic!("late");
+        }
+    }
+
+    let value = Rc::new(());
+    let group: Group<u64, Rc<()>> = Group::new();
+    let load = |_: Vec<u64>| PanicsLate(vec![(1, Rc::clone(&value))]);
+    assert!(panics(|| Task::new(group.run_many([1], load)).poll()));
+    assert_eq!(Rc::strong_count(&value), 1);
+
+    let load = |_: Vec<u64>| PanicsLate(Ok::<_, ()>(vec![(1, Rc::clone(&value))]));
+    assert!(panics(|| Task::new(group.try_run_many([1], load)).poll()));
+    assert_eq!(Rc::strong_count(&value), 1);
 }

@@ -8,32 +8,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use singleflight_core::{
-    Builder, CallError, Follower, Group, Joined, Leader, SeededHashBuilder, Turn, Until,
-};
+use singleflight_core::{Builder, CallError, Follower, Group, Joined, SeededHashBuilder, Turn};
 
+use crate::hand::{Runs, arrive, follow, lead, try_arrive};
 use crate::task::{Task, pause};
 
 type Static = Group<u32, u32, SeededHashBuilder>;
 
-fn leader<V>(group: &Group<u64, V>, key: u64) -> Leader<&Group<u64, V>> {
-    match group.join(key) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("{key} leads: {other:?}"),
-    }
-}
-
-fn follower<V>(group: &Group<u64, V>, key: u64) -> Follower<&Group<u64, V>> {
-    match group.join(key) {
-        Ok(Joined::Follower(follower)) => follower,
-        other => panic!("{key} follows: {other:?}"),
-    }
-}
-
 /// Two flights have ended, and their followers have not taken their share.
 fn followers_of_ended_flights(group: &Group<u64, u64>) -> [Follower<&Group<u64, u64>>; 2] {
     [1, 2].map(|key| {
-        let (leader, follower) = (leader(group, key), follower(group, key));
+        let (leader, follower) = (lead(group, key), follow(group, key));
         assert_eq!(leader.complete(key).followers, 1);
         follower
     })
@@ -44,18 +29,16 @@ fn a_flight_too_many_is_refused_and_registers_nothing() {
     for capacity in [2, 3, 10] {
         let group: Group<u64, ()> = Builder::new().shards(4).fixed_capacity(capacity).build();
         assert_eq!(group.shards(), 1);
-        let mut leaders: Vec<_> = (0..capacity as u64)
-            .map(|key| leader(&group, key))
-            .collect();
+        let mut leaders: Vec<_> = (0..capacity as u64).map(|key| lead(&group, key)).collect();
         assert!(matches!(group.join(99), Err(CallError::Full)));
         assert_eq!((group.in_flight(), group.stats().refused), (capacity, 1));
 
         let followers: Vec<_> = (0..capacity as u64)
-            .map(|key| follower(&group, key))
+            .map(|key| follow(&group, key))
             .collect();
         drop(followers);
         drop(leaders.swap_remove(0));
-        leaders.push(leader(&group, 99));
+        leaders.push(lead(&group, 99));
         assert!(matches!(group.join(100), Err(CallError::Full)));
         drop(leaders);
         assert_eq!(group.in_flight(), 0);
@@ -65,20 +48,22 @@ fn a_flight_too_many_is_refused_and_registers_nothing() {
 #[test]
 fn fewer_than_two_are_two() {
     let group: Group<u64, ()> = Builder::new().fixed_capacity(0).build();
-    let _leaders = [leader(&group, 1), leader(&group, 2)];
-    let _followers = [follower(&group, 1), follower(&group, 2)];
+    let _leaders = [lead(&group, 1), lead(&group, 2)];
+    let _followers = [follow(&group, 1), follow(&group, 2)];
     assert!(matches!(group.join(3), Err(CallError::Full)));
 }
 
 /// However flights end, what their followers shared serves the next ones.
+///
+/// Holds P6.
 #[test]
 fn shared_parts_come_back_from_every_kind_of_ending() {
     const KEYS: [u64; 5] = [0, 1, 2, 3, 4];
     let value = Rc::new(());
     let group: Group<u64, Rc<()>> = Builder::new().fixed_capacity(KEYS.len()).build();
     for round in 0..100 {
-        let leaders: Vec<_> = KEYS.iter().map(|key| leader(&group, *key)).collect();
-        let followers: Vec<_> = KEYS.iter().map(|key| follower(&group, *key)).collect();
+        let leaders: Vec<_> = KEYS.iter().map(|key| lead(&group, *key)).collect();
+        let followers: Vec<_> = KEYS.iter().map(|key| follow(&group, *key)).collect();
         for (leader, follower) in leaders.into_iter().zip(followers) {
             match round % 5 {
                 0 => {
@@ -114,7 +99,7 @@ fn shared_parts_come_back_from_every_kind_of_ending() {
 fn the_first_follower_of_one_flight_too_many_is_refused() {
     let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
     let late = followers_of_ended_flights(&group);
-    let third = leader(&group, 3);
+    let third = lead(&group, 3);
     assert!(matches!(group.join(3), Err(CallError::Full)));
     assert_eq!(group.stats().refused, 1);
     for (follower, key) in late.into_iter().zip([1, 2]) {
@@ -123,7 +108,7 @@ fn the_first_follower_of_one_flight_too_many_is_refused() {
             other => panic!("flight {key} has landed: {other:?}"),
         }
     }
-    let _follower = follower(&group, 3);
+    let _follower = follow(&group, 3);
     drop(third);
 }
 
@@ -138,14 +123,9 @@ fn a_batch_loads_what_there_is_room_for() {
             .collect::<Vec<_>>()
     }))
     .ends();
-    let value = |key| {
-        answers
-            .get(&key)
-            .map(|answer| answer.map(|outcome| outcome.value))
-    };
-    assert_eq!(value(1), Some(Ok(10)));
-    assert_eq!(value(2), Some(Ok(20)));
-    assert_eq!(value(3), Some(Err(&CallError::Full)));
+    assert_eq!(answers.get(&1), Some(Ok(&10)));
+    assert_eq!(answers.get(&2), Some(Ok(&20)));
+    assert_eq!(answers.get(&3), Some(Err(&CallError::Full)));
     assert_eq!(group.in_flight(), 0);
 }
 
@@ -154,14 +134,13 @@ fn a_spawned_call_without_room_for_its_handle_leaves_nothing_behind() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
     let late = followers_of_ended_flights(&group);
     assert!(matches!(
-        Group::arrive(Arc::clone(&group), 3, Until::Unwanted),
+        try_arrive(&group, 3, Runs::WhileWanted),
         Err(CallError::Full)
     ));
     assert_eq!(group.in_flight(), 0);
     drop(late);
-    let arrival =
-        Group::arrive(Arc::clone(&group), 3, Until::Unwanted).expect("there is room again");
-    let (task, handle) = arrival.into_task(async || 3);
+    let arrival = arrive(&group, 3, Runs::WhileWanted);
+    let (task, handle) = arrival.into_detached_task(async || 3);
     Task::new(task).ends();
     let outcome = Task::new(handle.outcome()).ends();
     assert_eq!(outcome.map(|outcome| outcome.value), Ok(3));
@@ -219,10 +198,10 @@ fn a_flight_whose_only_follower_has_left_holds_no_shared_part() {
         |follower| drop(follower),
         |follower: Follower<_>| drop(follower.without_work()),
     ] {
-        let leader_of_one = leader(&group, 1);
-        leaves(follower(&group, 1));
-        let leader_of_another = leader(&group, 2);
-        drop(follower(&group, 2));
+        let leader_of_one = lead(&group, 1);
+        leaves(follow(&group, 1));
+        let leader_of_another = lead(&group, 2);
+        drop(follow(&group, 2));
         assert_eq!(group.stats().refused, 0);
         drop((leader_of_one, leader_of_another));
     }
@@ -235,13 +214,13 @@ fn a_flight_whose_only_follower_has_left_holds_no_shared_part() {
 fn a_follower_that_leads_on_alone_gives_its_shared_part_back() {
     let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
     let [held, _] = followers_of_ended_flights(&group);
-    let (lost, next) = (leader(&group, 1), follower(&group, 1));
+    let (lost, next) = (lead(&group, 1), follow(&group, 1));
     drop(lost);
     let Ok(Turn::Lead(leads)) = Task::new(next.wait()).ends() else {
         panic!("it leads on");
     };
-    let another = leader(&group, 2);
-    drop(follower(&group, 2));
+    let another = lead(&group, 2);
+    drop(follow(&group, 2));
     drop((leads, another, held));
     assert_eq!(group.in_flight(), 0);
 }
@@ -249,7 +228,7 @@ fn a_follower_that_leads_on_alone_gives_its_shared_part_back() {
 #[test]
 fn a_flight_without_room_for_followers_takes_no_shared_part() {
     let group: Group<u64, u64> = Builder::new().fixed_capacity(3).max_followers(0).build();
-    let leaders = [1, 2, 3].map(|key| leader(&group, key));
+    let leaders = [1, 2, 3].map(|key| lead(&group, key));
     for key in 1..=3 {
         assert!(matches!(group.join(key), Err(CallError::TooManyFollowers)));
     }
@@ -258,15 +237,19 @@ fn a_flight_without_room_for_followers_takes_no_shared_part() {
 }
 
 /// A handle that is kept holds nothing of a flight that has ended.
+///
+/// Holds P6.
 #[test]
 fn a_handle_that_is_kept_holds_no_shared_part() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
     let mut kept = Vec::new();
     for _ in 0..10 {
         for follows in [false, true] {
-            let before = follows.then(|| leader(&group, 1));
-            let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
-            let (task, handle) = arrival.expect("there is room").into_task(async || 7);
+            let before = follows.then(|| lead(&group, 1));
+            let arrival = try_arrive(&group, 1, Runs::WhileWanted);
+            let (task, handle) = arrival
+                .expect("there is room")
+                .into_detached_task(async || 7);
             let mut task = Task::new(task);
             if let Some(leader) = before {
                 task.waits();
@@ -286,14 +269,14 @@ fn a_spawned_call_without_a_shared_part_is_refused_and_not_led() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
     let held = followers_of_ended_flights(&group);
     let before = group.stats();
-    let refused = Group::arrive(Arc::clone(&group), 9, Until::Unwanted).err();
+    let refused = try_arrive(&group, 9, Runs::WhileWanted).err();
     assert_eq!(refused, Some(CallError::Full));
     let mut after = group.stats();
     assert_eq!(after.refused, before.refused + 1);
     after.refused = before.refused;
     assert_eq!(after, before);
     drop(held);
-    let arrival = Group::arrive(Arc::clone(&group), 9, Until::Unwanted);
+    let arrival = try_arrive(&group, 9, Runs::WhileWanted);
     drop(arrival.expect("there is room"));
     assert_eq!(group.in_flight(), 0);
 }
@@ -305,7 +288,7 @@ fn closed_flights_step_aside_in_place() {
     for _ in 0..10 {
         let mut closed = Vec::new();
         for _ in 0..100 {
-            closed.push(leader(&group, 7));
+            closed.push(lead(&group, 7));
             assert!(group.forget(7));
         }
         assert!(matches!(group.join(7), Err(CallError::Full)));
@@ -327,7 +310,7 @@ fn a_waker_that_panics_harms_no_other_flight() {
 
     let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
     for _ in 0..4 {
-        let leader = leader(&group, 1);
+        let leader = lead(&group, 1);
         let mut call = Box::pin(group.run(1, async || 2));
         let waker = Waker::from(Arc::new(Panics));
         let polled = call.as_mut().poll(&mut Context::from_waker(&waker));
@@ -336,7 +319,7 @@ fn a_waker_that_panics_harms_no_other_flight() {
         let _list = catch_unwind(AssertUnwindSafe(|| drop(call)));
     }
     assert_eq!(group.in_flight(), 0);
-    let leaders = [leader(&group, 1), leader(&group, 2)];
+    let leaders = [lead(&group, 1), lead(&group, 2)];
     let mut calls = [1, 2].map(|key| Task::new(group.run(key, async || 3)));
     calls.iter_mut().for_each(Task::waits);
     for leader in leaders {
@@ -344,7 +327,7 @@ fn a_waker_that_panics_harms_no_other_flight() {
     }
     for call in calls {
         assert_eq!(call.wakes(), 1);
-        assert_eq!(call.ends(), 7);
+        assert_eq!(call.ends(), Ok(7));
     }
 }
 
@@ -352,20 +335,22 @@ fn a_waker_that_panics_harms_no_other_flight() {
 #[test]
 fn a_work_that_is_wanted_again_is_not_cancelled() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
-    let (task, handle) = arrival.expect("there is room").into_task(|| async {
-        pause().await;
-        7
-    });
+    let arrival = try_arrive(&group, 1, Runs::WhileWanted);
+    let (task, handle) = arrival
+        .expect("there is room")
+        .into_detached_task(|| async {
+            pause().await;
+            7
+        });
     drop(handle);
     let mut caller = Task::new(group.run(1, async || unreachable!("the first work is wanted")));
     caller.waits();
     // One flight holds one part, and another one has the other.
-    let other = (leader(&group, 2), follower(&group, 2));
+    let other = (lead(&group, 2), follow(&group, 2));
     let mut task = Task::new(task);
     task.waits();
     task.ends();
-    assert_eq!(caller.ends(), 7);
+    assert_eq!(caller.ends(), Ok(7));
     drop(other);
     assert_eq!(group.in_flight(), 0);
 }
@@ -375,17 +360,17 @@ fn a_work_that_is_wanted_again_is_not_cancelled() {
 #[test]
 fn a_work_that_is_wanted_again_is_told_so() {
     let group: Arc<Group<u64, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("there is room");
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
     let (handle, late) = (Rc::new(Cell::new(None)), Cell::new(None));
-    let (run, waits) = arrival.into_closure(
+    let (run, waits) = arrival.into_job(
         |call| futures_lite::future::block_on(call),
-        |interest| {
+        |wanted| {
             drop(handle.take());
             // On a thread of its own: here it would be a call from inside the work.
             let join = || Group::join_owned(Arc::clone(&group), 1);
             let joined = std::thread::scope(|scope| scope.spawn(join).join());
             late.set(Some(joined.expect("it comes in time")));
-            assert!(!interest.has_ended());
+            assert!(wanted.is_wanted());
             7
         },
     );

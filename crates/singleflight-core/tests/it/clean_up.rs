@@ -9,8 +9,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use singleflight_core::{Builder, CallError, Group, Joined, PanicPolicy, Turn, Until};
+use singleflight_core::{Builder, CallError, Group, Joined, PanicPolicy, Turn};
 
+use crate::hand::{Runs, arrive, try_arrive};
 use crate::task::Task;
 
 type Shared = Rc<Group<u64, u64>>;
@@ -59,6 +60,7 @@ impl Drop for Calls {
     }
 }
 
+/// Holds P8.
 #[test]
 fn a_work_that_goes_is_refused_its_own_key() {
     for end in [End::Returns, End::Panics, End::Waits] {
@@ -70,13 +72,15 @@ fn a_work_that_goes_is_refused_its_own_key() {
                 told: Rc::clone(&told),
                 end,
             };
-            let arrive = |until| {
-                let arrival = Group::arrive(Rc::clone(&group), 1, until);
-                arrival.expect("nothing is refused").into_task(work)
+            let arrive = |runs| {
+                let arrival = try_arrive(&group, 1, runs);
+                arrival
+                    .expect("nothing is refused")
+                    .into_detached_task(work)
             };
             let mut calls: Vec<Task<'_, ()>> = Vec::new();
             calls.push(Task::new(async {
-                group.run(1, work).await;
+                assert_eq!(group.run(1, work).await, Ok(7));
             }));
             calls.push(Task::new(async {
                 let call = group.call(1).give_up_on(pending()).run(work);
@@ -86,14 +90,14 @@ fn a_work_that_goes_is_refused_its_own_key() {
                 let _panics = catch_unwind(AssertUnwindSafe(|| call.poll()));
                 drop(call);
             }
-            for until in [Until::Done, Until::Unwanted] {
-                let (task, handle) = arrive(until);
+            for runs in [Runs::ToItsEnd, Runs::WhileWanted] {
+                let (task, handle) = arrive(runs);
                 let mut task = Task::new(task);
                 assert_eq!(task.poll().is_pending(), matches!(end, End::Waits));
                 // Of an unwanted call this cancels the work, at the next poll.
                 drop(handle);
                 if matches!(end, End::Waits) {
-                    assert_eq!(task.poll().is_pending(), until == Until::Done);
+                    assert_eq!(task.poll().is_pending(), runs == Runs::ToItsEnd);
                 }
                 drop(task);
             }
@@ -164,15 +168,14 @@ fn a_closure_that_goes_is_refused_its_own_key() {
 #[test]
 fn nobody_shares_the_panic_of_a_work_that_nobody_wants() {
     let group: Arc<Group<u64, u64>> = Arc::default();
-    let arrival =
-        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
     let follower = RefCell::new(None);
     let handle = Rc::new(Cell::new(None));
-    let (run, waits) = arrival.into_closure(
+    let (run, waits) = arrival.into_job(
         |call| futures_lite::future::block_on(call),
-        |interest| {
+        |wanted| {
             drop(handle.take());
-            assert!(interest.has_ended());
+            assert!(!wanted.is_wanted());
             // On a thread of its own: here it would be a call from inside the work.
             let join = || Group::join_owned(Arc::clone(&group), 1);
             let late = std::thread::scope(|scope| scope.spawn(join).join());
@@ -195,7 +198,7 @@ fn nobody_shares_the_panic_of_a_work_that_nobody_wants() {
 /// A leader that is lost between two failures is not counted, and does not end the row.
 #[test]
 fn a_lost_leader_does_not_end_a_row_of_failures() {
-    let group: Group<u64, Result<u64, u64>> = Builder::new().max_failures(3).build();
+    let group: Group<u64, u64> = Builder::new().max_failures(3).build();
     let mut tasks: Vec<_> = (0..6)
         .map(|number| {
             let work = move || {
@@ -216,13 +219,14 @@ fn a_lost_leader_does_not_end_a_row_of_failures() {
     drop(blocker);
     let mut tasks = tasks.into_iter();
     let mut next = || tasks.next().expect("there are six");
-    assert_eq!(next().ends(), Err(0));
-    assert_eq!(next().ends(), Err(1));
+    assert_eq!(next().ends(), Ok(Err(0)));
+    assert_eq!(next().ends(), Ok(Err(1)));
     let mut lost = next();
     lost.waits();
     drop(lost);
-    assert_eq!(next().ends(), Err(3), "the third in a row is shared");
-    assert_eq!(next().ends(), Err(3));
-    assert_eq!(next().ends(), Err(3));
+    assert_eq!(next().ends(), Ok(Err(3)), "the third in a row");
+    let told = Err(CallError::TooManyFailures { failures: 3 });
+    assert_eq!(next().ends(), told);
+    assert_eq!(next().ends(), told);
     assert_eq!(group.in_flight(), 0);
 }

@@ -5,7 +5,10 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use singleflight_core::{Builder, Group, Joined, Leader};
+use singleflight_core::{Builder, Group};
+
+use crate::hand::lead;
+use crate::task::Task;
 
 thread_local! {
     static COMPARED: Cell<usize> = const { Cell::new(0) };
@@ -34,14 +37,9 @@ impl Hash for Picky {
     }
 }
 
-fn lead<K: Eq + Hash, V>(group: &Group<K, V>, key: K) -> Leader<&Group<K, V>> {
-    match group.join(key) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
-
 /// Whichever of the comparisons panics.
+///
+/// Holds P8.
 #[test]
 fn a_forget_whose_eq_panics_changes_nothing() {
     let group: Group<Picky, u64> = Builder::new().shards(1).build();
@@ -75,6 +73,8 @@ fn a_forget_whose_eq_panics_changes_nothing() {
 }
 
 /// A call meets those of its own hash that it could join, and no more.
+///
+/// Holds P11.
 #[test]
 fn closed_flights_do_not_pile_up_in_the_way_of_their_key() {
     static NOW: AtomicU64 = AtomicU64::new(1);
@@ -117,7 +117,7 @@ fn a_flight_that_has_stepped_aside_is_handed_over() {
     let mut flights = Vec::new();
     for number in 0..20 {
         let leader = lead(&group, 7);
-        let mut follower = crate::task::Task::new(group.run(7, async move || number));
+        let mut follower = Task::new(group.run(7, async move || number));
         follower.waits();
         flights.push((leader, follower));
         assert!(group.forget(7));
@@ -125,7 +125,7 @@ fn a_flight_that_has_stepped_aside_is_handed_over() {
     for (leader, mut follower) in flights {
         follower.waits();
         drop(leader);
-        assert!(follower.ends() < 20);
+        assert!(follower.ends().is_ok_and(|value| value < 20));
     }
     assert_eq!((group.stats().handed_over, group.in_flight()), (20, 0));
 }
@@ -180,5 +180,39 @@ fn a_flight_whose_key_has_the_hash_of_its_id_stays_where_it_is() {
     }
     assert_eq!(group.in_flight(), leaders.len());
     drop(leaders);
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// A clock of nanoseconds is finer than it should be, and does no harm to values.
+#[test]
+fn a_clock_beyond_its_bits_mixes_nothing_up() {
+    fn nanoseconds() -> u64 {
+        1_700_000_000_000_000_000
+    }
+    let group: Group<u64, u64> = Builder::new().shards(1).clock(nanoseconds).build();
+    for key in 0..600_000 {
+        assert_eq!(lead(&group, key).complete(key).value, key);
+    }
+    let leader = lead(&group, 1);
+    let other = lead(&group, 2);
+    let mut follower = Task::new(group.run(1, async || unreachable!("it follows")));
+    follower.waits();
+    assert_eq!(other.complete(222).followers, 0);
+    assert_eq!(leader.complete(111).followers, 1);
+    assert_eq!(follower.ends(), Ok(111));
+}
+
+/// A flight that is too old to be joined does not count as one that is spared.
+#[test]
+fn forget_unshared_looks_at_what_can_be_joined() {
+    static NOW: AtomicU64 = AtomicU64::new(1);
+    let now = || NOW.load(Ordering::SeqCst);
+    let group: Group<u64, u64> = Builder::new().max_age(10, now).build();
+    let old = (group.join(1), group.join(1));
+    NOW.store(100, Ordering::SeqCst);
+    assert!(group.forget_unshared(1), "nothing can be joined");
+    let successor = lead(&group, 1);
+    assert!(group.forget_unshared(1), "the successor is forgotten");
+    drop((lead(&group, 1), successor, old));
     assert_eq!(group.in_flight(), 0);
 }

@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use singleflight_core::Group;
+use singleflight_core::{CallResult, Group};
 
 use crate::task::{Task, pause};
 
+/// Holds P9.
 #[test]
 fn the_work_may_borrow_and_need_not_be_send() {
     let group: Group<u64, Rc<str>> = Group::new();
@@ -20,11 +21,12 @@ fn the_work_may_borrow_and_need_not_be_send() {
     let mut follower = Task::new(group.run(1, async || unreachable!("it follows")));
     leader.waits();
     follower.waits();
-    assert_eq!(&*leader.ends(), "from the stack");
-    assert_eq!(&*follower.ends(), "from the stack");
+    assert_eq!(leader.ends().as_deref(), Ok("from the stack"));
+    assert_eq!(follower.ends().as_deref(), Ok("from the stack"));
     assert_eq!(local.get(), 1);
 }
 
+/// Holds P9.
 #[test]
 fn a_call_is_send_where_its_parts_are() {
     fn is_send<T: Send>(value: T) -> T {
@@ -33,17 +35,20 @@ fn a_call_is_send_where_its_parts_are() {
     let group: Group<String, Result<u64, u8>> = Group::new();
     drop(is_send(group.run("key", async || Ok(1))));
     drop(is_send(group.run_outcome("key", async || Ok(1))));
-    drop(is_send(group.try_run("key", async || Ok(1))));
+    let failed = async || Err::<Result<u64, u8>, _>("no route");
+    drop(is_send(group.try_run("key", failed)));
+    drop(is_send(group.call("key").try_run_outcome(failed)));
     let generic = |value: u64| is_send(group.run("key", move || async move { Ok(value) }));
     drop(generic(1));
 }
 
+/// Holds P9.
 #[test]
 fn a_generic_caller_can_bound_the_works_future() {
     fn spawnable<'a, F, T>(
         group: &'a Group<u64, u64>,
         work: F,
-    ) -> impl Future<Output = u64> + Send + 'a
+    ) -> impl Future<Output = CallResult<u64>> + Send + 'a
     where
         F: FnOnce() -> T + Send + 'a,
         T: Future<Output = u64> + Send + 'a,
@@ -51,9 +56,10 @@ fn a_generic_caller_can_bound_the_works_future() {
         group.run(1, work)
     }
     let group = Group::new();
-    assert_eq!(Task::new(spawnable(&group, async || 7)).ends(), 7);
+    assert_eq!(Task::new(spawnable(&group, async || 7)).ends(), Ok(7));
 }
 
+/// Holds P9.
 #[test]
 fn nothing_happens_before_the_first_poll() {
     let group: Group<u64, u64> = Group::new();
@@ -81,9 +87,13 @@ fn a_followers_work_is_never_made_into_a_future() {
         async { 8 }
     }));
     follower.waits();
-    assert_eq!((leader.ends(), follower.ends(), made.get()), (7, 7, 0));
+    assert_eq!(
+        (leader.ends(), follower.ends(), made.get()),
+        (Ok(7), Ok(7), 0)
+    );
 }
 
+/// Holds P1.
 #[test]
 fn the_works_future_is_dropped_before_the_flight_lands_or_is_handed_over() {
     struct Witness<'a>(&'a Group<u64, u64>, &'a Cell<usize>);
@@ -111,7 +121,7 @@ fn the_works_future_is_dropped_before_the_flight_lands_or_is_handed_over() {
 
     let mut landing = Task::new(group.run(1, work));
     landing.waits();
-    assert_eq!(landing.ends(), 7);
+    assert_eq!(landing.ends(), Ok(7));
     assert_eq!(dropped.get(), 1);
 
     let mut cancelled = Task::new(group.run(1, work));
@@ -120,5 +130,5 @@ fn the_works_future_is_dropped_before_the_flight_lands_or_is_handed_over() {
     follower.waits();
     drop(cancelled);
     assert_eq!(dropped.get(), 2);
-    assert_eq!(follower.ends(), 8);
+    assert_eq!(follower.ends(), Ok(8));
 }

@@ -5,8 +5,9 @@ use std::future::ready;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use singleflight_core::{Builder, Group, Joined, Leader};
+use singleflight_core::{Builder, Group, Joined};
 
+use crate::hand::lead;
 use crate::task::Task;
 
 /// All keys hash alike.
@@ -55,18 +56,9 @@ impl BuildHasher for Reseeded {
     }
 }
 
-fn lead<K, V, S>(group: &Group<K, V, S>, key: K) -> Leader<&Group<K, V, S>>
-where
-    K: Eq + Hash,
-    S: BuildHasher,
-{
-    match group.join(key) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
-
 /// A hasher that never gives the same hash twice makes calls miss each other, and no more.
+///
+/// Holds P6.
 #[test]
 fn with_a_fickle_hasher_nobody_meets_and_everyone_is_served() {
     let group: Group<u64, u64, Fickle> = Group::with_hasher(Fickle::default());
@@ -89,9 +81,12 @@ fn with_a_fickle_hasher_nobody_meets_and_everyone_is_served() {
     // What a batch's work returns is found where it comes in the order of its keys. Elsewhere it
     // is looked up by its hash, and not found.
     let load = |keys: Vec<u64>| ready(keys.into_iter().map(|key| (key, key)));
-    assert_eq!(Task::new(group.run_many([1, 2], load)).ends().len(), 2);
+    let answers = Task::new(group.run_many([1, 2], load)).ends();
+    assert_eq!(answers.into_all(), Ok(vec![(1, 1), (2, 2)]));
     let load = |keys: Vec<u64>| ready(keys.into_iter().skip(1).map(|key| (key, key)));
-    assert_eq!(Task::new(group.run_many([1, 2], load)).ends().len(), 0);
+    let answers = Task::new(group.run_many([1, 2], load)).ends();
+    assert_eq!(answers.len(), 2);
+    assert_eq!(answers.into_present(), Ok(Vec::new()));
     assert_eq!(group.in_flight(), 0);
 }
 
@@ -111,8 +106,8 @@ fn a_hasher_that_changes_parts_those_who_come_later() {
     let mut late = call();
     late.waits();
     assert!(group.forget(1), "the one that is found");
-    assert_eq!((old.complete(1).followers, early.ends()), (1, 1));
-    assert_eq!((new.complete(2).followers, late.ends()), (1, 2));
+    assert_eq!((old.complete(1).followers, early.ends()), (1, Ok(1)));
+    assert_eq!((new.complete(2).followers, late.ends()), (1, Ok(2)));
     assert_eq!(group.in_flight(), 0);
 }
 
@@ -169,6 +164,8 @@ fn compared<S: BuildHasher>(group: &Group<Compared, u64, S>) -> [u64; 4] {
 
 /// A call's key is compared with every key in flight that has its hash, and with no other. A
 /// borrow is looked for twice, before it is made into a key and after.
+///
+/// Holds P7.
 #[test]
 fn a_key_is_compared_with_those_of_its_hash_only() {
     assert_eq!(compared(&Group::with_hasher(Colliding)), [100, 200, 0, 0]);

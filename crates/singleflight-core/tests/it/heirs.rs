@@ -6,34 +6,30 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use singleflight_core::{
-    Builder, CallError, Group, Joined, Leader, PanicPolicy, Role, Spawned, Until,
+    Builder, CallError, Group, Joined, Outcome, PanicPolicy, Receiver, Role, Spawned,
 };
 
+use crate::hand::{Counted, Runs, arrive, arrive_by, lead_owned, try_arrive};
 use crate::task::{Task, pause};
 
 type Shared = Arc<Group<u64, u64>>;
-
-fn lead(group: &Shared) -> Leader<Shared> {
-    match Group::join_owned(Arc::clone(group), 1) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
+type Handle = Spawned<Shared, Receiver<Outcome<u64>>>;
 
 /// A spawned call whose work makes this, and its handle.
-fn spawn(group: &Shared, until: Until, value: u64) -> (Task<'static, ()>, Spawned<Shared>) {
-    let arrival = Group::arrive(Arc::clone(group), 1, until).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(move || std::future::ready(value));
+fn spawn(group: &Shared, runs: Runs, value: u64) -> (Task<'static, ()>, Handle) {
+    let arrival = arrive(group, 1, runs);
+    let (task, handle) = arrival.into_detached_task(move || std::future::ready(value));
     (Task::new(task), handle)
 }
 
+/// Holds P11.
 #[test]
 fn of_many_detached_calls_one_stays_and_is_no_follower() {
     let group: Shared = Arc::new(Builder::new().max_followers(1).build());
-    let leader = lead(&group);
+    let leader = lead_owned(&group, 1);
     let mut tasks = Vec::new();
     for _ in 0..100 {
-        let (task, handle) = spawn(&group, Until::Done, 2);
+        let (task, handle) = spawn(&group, Runs::ToItsEnd, 2);
         tasks.push(task);
         drop(handle);
         // At once, whether or not the task was polled.
@@ -56,10 +52,10 @@ fn of_many_detached_calls_one_stays_and_is_no_follower() {
 #[test]
 fn an_heir_leads_on_when_the_leader_is_lost() {
     let group = Shared::default();
-    let leader = lead(&group);
+    let leader = lead_owned(&group, 1);
     let done = Rc::new(Cell::new(0));
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
-    let (task, handle) = arrival.into_task({
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (task, handle) = arrival.into_detached_task({
         let done = Rc::clone(&done);
         async move || {
             pause().await;
@@ -75,7 +71,7 @@ fn an_heir_leads_on_when_the_leader_is_lost() {
     assert_eq!(task.wakes(), 1);
     task.waits();
     // By now it leads, and another may be the flight's heir.
-    let (mut next, handle) = spawn(&group, Until::Done, 5);
+    let (mut next, handle) = spawn(&group, Runs::ToItsEnd, 5);
     next.waits();
     drop(handle);
     task.ends();
@@ -84,24 +80,17 @@ fn an_heir_leads_on_when_the_leader_is_lost() {
 }
 
 /// P7: an heir learns that the work is done, and is given nothing.
+///
+/// Holds P7.
 #[test]
 fn an_heir_costs_no_clone() {
-    struct Counted(Rc<Cell<usize>>);
-
-    impl Clone for Counted {
-        fn clone(&self) -> Self {
-            self.0.set(self.0.get() + 1);
-            Self(Rc::clone(&self.0))
-        }
-    }
-
     let clones = Rc::new(Cell::new(0));
     let group: Rc<Group<u64, Counted>> = Rc::default();
     let Ok(Joined::Leader(leader)) = group.join(1) else {
         panic!("the first call leads");
     };
-    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Done).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(pending);
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (task, handle) = arrival.into_detached_task(pending);
     let mut task = Task::new(task);
     task.waits();
     drop(handle);
@@ -111,16 +100,38 @@ fn an_heir_costs_no_clone() {
     assert_eq!(group.in_flight(), 0);
 }
 
+/// Nor beside a follower, which is given the one clone or the value itself.
+#[test]
+fn an_heir_costs_no_clone_beside_a_follower() {
+    let clones = Rc::new(Cell::new(0));
+    let group: Rc<Group<u64, Counted>> = Rc::default();
+    let Ok(Joined::Leader(leader)) = group.join(1) else {
+        panic!("the first call leads");
+    };
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (task, handle) = arrival.into_detached_task(pending);
+    let mut task = Task::new(task);
+    task.waits();
+    drop(handle);
+    let mut follower = Task::new(group.run_outcome(1, pending));
+    follower.waits();
+    let outcome = leader.complete(Counted(Rc::clone(&clones)));
+    assert_eq!(outcome.followers, 1);
+    task.ends();
+    assert!(follower.ends().is_ok());
+    assert_eq!(clones.get(), 1);
+    assert_eq!(group.in_flight(), 0);
+}
+
 /// It counts as interest, until its own task is lost.
 #[test]
 fn a_work_that_an_heir_wants_is_not_cancelled() {
     let group = Shared::default();
-    let arrival =
-        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
-    let (task, unwanted) = arrival.into_task(pending);
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
+    let (task, unwanted) = arrival.into_detached_task(pending);
     let mut task = Task::new(task);
     task.waits();
-    let (mut heir, handle) = spawn(&group, Until::Done, 2);
+    let (mut heir, handle) = spawn(&group, Runs::ToItsEnd, 2);
     heir.waits();
     drop(handle);
     drop(unwanted);
@@ -136,13 +147,13 @@ fn a_work_that_an_heir_wants_is_not_cancelled() {
 #[test]
 fn each_flight_has_its_own_heir() {
     let group = Shared::default();
-    let old = lead(&group);
-    let (mut first, handle) = spawn(&group, Until::Done, 2);
+    let old = lead_owned(&group, 1);
+    let (mut first, handle) = spawn(&group, Runs::ToItsEnd, 2);
     first.waits();
     drop(handle);
     assert!(group.forget(1));
-    let new = lead(&group);
-    let (mut second, handle) = spawn(&group, Until::Done, 3);
+    let new = lead_owned(&group, 1);
+    let (mut second, handle) = spawn(&group, Runs::ToItsEnd, 3);
     second.waits();
     drop(handle);
     first.waits();
@@ -156,11 +167,11 @@ fn each_flight_has_its_own_heir() {
 /// A task whose handle is there is a caller, and takes the lead before the handle can go.
 #[test]
 fn a_handle_that_goes_while_its_task_leads_on_is_counted_out_once() {
-    for until in [Until::Done, Until::Unwanted] {
+    for runs in [Runs::ToItsEnd, Runs::WhileWanted] {
         let group = Shared::default();
-        let leader = lead(&group);
-        let arrival = Group::arrive(Arc::clone(&group), 1, until).expect("nothing is refused");
-        let (task, handle) = arrival.into_task(|| async {
+        let leader = lead_owned(&group, 1);
+        let arrival = arrive(&group, 1, runs);
+        let (task, handle) = arrival.into_detached_task(|| async {
             pause().await;
             4
         });
@@ -184,8 +195,8 @@ fn a_handle_that_goes_while_its_task_leads_on_is_counted_out_once() {
 #[test]
 fn a_vacant_flight_that_its_last_follower_leaves_ends() {
     let group = Shared::default();
-    let leader = lead(&group);
-    let (mut task, handle) = spawn(&group, Until::Unwanted, 2);
+    let leader = lead_owned(&group, 1);
+    let (mut task, handle) = spawn(&group, Runs::WhileWanted, 2);
     task.waits();
     let Ok(Joined::Follower(follower)) = group.join(1) else {
         panic!("the flight is led");
@@ -207,15 +218,18 @@ fn the_handle_of_a_call_that_is_lost_is_no_interest() {
         let builder = Builder::new().panic_policy(PanicPolicy::HandOver);
         let group: Shared = Arc::new(builder.build());
         let spawn = |panics: bool| {
-            let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
-            let (task, handle) = arrival.expect("nothing is refused").into_task(move || {
-                let mut polls = 0;
-                std::future::poll_fn(move |_| {
-                    polls += 1;
-                    assert!(!panics || polls < 2, "the work");
-                    std::task::Poll::<u64>::Pending
-                })
-            });
+            let arrival = try_arrive(&group, 1, Runs::WhileWanted);
+            let (task, handle) =
+                arrival
+                    .expect("nothing is refused")
+                    .into_detached_task(move || {
+                        let mut polls = 0;
+                        std::future::poll_fn(move |_| {
+                            polls += 1;
+                            assert!(!panics || polls < 2, "the work");
+                            std::task::Poll::<u64>::Pending
+                        })
+                    });
             (Task::new(task), handle)
         };
         let (mut first, kept) = spawn(panics);
@@ -249,8 +263,10 @@ fn the_handle_of_a_call_that_is_lost_is_no_interest() {
 #[test]
 fn tasks_whose_handles_are_gone_take_nobodys_wake() {
     let group = Shared::default();
-    let leader = lead(&group);
-    let mut spawned: Vec<_> = (0..5).map(|_| spawn(&group, Until::Unwanted, 2)).collect();
+    let leader = lead_owned(&group, 1);
+    let mut spawned: Vec<_> = (0..5)
+        .map(|_| spawn(&group, Runs::WhileWanted, 2))
+        .collect();
     for (task, _) in &mut spawned {
         task.waits();
     }
@@ -271,8 +287,10 @@ fn tasks_whose_handles_are_gone_take_nobodys_wake() {
 fn tasks_whose_handles_are_gone_do_not_keep_a_leader_running() {
     let group = Shared::default();
     let arrive = || {
-        let arrival = Group::arrive(Arc::clone(&group), 1, Until::Unwanted);
-        let (task, handle) = arrival.expect("nothing is refused").into_task(pending);
+        let arrival = try_arrive(&group, 1, Runs::WhileWanted);
+        let (task, handle) = arrival
+            .expect("nothing is refused")
+            .into_detached_task(pending);
         (Task::new(task), handle)
     };
     let ((mut leader, wanted), (mut follower, handle)) = (arrive(), arrive());
@@ -306,15 +324,14 @@ fn a_reference_whose_clone_panics_registers_nothing() {
     }
 
     let group: Group<u64, u64> = Group::new();
-    let arrive = |until| {
-        let arrive =
-            std::panic::AssertUnwindSafe(|| Group::arrive(Once(&group), 1, until).map(drop));
+    let arrive = |runs| {
+        let arrive = std::panic::AssertUnwindSafe(|| arrive_by(Once(&group), 1, runs).map(drop));
         std::panic::catch_unwind(arrive).is_err()
     };
-    assert!(arrive(Until::Unwanted));
+    assert!(arrive(Runs::WhileWanted));
     assert_eq!(group.in_flight(), 0);
     let leader = group.join(1).expect("nothing is refused");
-    assert!(arrive(Until::Unwanted) && arrive(Until::Done));
+    assert!(arrive(Runs::WhileWanted) && arrive(Runs::ToItsEnd));
     assert_eq!(group.followers(1), Some(0));
     drop(leader);
     assert_eq!(group.in_flight(), 0);

@@ -8,8 +8,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use singleflight_core::{CallError, Group, Joined, Outcome, SeededHashBuilder, Until};
+use singleflight_core::{CallError, Group, Joined, Outcome, SeededHashBuilder};
 
+use crate::hand::{Runs, arrive};
 use crate::task::{Task, pause};
 
 /// An iterator that the work returns is part of the work, and so is its panic.
@@ -121,7 +122,7 @@ fn a_call_beside_a_deep_chain_is_not_inside_of_it() {
             beside.ends().expect("it lands").value
         }));
         outer.waits();
-        assert_eq!(outer.ends(), LAST);
+        assert_eq!(outer.ends(), Ok(LAST));
         assert_eq!(group.in_flight(), 0);
     }
 }
@@ -136,7 +137,7 @@ fn a_work_is_inside_of_itself_after_a_deep_chain() {
         assert_eq!(group.join(0).err(), Some(CallError::Reentrant));
         chain.ends().expect("nothing is refused").value
     }));
-    assert_eq!(outer.ends(), 70);
+    assert_eq!(outer.ends(), Ok(70));
 }
 
 /// While a thread is being torn down its works are told apart no more, and run all the same.
@@ -242,7 +243,7 @@ fn a_follower_that_has_slept_elsewhere_is_refused_inside_its_work() {
         .poll(&mut Context::from_waker(Waker::noop()));
     assert!(polled.is_pending());
     moved.replace(Some(follower));
-    assert_eq!(leader.ends(), 1);
+    assert_eq!(leader.ends(), Ok(1));
 }
 
 /// A call that is spawned from inside the work does not wait there; its handle must not.
@@ -251,15 +252,14 @@ fn a_call_may_be_spawned_from_inside_its_own_work() {
     let group: Arc<Group<u64, u64>> = Arc::default();
     let spawned = RefCell::new(None);
     let outer = Task::new(group.run(1, async || {
-        let arrival =
-            Group::arrive(Arc::clone(&group), 1, Until::Done).expect("it does not wait here");
-        let (task, handle) = arrival.into_task(async || 2);
+        let arrival = arrive(&group, 1, Runs::ToItsEnd);
+        let (task, handle) = arrival.into_detached_task(async || 2);
         spawned.replace(Some(task));
         let outcome = handle.outcome().await;
         assert_eq!(outcome.err(), Some(CallError::Reentrant));
         1
     }));
-    assert_eq!(outer.ends(), 1);
+    assert_eq!(outer.ends(), Ok(1));
     let task = spawned.take().expect("it was spawned");
     Task::new(task).ends();
     assert_eq!(group.in_flight(), 0);
@@ -295,20 +295,14 @@ fn a_batch_that_has_slept_elsewhere_is_refused_inside_its_work() {
     first.waits();
     batch.replace(Some(Task::new(group.run_many([1, 2], load))));
     poll_batch();
-    Task::new(group.run(3, || {
+    let polls = || {
         ready({
             poll_batch();
             3
         })
-    }))
-    .ends();
-    Task::new(other.run(1, || {
-        ready({
-            poll_batch();
-            3
-        })
-    }))
-    .ends();
+    };
+    assert_eq!(Task::new(group.run(3, polls)).ends(), Ok(3));
+    assert_eq!(Task::new(other.run(1, polls)).ends(), Ok(3));
     poll_batch();
     assert!(refused.borrow().is_none());
     first.waits();

@@ -40,6 +40,65 @@ fn borrowed_and_owned_forms_name_the_same_key() {
     same!(&'static str: "a", &"a");
 }
 
+/// Each mix of parts that are given by value and as borrows.
+#[test]
+fn pairs_are_named_by_their_parts() {
+    let text = || String::from("a");
+    let owned = || (text(), vec![1_u8]);
+    same!((String, Vec<u8>): owned(), ("a", vec![1_u8]), (text(), &[1_u8][..]), ("a", &[1_u8][..]));
+    same!((String, Vec<u8>): ("a", vec![1_u8]), owned(), &owned(), (&text(), &vec![1_u8]));
+    same!((String, Vec<u8>): (text(), &[1_u8][..]), owned(), ("a", &[1_u8][..]));
+    same!((String, Vec<u8>): ("a", &[1_u8][..]), owned(), (&text(), vec![1_u8]));
+    // Of parts that are copied, of pointers, and of paths.
+    same!((u32, String): (7, "a"), (7, text()), (&7, "a"), (&7, text()));
+    same!((Arc<str>, Rc<str>): ("a", "a"), (Arc::from("a"), Rc::from("a")), ("a", Rc::from("a")));
+    same!((PathBuf, Box<str>): (Path::new("/a"), "a"), (PathBuf::from("/a"), Box::from("a")));
+    same!((&'static str, u32): ("a", 7), (&"a", 7), ("a", &7), &("a", 7));
+}
+
+#[test]
+fn triples_are_named_by_their_parts() {
+    let (a, b) = (|| String::from("a"), || String::from("b"));
+    same!((u8, String, String):
+        (1, a(), b()),
+        (1, a(), "b"),
+        (1, "a", b()),
+        (1, "a", "b"),
+        (&1, a(), b()),
+        (&1, a(), "b"),
+        (&1, "a", b()),
+        (&1, "a", "b"),
+        &(1, a(), b())
+    );
+    same!((u8, String, String): (1, a(), "b"), (1, a(), b()));
+    same!((u8, String, String): (1, "a", b()), (1, a(), b()));
+    same!((u8, String, String): (1, "a", "b"), (1, a(), b()));
+    same!((u8, String, String): (&1, a(), b()), (1, a(), b()));
+    same!((u8, String, String): (&1, a(), "b"), (1, a(), b()));
+    same!((u8, String, String): (&1, "a", b()), (1, a(), b()));
+    same!((u8, String, String): (&1, "a", "b"), (1, a(), b()));
+}
+
+/// Part by part: no two keys are taken for one.
+#[test]
+fn tuples_that_differ_in_a_part_are_different_keys() {
+    let group: Group<(u8, String, String), ()> = Group::new();
+    let keys = [
+        (1, "a", "b"),
+        (2, "a", "b"),
+        (1, "b", "b"),
+        (1, "a", "a"),
+        (1, "ab", ""),
+    ];
+    let leaders = keys.map(|key| group.join(key));
+    for leader in &leaders {
+        assert!(matches!(leader, Ok(Joined::Leader(_))));
+    }
+    let group: Group<(String, String), ()> = Group::new();
+    let leaders = [("ab", "c"), ("a", "bc"), ("", "abc")].map(|key| group.join(key).is_ok());
+    assert_eq!((leaders, group.stats().led), ([true; 3], 3));
+}
+
 struct Pair<'a>(&'a str, u32);
 enum ByPair {}
 

@@ -3,15 +3,21 @@
 
 #![cfg(not(loom))]
 
+mod answers;
 mod auto_traits;
 mod batches;
 mod caller_code;
 mod capacity;
 #[cfg(feature = "std")]
 mod clean_up;
-mod edges;
+#[cfg(feature = "std")]
+mod errors;
+mod failures;
+mod fences;
 mod forgetting;
 mod futures;
+mod hand;
+mod handles;
 mod hashers;
 mod heirs;
 mod hostile_keys;
@@ -20,12 +26,16 @@ mod inside;
 #[cfg(feature = "std")]
 mod inside_batches;
 mod keys;
+mod late_batches;
+mod leaders;
 mod options;
 mod owners;
 mod policies;
+mod private_values;
 mod sharing;
 mod shown;
 mod sizes;
+mod spawned;
 mod storms;
 mod tables;
 mod task;

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use singleflight_core::{Builder, CallError, Group, Joined, Role, Turn, Until};
+use singleflight_core::{Builder, CallError, Group, Joined, Role, Turn};
 
+use crate::hand::{Runs, arrive};
 use crate::task::{Task, pause};
 
 /// A deadline that comes when the test says so.
@@ -68,11 +69,13 @@ fn a_value_that_is_there_wins_over_its_deadline() {
     let mut follower = Task::new(call().run(async || unreachable!("it follows")));
     follower.waits();
     expired.come();
-    assert_eq!(leader.ends().map(|outcome| outcome.value), Ok(7));
-    assert_eq!(follower.ends().map(|outcome| outcome.value), Ok(7));
+    assert_eq!(leader.ends(), Ok(7));
+    assert_eq!(follower.ends(), Ok(7));
 }
 
 /// Neither as a newcomer, nor in a lost leader's place, nor after it has claimed that.
+///
+/// Holds P11.
 #[test]
 fn a_call_whose_time_is_up_starts_no_work() {
     let group: Group<u64, u64> = Group::new();
@@ -97,6 +100,8 @@ fn a_call_whose_time_is_up_starts_no_work() {
 
 /// An outer timeout looks at its clock after it has polled the call. A call that takes over is
 /// dropped by then, before it has started a work that nobody waits for.
+///
+/// Holds P3.
 #[test]
 fn a_follower_that_takes_over_starts_its_work_at_its_next_poll() {
     let group: Group<u64, u64> = Group::new();
@@ -110,7 +115,7 @@ fn a_follower_that_takes_over_starts_its_work_at_its_next_poll() {
     assert_eq!(dropped.wakes(), 2, "and wakes itself");
     assert_eq!(group.stats().handed_over, 1);
     drop(dropped);
-    assert_eq!(leads.ends(), 8);
+    assert_eq!(leads.ends(), Ok(8));
     assert_eq!(group.in_flight(), 0);
 }
 
@@ -142,16 +147,19 @@ impl Clone for Grows {
 
 /// A call that is polled once and sleeps then must not have taken over a flight whose work it has
 /// not begun: others would wait for it (P3).
+///
+/// Holds P3.
 #[test]
 fn a_call_whose_leader_is_lost_as_it_joins_starts_its_work_at_once() {
     let group: &'static Group<Falls, u64> = Box::leak(Box::default());
     let leader = group.join(Falls(1)).expect("nothing is refused");
     ACT.set(Some(Box::new(|| drop(leader))));
     let mut call = Task::new(group.run(Falls(1), async || 8));
-    assert_eq!(call.poll_once(), Poll::Ready(8));
+    assert_eq!(call.poll_once(), Poll::Ready(Ok(8)));
     assert_eq!(group.stats().handed_over, 1);
 }
 
+/// Holds P3.
 #[test]
 fn a_batch_whose_leader_is_lost_as_it_joins_starts_its_work_at_once() {
     let group: &'static Group<Grows, u64> = Box::leak(Box::default());
@@ -194,10 +202,12 @@ fn a_follower_in_hand_leads_at_once() {
 
 #[test]
 fn options_combine() {
-    let group: Group<u64, Result<u64, &str>> = Builder::new().max_failures(3).build();
+    let group: Group<u64, u64> = Builder::new().max_failures(3).build();
     let failing = || {
-        let call = group.call(1).keep_errors().give_up_on(pending());
-        Task::new(call.run_fenced(async |fence| {
+        let fence = group.fence();
+        let call = group.call(1).share_if(|_| true).fence(&fence);
+        let call = call.give_up_on(pending());
+        Task::new(call.try_run_outcome(async move || {
             assert!(!fence.is_forgotten());
             poll_fn(move |_| Poll::Ready(())).await;
             Err("no route")
@@ -209,20 +219,11 @@ fn options_combine() {
         caller.waits();
     }
     drop(blocker);
-    let outcomes = callers.map(|caller| caller.ends().expect("the error is a value"));
-    let leaders = outcomes
-        .iter()
-        .filter(|outcome| outcome.is_leader())
-        .count();
-    assert_eq!(
-        leaders, 3,
-        "the third failure in a row was shared with the other two"
-    );
-    assert!(
-        outcomes
-            .iter()
-            .all(|outcome| outcome.value == Err("no route"))
-    );
+    let answers = callers.map(Task::ends);
+    let own = || Ok(Err("no route"));
+    let told = || Err(CallError::TooManyFailures { failures: 3 });
+    // After the third failure in a row the other two do not try.
+    assert_eq!(answers, [own(), own(), own(), told(), told()]);
     assert_eq!(group.in_flight(), 0);
 }
 
@@ -254,7 +255,7 @@ fn calls_side_by_side_in_one_task_are_no_false_alarm() {
                     second = Some(value);
                 }
             }
-            match first.zip(second) {
+            match first.clone().zip(second.clone()) {
                 Some(values) => Poll::Ready(values),
                 None => Poll::Pending,
             }
@@ -262,7 +263,7 @@ fn calls_side_by_side_in_one_task_are_no_false_alarm() {
         .await
     });
     both.waits();
-    assert_eq!(both.ends(), (7, 7));
+    assert_eq!(both.ends(), (Ok(7), Ok(7)));
 }
 
 /// A follower that is awaited inside the work that it waits for would wait for ever.
@@ -314,9 +315,8 @@ fn a_circle_is_found_at_any_depth() {
 #[test]
 fn a_task_that_nobody_wants_drops_its_work() {
     let group: Arc<Group<u64, u64>> = Arc::default();
-    let arrival =
-        Group::arrive(Arc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(pending);
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
+    let (task, handle) = arrival.into_detached_task(pending);
     let mut task = Task::new(task);
     task.waits();
     let mut follower = Task::new(group.run(1, async || 8));
@@ -333,9 +333,8 @@ fn a_task_that_nobody_wants_drops_its_work() {
 fn a_task_that_is_dropped_tells_its_handle() {
     let group: Arc<Group<u64, u64>> = Arc::default();
     for polls in 0..2 {
-        let arrival =
-            Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
-        let (task, handle) = arrival.into_task(pending);
+        let arrival = arrive(&group, 1, Runs::ToItsEnd);
+        let (task, handle) = arrival.into_detached_task(pending);
         let mut task = Task::new(task);
         (0..polls).for_each(|_| task.waits());
         drop(task);
@@ -354,7 +353,7 @@ fn a_batch_that_is_dropped_hands_over_what_it_has_claimed() {
     follower.waits();
     assert_eq!(group.in_flight(), 2);
     drop(batch);
-    assert_eq!(follower.ends(), 8);
+    assert_eq!(follower.ends(), Ok(8));
     assert_eq!(group.in_flight(), 0);
 }
 
@@ -380,7 +379,7 @@ fn keys_handed_over_together_are_loaded_together() {
     );
     let answers = batch.ends();
     assert_eq!(calls.get(), 2, "for the two that were handed over");
-    let values: Vec<_> = answers.into_values().collect();
+    let values: Vec<_> = answers.into_all().expect("every key has a value");
     assert_eq!(values, [(1, 10), (2, 20), (3, 30)]);
 }
 

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use singleflight_core::{CallError, Follower, Group, Joined, Leader, Turn, Until};
+use singleflight_core::{CallError, Follower, Group, Joined, Leader, Turn};
 
+use crate::hand::{Runs, arrive_by};
 use crate::task::Task;
 
 type Shared = Arc<Group<u64, u64>>;
@@ -20,6 +21,8 @@ fn flight(group: &Shared) -> (Leader<Shared>, Follower<Shared>) {
 }
 
 /// The work drops its owner's handle; its leader keeps the group until it has ended.
+///
+/// Holds P6.
 #[test]
 fn a_work_may_drop_its_group() {
     let group = Shared::default();
@@ -81,8 +84,8 @@ fn a_spawned_work_may_drop_its_group() {
     let group = Shared::default();
     let gone = Arc::downgrade(&group);
     let owner = RefCell::new(Some(Arc::clone(&group)));
-    let arrival = Group::arrive(group, 1, Until::Unwanted).expect("nothing is refused");
-    let (task, handle) = arrival.into_task(async || {
+    let arrival = arrive_by(group, 1, Runs::WhileWanted).expect("nothing is refused");
+    let (task, handle) = arrival.into_detached_task(async || {
         drop(owner.take());
         7
     });

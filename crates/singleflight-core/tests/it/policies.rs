@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 #[cfg(feature = "std")]
-use singleflight_core::Until;
+use crate::hand::{Runs, arrive};
 use singleflight_core::{Builder, CallError, Group, PanicPolicy};
 
 use crate::task::Task;
@@ -69,10 +69,10 @@ fn a_clone_that_panics_in_a_spawned_call_is_its_answer() {
     }
 
     let group: Rc<Group<u64, Once>> = Rc::default();
-    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
     let panics = Rc::new(Cell::new(true));
     let value = Once(Rc::clone(&panics));
-    let (task, handle) = arrival.into_task(|| std::future::ready(value));
+    let (task, handle) = arrival.into_detached_task(|| std::future::ready(value));
     let mut follower = Task::new(group.run_outcome(1, || -> std::future::Pending<Once> {
         unreachable!("it follows")
     }));
@@ -93,14 +93,14 @@ fn a_clone_that_panics_in_a_spawned_call_is_its_answer() {
 fn a_spawned_call_that_handed_its_panic_over_is_told_of_it() {
     let group: Arc<Group<u64, u64>> =
         Arc::new(Builder::new().panic_policy(PanicPolicy::HandOver).build());
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
     assert_eq!(group.panic_policy(), PanicPolicy::HandOver);
     let boom = || -> std::future::Ready<u64> { panic!("boom") };
-    let (task, handle) = arrival.into_task(boom);
+    let (task, handle) = arrival.into_detached_task(boom);
     let mut follower = Task::new(group.run(1, async || 8));
     follower.waits();
     Task::new(task).ends();
-    assert_eq!(follower.ends(), 8);
+    assert_eq!(follower.ends(), Ok(8));
     let answer = Task::new(handle.outcome()).ends();
     let Err(CallError::LeaderPanicked(panicked)) = answer else {
         panic!("its work panicked: {answer:?}");
@@ -111,6 +111,8 @@ fn a_spawned_call_that_handed_its_panic_over_is_told_of_it() {
 }
 
 /// The closure that makes the future may panic, and so may the future's drop.
+///
+/// Holds P4.
 #[test]
 fn panics_at_the_edges_of_the_work_are_the_works_panics() {
     struct Bomb;
@@ -138,7 +140,7 @@ fn panics_at_the_edges_of_the_work_are_the_works_panics() {
     });
     assert_eq!(message, "on the way out");
     assert_eq!(group.in_flight(), 0);
-    assert_eq!(Task::new(group.run(1, async || 9)).ends(), 9);
+    assert_eq!(Task::new(group.run(1, async || 9)).ends(), Ok(9));
 }
 
 /// The flight has landed by then: a clone that panics costs its own caller the value.
@@ -171,13 +173,22 @@ fn a_clone_that_panics_harms_its_own_caller_only() {
     let mut last = Task::new(group.run(1, async || unreachable!("it follows")));
     first.waits();
     last.waits();
-    assert_eq!(panics(move || leader.ends().0), "it broke");
+    assert_eq!(
+        panics(move || leader.ends().map(|value| value.0)),
+        "it broke"
+    );
     assert_eq!(group.in_flight(), 0);
-    assert_eq!(panics(move || first.ends().0), "it broke");
-    assert_eq!(last.ends().0, 7, "the last one takes the value itself");
+    assert_eq!(
+        panics(move || first.ends().map(|value| value.0)),
+        "it broke"
+    );
+    let last = last.ends().map(|value| value.0);
+    assert_eq!(last, Ok(7), "the last one takes the value itself");
 }
 
 /// Equality is the one piece of caller's code under a lock; if it panics, nothing has changed.
+///
+/// Holds P8.
 #[test]
 fn an_eq_that_panics_harms_its_own_caller_only() {
     #[derive(Debug)]

@@ -4,20 +4,14 @@ use std::cell::Cell;
 use std::future::pending;
 use std::rc::Rc;
 
-use singleflight_core::{Group, Joined, Role, Turn, Until};
+use singleflight_core::{Group, Joined, Role, Turn};
 
+use crate::hand::{Counted, Runs, arrive};
 use crate::task::{Task, pause};
 
-struct Counted(Rc<Cell<usize>>);
-
-impl Clone for Counted {
-    fn clone(&self) -> Self {
-        self.0.set(self.0.get() + 1);
-        Self(Rc::clone(&self.0))
-    }
-}
-
 /// Eleven receive a value, ten of them a clone: the last one to come takes the value itself.
+///
+/// Holds P7.
 #[test]
 fn a_leader_and_ten_followers_cost_ten_clones() {
     let group: Group<u64, Counted> = Group::new();
@@ -38,6 +32,7 @@ fn a_leader_and_ten_followers_cost_ten_clones() {
     assert_eq!(clones.get(), 10);
 }
 
+/// Holds P7.
 #[test]
 fn a_lone_call_clones_nothing() {
     let group: Group<u64, Counted> = Group::new();
@@ -47,6 +42,8 @@ fn a_lone_call_clones_nothing() {
 }
 
 /// Landing wakes each follower once, and each is served by that one wake.
+///
+/// Holds P3.
 #[test]
 fn landing_takes_one_wake_for_each_follower() {
     let group: Group<u64, u64> = Group::new();
@@ -63,7 +60,7 @@ fn landing_takes_one_wake_for_each_follower() {
     // Before any of them is polled: nobody is woken by way of another.
     assert!(followers.iter().all(|follower| follower.wakes() == 1));
     for follower in followers {
-        assert_eq!(follower.ends(), 7);
+        assert_eq!(follower.ends(), Ok(7));
     }
 }
 
@@ -103,6 +100,8 @@ fn a_lost_leader_takes_one_wake_for_each_follower() {
 }
 
 /// Whoever leaves, at whatever point, leaves nothing: not asleep, not woken, not vacant.
+///
+/// Holds P6.
 #[test]
 fn followers_may_leave_at_any_point() {
     let group: Group<u64, u64> = Group::new();
@@ -151,12 +150,14 @@ fn handles_carry_a_flight_from_hand_to_hand() {
 }
 
 /// A call that is cancelled when nobody wants it has a handle and listens; neither costs a clone.
+///
+/// Holds P7.
 #[test]
 fn an_unwanted_call_with_ten_followers_costs_ten_clones() {
     let clones = Rc::new(Cell::new(0));
     let group: Rc<Group<u64, Counted>> = Rc::default();
-    let arrival = Group::arrive(Rc::clone(&group), 1, Until::Unwanted).expect("nothing is refused");
-    let (task, handle) = arrival.into_task({
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
+    let (task, handle) = arrival.into_detached_task({
         let clones = Rc::clone(&clones);
         async move || {
             pause().await;

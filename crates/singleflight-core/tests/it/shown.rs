@@ -4,9 +4,10 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use singleflight_core::{
-    Builder, CallError, DefaultHashBuilder, Group, Joined, Outcome, Role, SeededHashBuilder, Until,
+    Builder, CallError, DefaultHashBuilder, Group, Joined, Outcome, SeededHashBuilder, StatKind,
 };
 
+use crate::hand::{Runs, arrive};
 use crate::task::Task;
 
 type Numbers = Group<u64, u64>;
@@ -35,15 +36,15 @@ fn handles_are_shown_without_their_value() {
     assert!(format!("{watcher:?}").starts_with("Watcher(Waiter {"));
     drop(watcher);
 
-    let arrival = Group::arrive(Arc::clone(&group), 7, Until::Done).expect("nothing is refused");
-    assert!(format!("{arrival:?}").starts_with("Arrival(Leader {"));
-    let (task, handle) = arrival.into_task(async || Silent);
-    assert_eq!(format!("{handle:?}"), "Spawned { .. }");
+    let arrival = arrive(&group, 7, Runs::ToItsEnd);
+    assert!(format!("{arrival:?}").starts_with("Arrived(Leader {"));
+    let (task, handle) = arrival.into_detached_task(async || Silent);
+    assert_eq!(format!("{handle:?}"), "Spawned { refusal: None, .. }");
     Task::new(task).ends();
     drop(handle);
-    let arrival = Group::arrive(Arc::clone(&group), 7, Until::Done).expect("nothing is refused");
-    let (_call, stake) = arrival.into_call(async || Silent);
-    assert_eq!(format!("{stake:?}"), "Stake { .. }");
+    let arrival = arrive(&group, 7, Runs::ToItsEnd);
+    let (_task, guard) = arrival.into_task(async || Silent);
+    assert_eq!(format!("{guard:?}"), "SpawnGuard { .. }");
 }
 
 #[test]
@@ -51,13 +52,18 @@ fn groups_and_their_parts_are_shown() {
     let group: Numbers = Builder::new().shards(4).max_followers(9).build();
     assert_eq!(
         format!("{group:?}"),
-        "Group { shards: 4, panic_policy: Share, max_followers: 9, .. }"
+        "Group { settings: Builder { shards: 4, panic_policy: Share, max_followers: Some(9), \
+         max_failures: Some(3), capacity: None, .. }, .. }"
     );
     assert!(format!("{:?}", group.call(1)).starts_with("Call {"));
+    let spawnable = group.call(1).spawnable().while_wanted();
+    let shown = format!("{spawnable:?}");
+    assert!(shown.starts_with("Spawnable { call: Call {"), "{shown}");
+    assert!(shown.ends_with("while_wanted: true }"), "{shown}");
     let Ok(Joined::Leader(leader)) = group.join(1) else {
         panic!("it leads");
     };
-    assert!(format!("{:?}", leader.fence()).starts_with("Fence {"));
+    assert!(format!("{:?}", group.fence()).starts_with("Fence {"));
     let outcome: Outcome<u64> = leader.complete(1);
     let shown = format!("{outcome:?}");
     assert!(
@@ -75,6 +81,80 @@ fn groups_and_their_parts_are_shown() {
     assert_eq!(format!("{default:?}"), "DefaultHashBuilder { .. }");
 }
 
+/// What has no limit says so, and shows no number that stands for it.
+#[test]
+fn a_limit_that_is_none_is_not_shown_as_a_number() {
+    let built = |builder: Builder<u64, u64>| {
+        let shown = format!("{builder:?}");
+        assert_eq!(
+            format!("{:?}", builder.build()),
+            format!("Group {{ settings: {shown}, .. }}")
+        );
+        shown
+    };
+    let plain = built(Builder::new().shards(1));
+    let unlimited = built(Builder::new().shards(1).max_failures(u32::MAX));
+    for (shown, most) in [(&plain, "Some(3)"), (&unlimited, "None")] {
+        assert_eq!(
+            *shown,
+            format!(
+                "Builder {{ shards: 1, panic_policy: Share, max_followers: None, \
+                 max_failures: {most}, capacity: None, .. }}"
+            )
+        );
+        for number in [u64::from(u32::MAX), u64::MAX] {
+            assert!(!shown.contains(&number.to_string()), "{shown}");
+        }
+    }
+    let fixed = built(Builder::new().fixed_capacity(4));
+    assert!(fixed.contains("capacity: Some(4)"), "{fixed}");
+}
+
+/// Each number once, by the name that its field has.
+#[test]
+fn statistics_are_listed_by_name() {
+    let group: Numbers = Builder::new().max_followers(1).build();
+    let leader = group.join(1);
+    let follower = group.join(1);
+    assert!(group.join(1).is_err());
+    assert!(group.forget(1));
+    let lost = group.join(2);
+    drop(lost);
+    let stats = group.stats();
+    let shown = format!("{stats:?}");
+    let mut names = std::collections::BTreeSet::new();
+    for (name, kind, value) in stats.iter() {
+        assert!(names.insert(name), "{name} comes twice");
+        assert!(
+            shown.contains(&format!(" {name}: {value}")),
+            "{name} in {shown}"
+        );
+        let is_gauge = name.starts_with("in_flight") || name.starts_with("most_");
+        assert_eq!(kind == StatKind::Gauge, is_gauge, "{name}");
+    }
+    let fields = shown.matches(": ").count();
+    assert_eq!(names.len(), fields, "every field is listed");
+    let value = |wanted| {
+        let mut listed = stats.iter();
+        let found = listed.find(|(name, ..)| *name == wanted);
+        found.map(|(.., value)| value)
+    };
+    for (name, expected) in [
+        ("led", 2),
+        ("followed", 1),
+        ("refused", 1),
+        ("abandoned", 1),
+        ("forgotten", 1),
+        ("most_followers", 1),
+        ("in_flight", 1),
+        ("in_flight_forgotten", 1),
+        ("landed", 0),
+    ] {
+        assert_eq!(value(name), Some(expected), "{name}");
+    }
+    drop((leader, follower));
+}
+
 #[test]
 fn answers_are_found_by_key_and_counted() {
     let group: Numbers = Group::new();
@@ -90,19 +170,15 @@ fn answers_are_found_by_key_and_counted() {
     drop(leader);
     // Key 3 is handed to the batch, which loads it in a second round; key 2 nobody returned.
     let answers = batch.ends();
-    assert_eq!((answers.len(), answers.is_empty()), (2, false));
-    let value = |key| match answers.get(&key) {
-        Some(Ok(outcome)) => Some((outcome.value, outcome.role)),
-        Some(Err(error)) => panic!("{error}"),
-        None => None,
-    };
-    assert_eq!(value(1), Some((10, Role::Leader)));
-    assert_eq!(value(2), None);
-    assert_eq!(value(3), Some((30, Role::Leader)));
+    assert_eq!((answers.len(), answers.is_empty()), (3, false));
+    assert_eq!(answers.get(&1), Some(Ok(&10)));
+    assert_eq!(answers.get(&2), Some(Err(&CallError::NotReturned)));
+    assert_eq!(answers.get(&3), Some(Ok(&30)));
+    assert_eq!(answers.get(&4), None, "nobody has asked for it");
     let keys: Vec<_> = answers.iter().map(|(key, _)| *key).collect();
-    assert_eq!(keys, [1, 3]);
+    assert_eq!(keys, [1, 2, 3]);
     let shown = format!("{answers:?}");
-    assert!(shown.starts_with("{1: Ok(Outcome {"), "{shown}");
+    assert_eq!(shown, "{1: Ok(10), 2: Err(NotReturned), 3: Ok(30)}");
 
     let refused = Task::new(group.run_many([1], async |_| Vec::new())).ends();
     assert!(matches!(refused.get(&1), Some(Err(CallError::Closed))));
@@ -122,13 +198,44 @@ fn a_listing_tells_each_flight() {
     };
     assert_eq!((*flight.key(), flight.followers()), (7, 1));
     assert!(flight.is_vacant() && flight.is_forgotten());
-    assert_eq!(flight.age(), Some(0));
+    assert_eq!((flight.age_in_ticks(), flight.age()), (Some(0), None));
     assert_eq!(
         format!("{flight:?}"),
-        "FlightInfo { key: 7, followers: 1, vacant: true, forgotten: true, age: Some(0) }"
+        "FlightInfo { key: 7, followers: 1, vacant: true, forgotten: true, age: None, \
+         age_in_ticks: Some(0), .. }"
     );
     drop(follower);
     assert!(group.flights().is_empty());
+}
+
+/// With the length of a tick, the age is a duration, too.
+#[test]
+fn a_listing_tells_ages_where_ticks_are_known() {
+    use std::time::Duration;
+
+    thread_local!(static NOW: std::cell::Cell<u64> = const { std::cell::Cell::new(5) });
+    for (tick, age) in [
+        (Duration::from_millis(10), Duration::from_millis(30)),
+        (Duration::from_secs(3600), Duration::from_secs(3 * 3600)),
+        (Duration::MAX, Duration::from_secs(u64::MAX)),
+    ] {
+        NOW.set(5);
+        let group: Numbers = Builder::new().clock(|| NOW.get()).tick(tick).build();
+        let _leader = group.join(7);
+        NOW.set(8);
+        let [flight] = &group.flights()[..] else {
+            panic!("one flight is there");
+        };
+        assert_eq!(flight.age_in_ticks(), Some(3));
+        let told = flight.age().expect("a tick's length is known");
+        assert_eq!(told.as_secs(), age.as_secs());
+        assert!(tick == Duration::MAX || told == age, "{told:?}");
+    }
+    let group: Numbers = Group::new();
+    let _leader = group.join(7);
+    let flights = group.flights();
+    assert_eq!(flights[0].age(), None);
+    assert_eq!(flights[0].age_in_ticks(), None);
 }
 
 #[cfg(feature = "std")]
@@ -138,18 +245,20 @@ fn what_needs_threads_is_shown() {
     use std::time::{Duration, Instant};
 
     let group: Arc<Numbers> = Arc::default();
-    let arrival =
-        Group::arrive(Arc::clone(&group), 7, Until::Unwanted).expect("nothing is refused");
-    let (run, handle) = arrival.into_closure(
+    let arrival = arrive(&group, 7, Runs::WhileWanted);
+    let (run, handle) = arrival.into_job(
         |call| futures_lite::future::block_on(call),
-        |interest| {
-            let shown = format!("{interest:?}");
-            assert_eq!(shown, "Interest { ended: false, .. }");
+        |wanted| {
+            let shown = format!("{wanted:?}");
+            assert_eq!(shown, "Wanted { ended: false, .. }");
             1
         },
     );
     assert!(Numbers::new().undrained(Duration::ZERO).is_ok());
-    assert!(!group.drained_blocking(Instant::now()), "it is in flight");
+    assert!(
+        !group.drained_blocking(Some(Instant::now())),
+        "it is in flight"
+    );
     let undrained = group
         .undrained(Duration::ZERO)
         .expect_err("it is in flight");
@@ -158,8 +267,5 @@ fn what_needs_threads_is_shown() {
     assert!(undrained.to_string().contains('1'), "{undrained}");
     assert!(undrained.source().is_none());
     run();
-    assert_eq!(
-        handle.outcome_blocking().map(|outcome| outcome.value),
-        Ok(1)
-    );
+    assert_eq!(handle.join_outcome().map(|outcome| outcome.value), Ok(1));
 }

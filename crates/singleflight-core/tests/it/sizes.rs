@@ -2,8 +2,9 @@
 
 use std::thread;
 
-use singleflight_core::{Group, Joined, Leader, Role};
+use singleflight_core::{Group, Role};
 
+use crate::hand::lead;
 use crate::task::Task;
 
 /// How many followers one flight is given.
@@ -11,13 +12,6 @@ const FOLLOWERS: usize = 100_000;
 
 /// How many keys are in flight at once.
 const KEYS: u64 = 1_000_000;
-
-fn lead<K: Eq + std::hash::Hash, V>(group: &Group<K, V>, key: K) -> Leader<&Group<K, V>> {
-    match group.join(key) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
 
 /// A crowd that waits for one flight. Its works return who led.
 fn crowd(group: &Group<u64, usize>) -> Vec<Task<'_, (usize, Role)>> {
@@ -37,6 +31,7 @@ fn crowd(group: &Group<u64, usize>) -> Vec<Task<'_, (usize, Role)>> {
     followers
 }
 
+/// Holds P3.
 #[test]
 fn a_hundred_thousand_followers_are_served_by_one_wake_each() {
     let group = Group::new();
@@ -52,6 +47,8 @@ fn a_hundred_thousand_followers_are_served_by_one_wake_each() {
 }
 
 /// Half of them go, the leader is lost, and of those who are left one leads on.
+///
+/// Holds P3.
 #[test]
 fn a_hundred_thousand_followers_survive_their_leader() {
     let group = Group::new();
@@ -75,6 +72,7 @@ fn a_hundred_thousand_followers_survive_their_leader() {
     assert_eq!((group.stats().handed_over, group.in_flight()), (1, 0));
 }
 
+/// Holds P1.
 #[test]
 fn a_million_keys_are_in_flight_at_once() {
     let group: Group<u64, u64> = Group::new();
@@ -107,7 +105,8 @@ fn a_large_value_may_be_carried_in_place() {
             .collect();
         assert_eq!(leader.complete([7; SIZE]).followers, 3);
         for follower in followers {
-            assert!(follower.ends().iter().all(|byte| *byte == 7));
+            let value = follower.ends().expect("the flight lands");
+            assert!(value.iter().all(|byte| *byte == 7));
         }
         assert_eq!(group.in_flight(), 0);
     }
@@ -126,6 +125,6 @@ fn nothing_at_all_may_be_shared() {
     let mut follower = Task::new(group.run((), async || unreachable!("it follows")));
     follower.waits();
     assert_eq!(leader.complete(()).followers, 1);
-    follower.ends();
+    assert_eq!(follower.ends(), Ok(()));
     assert_eq!(group.in_flight(), 0);
 }

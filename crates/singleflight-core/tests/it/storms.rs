@@ -9,13 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Context, Poll, Wake, Waker};
 
-use singleflight_core::{CallError, Group, Joined, Until};
+use singleflight_core::{CallError, Group, Joined};
 
+use crate::hand::{Runs, try_arrive};
 use crate::task::pause;
 
 const CALLERS: usize = 300;
 
-type Numbers = Group<u64, Result<u64, &'static str>>;
+type Numbers = Group<u64, u64>;
 
 /// Tasks that are polled when they were woken, in the order in which they were.
 struct Executor {
@@ -96,25 +97,35 @@ fn most(polls: usize, each: usize) {
     );
 }
 
-/// By default a group shares the third failure in a row.
+/// By default the third failure in a row is the last: the others are told of it.
+///
+/// Holds P11.
 #[test]
 fn callers_that_all_fail_cost_a_few_polls_each() {
     let group: Rc<Numbers> = Rc::default();
-    let works = Rc::new(Cell::new(0));
+    let (works, told) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let mut executor = Executor::default();
     for _ in 0..CALLERS {
-        let (group, works) = (Rc::clone(&group), Rc::clone(&works));
+        let group = Rc::clone(&group);
+        let (works, told) = (Rc::clone(&works), Rc::clone(&told));
         executor.spawn(async move {
             let work = async || {
                 works.set(works.get() + 1);
                 pause_woken().await;
                 Err("no route")
             };
-            assert_eq!(group.try_run(1, work).await, Err("no route"));
+            match group.try_run(1, work).await {
+                Ok(failed) => assert_eq!(failed, Err("no route")),
+                Err(error) => {
+                    assert_eq!(error, CallError::TooManyFailures { failures: 3 });
+                    told.set(told.get() + 1);
+                }
+            }
         });
     }
     most(executor.run(), 6);
-    assert_eq!((works.get(), group.in_flight()), (3, 0));
+    assert_eq!((works.get(), told.get()), (3, CALLERS - 3));
+    assert_eq!(group.in_flight(), 0);
 }
 
 /// As [`pause`], for an executor that polls what was woken.
@@ -128,6 +139,8 @@ async fn pause_woken() {
 }
 
 /// The deadlines of all followers of a hung work come at once.
+///
+/// Holds P11.
 #[test]
 fn callers_that_expire_together_start_no_work() {
     #[derive(Clone, Default)]
@@ -174,9 +187,11 @@ fn callers_that_expire_together_start_no_work() {
 }
 
 /// Each handle that goes concerns its own task, whether that follows for itself or for its handle.
+///
+/// Holds P11.
 #[test]
 fn handles_that_are_dropped_one_by_one_wake_their_own_tasks() {
-    for until in [Until::Done, Until::Unwanted] {
+    for runs in [Runs::ToItsEnd, Runs::WhileWanted] {
         let group: Arc<Numbers> = Arc::default();
         let Ok(Joined::Leader(leader)) = group.join(1) else {
             panic!("the first call leads");
@@ -184,8 +199,10 @@ fn handles_that_are_dropped_one_by_one_wake_their_own_tasks() {
         let mut executor = Executor::default();
         let handles: Vec<_> = (0..CALLERS)
             .map(|_| {
-                let arrival = Group::arrive(Arc::clone(&group), 1, until);
-                let (task, handle) = arrival.expect("nothing is refused").into_task(pending);
+                let arrival = try_arrive(&group, 1, runs);
+                let (task, handle) = arrival
+                    .expect("nothing is refused")
+                    .into_detached_task(pending);
                 executor.spawn(task);
                 handle
             })
@@ -198,7 +215,7 @@ fn handles_that_are_dropped_one_by_one_wake_their_own_tasks() {
         }
         most(polls, 2);
         assert_eq!(group.followers(1), Some(0));
-        assert_eq!(leader.complete(Ok(7)).followers, 0);
+        assert_eq!(leader.complete(7).followers, 0);
         executor.run();
         assert!(executor.tasks.iter().all(Option::is_none), "all have ended");
     }

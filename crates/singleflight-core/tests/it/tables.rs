@@ -37,7 +37,7 @@ fn holds_many_flights<S: BuildHasher>(group: &Group<u64, u64, S>) {
 fn many_flights_at_once_are_told_apart() {
     holds_many_flights(&Group::<u64, u64>::new());
     for shards in [1, 2, 16, 64] {
-        holds_many_flights(&Builder::new().shards(shards).build::<u64, u64>());
+        holds_many_flights(&Builder::new().shards(shards).build());
     }
 }
 
@@ -49,10 +49,8 @@ fn keys_that_collide_are_still_told_apart() {
 #[test]
 fn the_number_of_shards_is_rounded_up_and_bounded() {
     for (asked, given) in [(0, 1), (1, 1), (3, 4), (16, 16), (1 << 20, 1 << 16)] {
-        assert_eq!(
-            Builder::new().shards(asked).build::<u8, u8>().shards(),
-            given
-        );
+        let group: Group<u8, u8> = Builder::new().shards(asked).build();
+        assert_eq!(group.shards(), given);
     }
 }
 

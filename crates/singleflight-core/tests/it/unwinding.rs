@@ -1,6 +1,7 @@
 //! Panics where they are least expected: of a payload that is dropped, of a waker, of a key that
 //! goes. Each harms its own caller, and leaves the flight to the others.
 
+use std::cell::Cell;
 use std::future::Future;
 #[cfg(feature = "std")]
 use std::future::ready;
@@ -15,10 +16,13 @@ use std::task::{Context, Wake, Waker};
 
 #[cfg(feature = "std")]
 use futures_lite::future::block_on;
+use singleflight_core::Group;
 #[cfg(feature = "std")]
-use singleflight_core::{Builder, CallError, PanicPolicy, Until};
-use singleflight_core::{Group, Joined, Leader};
+use singleflight_core::{Builder, CallError, Joined, Leader, PanicPolicy};
 
+#[cfg(feature = "std")]
+use crate::hand::{Runs, arrive};
+use crate::hand::{lead, panics};
 use crate::task::Task;
 
 /// A panic's payload that panics again when it is dropped.
@@ -44,10 +48,10 @@ fn bomb(run: impl FnOnce()) -> Option<&'static str> {
 #[cfg(feature = "std")]
 #[test]
 fn a_payload_whose_drop_panics_is_a_spawned_calls_answer_all_the_same() {
-    for until in [Until::Done, Until::Unwanted] {
+    for runs in [Runs::ToItsEnd, Runs::WhileWanted] {
         let group: Arc<Group<u64, u64>> = Arc::default();
-        let arrival = Group::arrive(Arc::clone(&group), 1, until).expect("nothing is refused");
-        let (task, handle) = arrival.into_task(|| -> std::future::Ready<u64> {
+        let arrival = arrive(&group, 1, runs);
+        let (task, handle) = arrival.into_detached_task(|| -> std::future::Ready<u64> {
             panic_any(Bomb("the work"));
         });
         let mut follower = Task::new(group.run_outcome(1, async || 8));
@@ -69,11 +73,10 @@ fn a_payload_whose_drop_panics_is_a_spawned_calls_answer_all_the_same() {
 #[test]
 fn a_payload_whose_drop_panics_is_a_threads_answer_all_the_same() {
     let group: Arc<Group<u64, u64>> = Arc::default();
-    let arrival = Group::arrive(Arc::clone(&group), 1, Until::Done).expect("nothing is refused");
-    let (run, handle) =
-        arrival.into_closure(|call| block_on(call), |_| panic_any(Bomb("the work")));
+    let arrival = arrive(&group, 1, Runs::ToItsEnd);
+    let (run, handle) = arrival.into_job(|call| block_on(call), |_| panic_any(Bomb("the work")));
     run();
-    let answer = handle.outcome_blocking();
+    let answer = handle.join_outcome();
     assert!(matches!(answer, Err(CallError::LeaderPanicked(_))));
     assert_eq!(group.in_flight(), 0);
 }
@@ -105,7 +108,7 @@ fn the_first_panic_of_a_work_is_the_one_that_goes_on() {
     let mut call = Task::new(group.run(1, || Twice));
     assert_eq!(bomb(|| assert!(call.poll().is_pending())), Some("polled"));
     assert_eq!(group.in_flight(), 0);
-    assert_eq!(Task::new(group.run(1, || ready(9))).ends(), 9);
+    assert_eq!(Task::new(group.run(1, || ready(9))).ends(), Ok(9));
 }
 
 /// A key may panic as it is dropped, when its flight has been told of another panic.
@@ -164,21 +167,16 @@ impl Drop for Fragile {
     }
 }
 
-fn lead(group: &Group<u64, u64>) -> Leader<&Group<u64, u64>> {
-    match group.join(1) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
-
 /// Between a claim and its leader stands event-listener, which may unwind. The claim is counted
 /// once, and the flight is free again.
+///
+/// Holds P6.
 #[test]
 fn a_claim_that_unwinds_is_counted_out_once() {
     for (when_called, when_dropped) in [(1, 0), (0, 1), (1, 1)] {
         for others in 0..3 {
             let group: Group<u64, u64> = Group::new();
-            let leader = lead(&group);
+            let leader = lead(&group, 1);
             let mut first = Box::pin(group.run(1, async || 2));
             let waker = Fragile::waker(when_called, when_dropped);
             let polled = first.as_mut().poll(&mut Context::from_waker(&waker));
@@ -210,12 +208,14 @@ fn a_claim_that_unwinds_is_counted_out_once() {
                 0,
                 "{when_called} {when_dropped} {others}"
             );
-            assert_eq!(Task::new(group.run(1, async || 9)).ends(), 9);
+            assert_eq!(Task::new(group.run(1, async || 9)).ends(), Ok(9));
         }
     }
 }
 
 /// Those who drain a group are told, whatever the waker of a follower does.
+///
+/// Holds P6.
 #[cfg(feature = "std")]
 #[test]
 fn a_follower_whose_waker_panics_keeps_no_drain_asleep() {
@@ -227,7 +227,7 @@ fn a_follower_whose_waker_panics_keeps_no_drain_asleep() {
     ];
     for (at, end) in ends.into_iter().enumerate() {
         let group: Group<u64, u64> = Group::new();
-        let leader = lead(&group);
+        let leader = lead(&group, 1);
         let Ok(Joined::Follower(follower)) = group.join(1) else {
             panic!("the flight is led");
         };
@@ -251,7 +251,7 @@ fn a_follower_whose_waker_panics_keeps_no_drain_asleep() {
 fn a_panic_that_watchers_are_told_of_is_counted() {
     for policy in [PanicPolicy::Share, PanicPolicy::HandOver] {
         let group: Group<u64, u64> = Builder::new().panic_policy(policy).build();
-        let leader = lead(&group);
+        let leader = lead(&group, 1);
         let Ok(Joined::Follower(follower)) = group.join(1) else {
             panic!("the flight is led");
         };
@@ -263,4 +263,67 @@ fn a_panic_that_watchers_are_told_of_is_counted() {
         let stats = group.stats();
         assert_eq!((stats.panicked, stats.abandoned, stats.landed), (1, 0, 0));
     }
+}
+
+/// Followers have their value before anyone is told that the group is drained, and whoever is
+/// told may panic.
+#[test]
+fn followers_are_served_before_the_group_is_drained() {
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("told");
+        }
+    }
+
+    let group: Group<u64, u64> = Group::new();
+    let leader = lead(&group, 1);
+    let mut follower = Task::new(group.run(1, async || unreachable!("it follows")));
+    follower.waits();
+    let mut drained = Box::pin(group.drained());
+    let waker = Waker::from(Arc::new(Panics));
+    let polled = drained.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    assert!(panics(|| leader.complete(7)));
+    assert_eq!(follower.ends(), Ok(7));
+    // event-listener cannot bear to drop a listener whose waker has panicked.
+    std::mem::forget(drained);
+    assert_eq!(group.in_flight(), 0);
+}
+
+thread_local!(static ARMED: Cell<bool> = const { Cell::new(false) });
+
+#[derive(Debug, Eq, Hash, PartialEq)]
+struct Explosive(u64);
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        assert!(!ARMED.replace(false), "the key's drop");
+    }
+}
+
+/// A key that was not needed is dropped when somebody holds what the call has become.
+#[test]
+fn a_key_whose_drop_panics_leaves_no_ghost() {
+    let group: Group<Explosive, u64> = Group::new();
+    let leader = lead(&group, Explosive(1));
+    ARMED.set(true);
+    assert!(panics(|| group.join(Explosive(1)).map(drop)));
+    assert_eq!(
+        group.followers(Explosive(1)),
+        Some(0),
+        "the follower is gone"
+    );
+
+    let mut follower = Task::new(group.run(Explosive(1), async || 5));
+    follower.waits();
+    drop(leader);
+    ARMED.set(true);
+    assert!(
+        panics(|| group.join(Explosive(1)).map(drop)),
+        "it claims the vacant flight"
+    );
+    assert_eq!(follower.ends(), Ok(5), "and hands it over");
+    assert_eq!(group.in_flight(), 0);
 }

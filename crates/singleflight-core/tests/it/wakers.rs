@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use singleflight_core::{Group, Joined, Leader};
+use singleflight_core::{Group, Leader};
 
+use crate::hand::lead_owned;
 use crate::task::Task;
 
 type Shared = Arc<Group<u64, u64>>;
@@ -44,17 +45,13 @@ impl Wake for Does {
     }
 }
 
-fn lead(group: &Shared, key: u64) -> Leader<Shared> {
-    match Group::join_owned(Arc::clone(group), key) {
-        Ok(Joined::Leader(leader)) => leader,
-        other => panic!("it leads: {other:?}"),
-    }
-}
-
 /// A call that follows, polled once with this waker.
 fn follow(group: &Shared, key: u64, waker: &Waker) -> Call {
     let group = Arc::clone(group);
-    let mut call: Call = Box::pin(async move { group.run(key, async || 100 + key).await });
+    let mut call: Call = Box::pin(async move {
+        let value = group.run(key, async || 100 + key).await;
+        value.expect("nothing is refused")
+    });
     let polled = call.as_mut().poll(&mut Context::from_waker(waker));
     assert!(polled.is_pending(), "somebody leads");
     call
@@ -67,12 +64,14 @@ const ENDINGS: [fn(Leader<Shared>); 2] = [
 ];
 
 /// Polls a follower of another flight, which is served, or leads on, inside `wake`.
+///
+/// Holds P8.
 #[test]
 fn a_waker_may_poll_a_follower_of_another_flight() {
     for end in ENDINGS {
         for other_end in ENDINGS {
             let group = Shared::default();
-            let (leader, other) = (lead(&group, 1), lead(&group, 2));
+            let (leader, other) = (lead_owned(&group, 1), lead_owned(&group, 2));
             let mut inner = follow(&group, 2, Waker::noop());
             other_end(other);
             let served = Rc::new(Cell::new(false));
@@ -96,13 +95,15 @@ fn a_waker_may_poll_a_follower_of_another_flight() {
 }
 
 /// Drops a follower of another flight, so that it ends or is left to its leader.
+///
+/// Holds P8.
 #[test]
 fn a_waker_may_drop_a_follower_of_another_flight() {
     for end in ENDINGS {
         let group = Shared::default();
-        let (leader, other) = (lead(&group, 1), lead(&group, 2));
+        let (leader, other) = (lead_owned(&group, 1), lead_owned(&group, 2));
         let led = follow(&group, 2, Waker::noop());
-        let vacant = lead(&group, 3);
+        let vacant = lead_owned(&group, 3);
         let last = follow(&group, 3, Waker::noop());
         drop(vacant);
         let waker = Does::waker(move || drop((led, last)));
@@ -117,15 +118,17 @@ fn a_waker_may_drop_a_follower_of_another_flight() {
 }
 
 /// Lands or loses other flights, whose wakers do the same.
+///
+/// Holds P8.
 #[test]
 fn a_waker_may_end_other_flights() {
     const FLIGHTS: u64 = 50;
     for end in ENDINGS {
         let group = Shared::default();
         let mut followers = Vec::new();
-        let mut next = lead(&group, 0);
+        let mut next = lead_owned(&group, 0);
         for key in 1..FLIGHTS {
-            let leader = std::mem::replace(&mut next, lead(&group, key));
+            let leader = std::mem::replace(&mut next, lead_owned(&group, key));
             let waker = Does::waker(move || end(leader));
             followers.push(follow(&group, key, &waker));
         }
@@ -138,15 +141,17 @@ fn a_waker_may_end_other_flights() {
 }
 
 /// Makes a call for the key that it is woken for: by then its flight is over.
+///
+/// Holds P8.
 #[test]
 fn a_waker_may_make_the_same_call_again() {
     let group = Shared::default();
-    let leader = lead(&group, 1);
+    let leader = lead_owned(&group, 1);
     let waker = Does::waker({
         let group = Arc::clone(&group);
         move || {
             let value = Task::new(group.run(1, async || 2)).ends();
-            assert_eq!(value, 2, "a new flight");
+            assert_eq!(value, Ok(2), "a new flight");
         }
     });
     let follower = follow(&group, 1, &waker);
@@ -159,7 +164,7 @@ fn a_waker_may_make_the_same_call_again() {
 #[test]
 fn the_waker_of_the_last_poll_is_the_one_that_is_called() {
     let group = Shared::default();
-    let leader = lead(&group, 1);
+    let leader = lead_owned(&group, 1);
     let called = Rc::new(RefCell::new(Vec::new()));
     let waker = |number: usize| {
         let called = Rc::clone(&called);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use loom::future::block_on;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
-use singleflight_core::{Builder, Follower, Joined, Leader, Outcome, Turn};
+use singleflight_core::{
+    Builder, ByValue, Follower, Joined, Leader, Outcome, ShareAll, Spawnable, Turn,
+};
 
 /// Every execution of a model must be the same, so the hash has no seed.
 #[derive(Default)]
@@ -48,7 +50,7 @@ impl Bench {
         Self::with(Builder::new())
     }
 
-    pub(crate) fn with(builder: Builder) -> Self {
+    pub(crate) fn with(builder: Builder<u32, u32>) -> Self {
         Self {
             group: Arc::new(builder.shards(1).hasher(Same).build()),
             running: Arc::new(AtomicUsize::new(0)),
@@ -102,6 +104,11 @@ impl Bench {
             Turn::Landed(outcome) => outcome,
             Turn::Lead(leader) => self.lead(leader, value),
         }
+    }
+
+    /// A call that is going to run by itself.
+    pub(crate) fn spawnable(&self) -> Spawnable<Shared, u32, ByValue, ShareAll> {
+        Group::call_owned(Arc::clone(&self.group), KEY).spawnable()
     }
 
     pub(crate) fn runs(&self) -> usize {

@@ -12,6 +12,8 @@ use crate::bench::{Bench, Group, KEY};
 
 /// Seeded bugs seen to fail here: `one-look` (the follower sleeps for ever) and
 /// `notify-before-landing`.
+///
+/// Holds P1, P2.
 #[test]
 fn first_join_against_landing() {
     loom::model(|| {
@@ -34,6 +36,8 @@ fn first_join_against_landing() {
 }
 
 /// Seeded bug seen to fail here: `silent-loss` (nobody leads on).
+///
+/// Holds P1, P4.
 #[test]
 fn leader_lost_against_join() {
     loom::model(|| {
@@ -53,6 +57,8 @@ fn leader_lost_against_join() {
 }
 
 /// Seeded bug seen to fail here: `vacant-entry-stays` (an entry remains).
+///
+/// Holds P6.
 #[test]
 fn leader_lost_against_the_last_follower_leaving() {
     loom::model(|| {
@@ -70,6 +76,8 @@ fn leader_lost_against_the_last_follower_leaving() {
 }
 
 /// Seeded bug seen to fail here: `claim-leaves-vacant` (two lead at once, P1).
+///
+/// Holds P1, P4.
 #[test]
 fn two_followers_claim() {
     loom::model(|| {
@@ -93,6 +101,8 @@ fn two_followers_claim() {
 
 /// Seeded bug seen to fail here: `remove-by-key` (one flight takes the other out of the
 /// table, and its follower receives the other's value; golang/go 31420).
+///
+/// Holds P2.
 #[test]
 fn forget_against_landing() {
     loom::model(|| {
@@ -125,6 +135,8 @@ fn forget_against_landing() {
 
 /// Seeded bug seen to fail here: `claim-keeps-its-seat` (the one who leads on counts
 /// itself among its followers).
+///
+/// Holds P4.
 #[test]
 fn follower_dropped_while_being_woken() {
     loom::model(|| {
@@ -160,6 +172,8 @@ fn follower_dropped_while_being_woken() {
 ///
 /// Seeded bug seen to fail here: `wake-one`, which is how tokio's `OnceCell` and
 /// async-lock elect a successor (the one that is awake sleeps for ever).
+///
+/// Holds P3.
 #[test]
 fn a_sleeper_keeps_nobody_waiting() {
     loom::model(|| {
@@ -185,6 +199,8 @@ fn a_sleeper_keeps_nobody_waiting() {
 }
 
 /// Seeded bug seen to fail here: `end-without-settling` (the watcher sleeps for ever).
+///
+/// Holds P3, P5.
 #[test]
 fn last_follower_with_work_leaves_a_watcher_behind() {
     loom::model(|| {
@@ -206,6 +222,8 @@ fn last_follower_with_work_leaves_a_watcher_behind() {
 /// The blocking wait shares the races of the async one; this is its own: parking.
 ///
 /// Seeded bug seen to fail here: `one-look-before-parking`.
+///
+/// Holds P3.
 #[test]
 fn a_parked_follower_against_landing() {
     loom::model(|| {

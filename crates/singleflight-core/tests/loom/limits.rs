@@ -8,7 +8,7 @@ use std::task::Poll;
 use loom::future::block_on;
 use loom::sync::atomic::AtomicBool;
 use loom::thread;
-use singleflight_core::{Builder, CallError, Joined, Role, Until};
+use singleflight_core::{Builder, CallError, Joined, Role};
 
 use crate::bench::{Bench, Group, KEY};
 
@@ -16,15 +16,20 @@ use crate::bench::{Bench, Group, KEY};
 /// the task ends all the same, and a call that comes afterwards runs.
 ///
 /// Seeded bug seen to fail here: `silent-desertion` (the task sleeps for ever).
+///
+/// Holds P4.
 #[test]
 fn last_interested_caller_leaving_against_the_task() {
     loom::model(|| {
         let bench = Bench::new();
-        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Unwanted)
+        let arrival = bench
+            .spawnable()
+            .while_wanted()
+            .arrive()
             .expect("nothing is refused");
         let follower = bench.follower();
         // Work that never ends by itself.
-        let (task, handle) = arrival.into_task(std::future::pending);
+        let (task, handle) = arrival.into_detached_task(std::future::pending);
         drop(handle);
         let task = thread::spawn(move || block_on(task));
         drop(follower);
@@ -38,14 +43,18 @@ fn last_interested_caller_leaving_against_the_task() {
 /// A spawned call ends while its handle begins to wait.
 ///
 /// Seeded bug seen to fail here: `one-look` (the handle sleeps for ever).
+///
+/// Holds P3.
 #[test]
 fn an_answer_against_its_handles_wait() {
     loom::model(|| {
         let bench = Bench::new();
-        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Done);
+        let arrival = bench.spawnable().arrive();
         let worker = bench.clone();
         let work = move || std::future::ready(worker.work(1));
-        let (task, handle) = arrival.expect("nothing is refused").into_task(work);
+        let (task, handle) = arrival
+            .expect("nothing is refused")
+            .into_detached_task(work);
         let task = thread::spawn(move || block_on(task));
         let outcome = block_on(handle.outcome()).expect("nobody panics here");
         assert_eq!((outcome.value, outcome.role), (1, Role::Leader));
@@ -57,14 +66,16 @@ fn an_answer_against_its_handles_wait() {
 /// The handle of a spawned call that follows goes while its task begins to wait: the task leaves.
 ///
 /// Seeded bug seen to fail here: `silent-parting` (it sleeps until the flight ends).
+///
+/// Holds P6.
 #[test]
 fn a_handle_dropped_against_its_follower() {
     loom::model(|| {
         let bench = Bench::new();
         let leader = bench.leader();
-        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Unwanted);
+        let arrival = bench.spawnable().while_wanted().arrive();
         let arrival = arrival.expect("nothing is refused");
-        let (task, handle) = arrival.into_task(|| std::future::ready(2));
+        let (task, handle) = arrival.into_detached_task(|| std::future::ready(2));
         let task = thread::spawn(move || block_on(task));
         drop(handle);
         task.join().unwrap();
@@ -78,15 +89,20 @@ fn a_handle_dropped_against_its_follower() {
 /// time, or runs its own work after the cancelled one (P1); never the dead one's fate.
 ///
 /// Seeded bug seen to fail here: `silent-loss` (the caller sleeps for ever).
+///
+/// Holds P1.
 #[test]
 fn last_handle_dropped_against_join() {
     loom::model(|| {
         let bench = Bench::new();
-        let arrival = Group::arrive(Arc::clone(&bench.group), KEY, Until::Unwanted)
+        let arrival = bench
+            .spawnable()
+            .while_wanted()
+            .arrive()
             .expect("nothing is refused");
         let worker = bench.clone();
         let mut polled = false;
-        let (task, handle) = arrival.into_task(move || {
+        let (task, handle) = arrival.into_detached_task(move || {
             // Pending once, so that it can be cancelled between two polls.
             poll_fn(move |context| {
                 if std::mem::replace(&mut polled, true) {
@@ -114,6 +130,8 @@ fn last_handle_dropped_against_join() {
 /// successor.
 ///
 /// Seeded bug seen to fail here: `remove-by-key`.
+///
+/// Holds P2.
 #[test]
 fn age_limit_against_landing() {
     // Loom's own counters cannot be static; this one only ever grows, and every execution
@@ -150,6 +168,8 @@ fn age_limit_against_landing() {
 ///
 /// Seeded bug seen to fail here: `batch-waits-first` (each waits for what the other has
 /// claimed).
+///
+/// Holds P1.
 #[test]
 fn two_batches_in_opposite_orders() {
     loom::model(|| {
@@ -169,6 +189,8 @@ fn two_batches_in_opposite_orders() {
 /// Draining ends when the last flight does.
 ///
 /// Seeded bug seen to fail here: `silent-end` (whoever drains sleeps for ever).
+///
+/// Holds P6.
 #[test]
 fn draining_against_the_last_landing() {
     loom::model(|| {
@@ -190,6 +212,8 @@ fn draining_against_the_last_landing() {
 /// old value.
 ///
 /// Seeded bug seen to fail here: `forget-unnoticed` (the fence says no).
+///
+/// Holds P2.
 #[test]
 fn fence_against_invalidation() {
     loom::model(|| {
@@ -219,9 +243,42 @@ fn fence_against_invalidation() {
     });
 }
 
+/// A caller comes while the leader ends its flight if it is alone. It follows, and then the flight
+/// is not ended; or it starts afresh. It never waits for a flight that has ended.
+///
+/// Seeded bug seen to fail here: `close-looks-first` (it comes between the look and the end, and is
+/// left without a value).
+#[test]
+fn a_flight_that_is_closed_if_alone_against_join() {
+    loom::model(|| {
+        let bench = Bench::new();
+        let mut leader = bench.leader();
+        let other = bench.clone();
+        let caller = thread::spawn(move || match other.join() {
+            Joined::Follower(follower) => {
+                let outcome = other.finish(follower, 2);
+                assert_eq!((outcome.value, outcome.role), (1, Role::Follower));
+                true
+            }
+            Joined::Leader(leader) => {
+                assert_eq!(leader.complete(2).followers, 0);
+                false
+            }
+        });
+        let was_alone = leader.close_if_alone();
+        let outcome = leader.complete(1);
+        let followed = caller.join().unwrap();
+        assert_eq!(outcome.followers, usize::from(followed));
+        assert!(!(was_alone && followed), "it was not alone");
+        bench.assert_empty();
+    });
+}
+
 /// In a group with a fixed capacity, whoever lets go of a shared part last puts it back.
 ///
 /// Seeded bug seen to fail here: `let-go-unlocked` (neither of two is the last).
+///
+/// Holds P6.
 #[test]
 fn two_let_go_of_a_shared_part() {
     loom::model(|| {

@@ -3,19 +3,24 @@
 use singleflight_core::Role;
 
 use crate::party::{End, Place, Stage, text};
-use crate::rules::{Joined, Model};
-use crate::step::Plan;
+use crate::rules::{Joined, Model, Told, Why};
+use crate::step::{Many, Plan};
 
 impl Model {
-    pub(crate) fn poll_many(&mut self, number: usize, keys: &[u8], tries: bool) {
+    pub(crate) fn poll_many(&mut self, number: usize, many: &Many) {
+        let is_expired = self.parties[&number].is_expired;
         if self.parties[&number].stage == Stage::New {
             let mut places: Vec<(u8, Place)> = Vec::new();
-            for key in keys {
+            for key in &many.keys {
                 if places.iter().all(|(known, _)| known != key) {
-                    let place = match self.join(number, *key, &[]) {
-                        Ok(Joined::Leader(flight)) => Place::Leads(flight),
-                        Ok(Joined::Follower(flight)) => Place::Waits(flight),
-                        Err(why) => Place::Answered(Err(why)),
+                    let place = if is_expired {
+                        Place::Answered(Err(Why::TimedOut))
+                    } else {
+                        match self.join(number, *key, &[]) {
+                            Ok(Joined::Leader(flight)) => Place::Leads(flight),
+                            Ok(Joined::Follower(flight)) => Place::Waits(flight),
+                            Err(why) => Place::Answered(Err(why)),
+                        }
                     };
                     places.push((*key, place));
                 }
@@ -34,8 +39,14 @@ impl Model {
             else {
                 unreachable!("a batch has places");
             };
-            if !pauses && !self.load(number, &mut places, tries) {
+            if !pauses && !self.load(number, &mut places, many) {
+                if is_expired && !self.parties[&number].has_ended() {
+                    self.give_up_many(number, places);
+                }
                 return;
+            }
+            if is_expired {
+                return self.give_up_many(number, places);
             }
             let (mut waits, mut leads) = (false, pauses);
             for (_, place) in &mut places {
@@ -43,7 +54,7 @@ impl Model {
                     continue;
                 };
                 if let Some(share) = self.share(flight, Role::Follower) {
-                    *place = Place::Answered(share);
+                    *place = Place::Answered(share.map(|share| share.value));
                 } else if self.claim(flight, number) {
                     *place = Place::Leads(flight);
                     leads = true;
@@ -52,11 +63,7 @@ impl Model {
                 }
             }
             if !leads && !waits {
-                let answers = places.into_iter().filter_map(|(key, place)| match place {
-                    Place::Answered(answer) => Some((key, answer)),
-                    _ => None,
-                });
-                return self.end(number, End::Many(answers.collect()));
+                return self.answer_many(number, places);
             }
             // What is claimed at one poll is loaded at the next.
             self.party(number).stage = Stage::Many {
@@ -70,8 +77,40 @@ impl Model {
         }
     }
 
+    fn answer_many(&mut self, number: usize, places: Vec<(u8, Place)>) {
+        let answers = places.into_iter().map(|(key, place)| match place {
+            Place::Answered(answer) => (key, answer),
+            other => unreachable!("key {key} has an answer: {other:?}"),
+        });
+        let end = End::Many(answers.collect());
+        self.end(number, end);
+    }
+
+    /// The time of a batch is over: it has what is there.
+    fn give_up_many(&mut self, number: usize, mut places: Vec<(u8, Place)>) {
+        for (_, place) in &mut places {
+            let late = Err(Why::TimedOut);
+            *place = Place::Answered(match place.clone() {
+                Place::Leads(flight) => {
+                    self.lose(flight);
+                    late
+                }
+                Place::Waits(flight) => {
+                    if let Some(share) = self.share(flight, Role::Follower) {
+                        share.map(|share| share.value)
+                    } else {
+                        self.leave(flight, number);
+                        late
+                    }
+                }
+                Place::Answered(answer) => answer,
+            });
+        }
+        self.answer_many(number, places);
+    }
+
     /// Gives a batch's work the keys that it leads. Whether the batch can go on.
-    fn load(&mut self, number: usize, places: &mut [(u8, Place)], tries: bool) -> bool {
+    fn load(&mut self, number: usize, places: &mut [(u8, Place)], many: &Many) -> bool {
         let leads = |(_, place): &&mut (u8, Place)| matches!(place, Place::Leads(_));
         let plan = self.parties[&number].plan;
         let mut claimed: Vec<_> = places.iter_mut().filter(leads).collect();
@@ -90,7 +129,7 @@ impl Model {
                     match place {
                         Place::Leads(flight) => self.panic(*flight, &text(number)),
                         Place::Waits(flight) => self.leave(*flight, number),
-                        Place::Answered(_) | Place::Absent => {}
+                        Place::Answered(_) => {}
                     }
                 }
                 self.end(number, End::Panicked(text(number)));
@@ -107,24 +146,36 @@ impl Model {
             let key = claimed.last().map_or(0, |(key, _)| *key);
             self.nest(number, key, &inside);
         }
-        if plan == Plan::Fail && tries {
-            // Each key is given its own.
-            self.most_clones += claimed.len();
+        if many.is_fenced {
+            let is_forgotten = |flight: &usize| self.is_closed_to_newcomers(*flight);
+            let told = Told::Forgotten(inside.iter().any(is_forgotten));
+            self.told.push((number, told));
+        }
+        if plan == Plan::Fail && many.tries {
+            let own = self.made(number, u8::MAX);
+            for (_, place) in places {
+                match place {
+                    Place::Leads(flight) => self.fail(*flight),
+                    Place::Waits(flight) => self.leave(*flight, number),
+                    Place::Answered(_) => {}
+                }
+            }
+            self.end(number, End::Own(own));
+            return false;
         }
         for (at, (key, place)) in claimed.iter_mut().enumerate() {
             let Place::Leads(flight) = *place else {
                 continue;
             };
             let value = match plan {
-                Plan::Fail if tries => Err(self.made(number, u8::MAX)),
                 Plan::Fail => Err(self.made(number, *key)),
                 _ => Ok(self.made(number, *key)),
             };
             *place = if plan == Plan::LandSome && at == 0 {
-                self.lose(flight);
-                Place::Absent
+                self.fail(flight);
+                Place::Answered(Err(Why::NotReturned))
             } else {
-                Place::Answered(Ok(self.land(flight, value)))
+                Place::Answered(Ok(self.land(flight, value).value))
             };
         }
         let party = self.party(number);

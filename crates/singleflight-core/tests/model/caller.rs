@@ -7,16 +7,27 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Context;
 
-use singleflight_core::{CallError, Follower, Group, Joined, Leader, Spawned, Until, Watcher};
+#[cfg(feature = "std")]
+use futures_lite::future::block_on;
+#[cfg(feature = "std")]
+use singleflight_core::Wanted;
+use singleflight_core::{
+    ByValue, CallError, CallResult, Follower, Group, Joined, Leader, Outcome, Shares, Spawnable,
+    Watcher,
+};
 
-use crate::calls::{one, run, run_many, tell, turn};
+use crate::calls::{one, one_or_own, run, run_many, tell, turn};
 use crate::case::Shared;
+use crate::counted::Counted;
+use crate::join::joined;
 use crate::party::{End, text};
 #[cfg(feature = "std")]
 use crate::rules::Told;
-use crate::step::{Kind, On, Plan};
+use crate::step::{Fails, Kind, On, Plan, Runs, Spawned};
 use crate::waker::Flag;
-use crate::work::{Bench, Gate, acting};
+#[cfg(feature = "std")]
+use crate::work::tried;
+use crate::work::{Bench, Gate, Own, Value, acting};
 
 pub(crate) struct Caller {
     number: usize,
@@ -32,12 +43,15 @@ pub(crate) struct Caller {
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
+/// The handle of a spawned call, which is dropped with what waits for it.
+type Handle = Pin<Box<dyn Future<Output = CallResult<Result<Outcome<Value>, Own>>>>>;
+
 enum Stage {
     Task(Task),
     Leader(Leader<Shared>),
     Follower(Follower<Shared>),
     Watcher(Watcher<Shared>),
-    Handle(Spawned<Shared>),
+    Handle(Handle),
     /// What a thread is to run.
     #[cfg(feature = "std")]
     Thread(Box<dyn FnOnce()>),
@@ -89,16 +103,14 @@ impl Caller {
         let mut handle = None;
         let stage = match kind {
             Kind::Call(call) => Stage::task(run(group, Rc::clone(&gate), *call)),
-            Kind::Many { keys, tries } => {
-                Stage::task(run_many(group, Rc::clone(&gate), keys.clone(), *tries))
-            }
+            Kind::Many(many) => Stage::task(run_many(group, Rc::clone(&gate), many.clone())),
             Kind::Raw(key) => match Group::join_owned(group, gate.key(*key)) {
                 Ok(Joined::Leader(leader)) => Stage::Leader(leader),
                 Ok(Joined::Follower(follower)) => Stage::Follower(follower),
                 Err(error) => Stage::ended(error),
             },
-            Kind::Spawned { key, until, on } => {
-                let (task, other) = spawn(group, &gate, *key, *until, *on);
+            Kind::Spawned(call) => {
+                let (task, other) = spawn(group, &gate, *call);
                 handle = Some(Self::new(number + 1, Gate::new(number + 1, bench), other));
                 task
             }
@@ -134,7 +146,7 @@ impl Caller {
                 Stage::Task(task) => task,
                 Stage::Follower(follower) => Box::pin(tell(gate, follower.wait(), turn)),
                 Stage::Watcher(watcher) => Box::pin(tell(gate, watcher.wait(), one)),
-                Stage::Handle(handle) => Box::pin(tell(gate, handle.outcome(), one)),
+                Stage::Handle(handle) => Box::pin(tell(gate, handle, one_or_own)),
                 _ => unreachable!("the step is allowed"),
             };
             let polled = task.as_mut().poll(&mut Context::from_waker(&waker));
@@ -166,9 +178,7 @@ impl Caller {
     }
 
     fn panicked(&self, message: &str) -> End {
-        if message.starts_with("no value to return: ") {
-            End::Raised
-        } else if message == text(self.number) {
+        if message == text(self.number) {
             End::Panicked(message.to_owned())
         } else {
             // Not the work's own: an assertion of the case, or of the group.
@@ -198,29 +208,50 @@ impl Caller {
         let (gate, key) = (Rc::clone(&self.gate), self.key);
         self.lead_by(|leader| {
             let told = Rc::clone(&gate);
-            let work = move || gate.single(key, None::<fn() -> bool>);
-            let end = |outcome| one(Ok(outcome));
             if keeps {
+                let work = move || gate.trying(key, None::<fn() -> bool>);
+                let end = |answer| one_or_own(Ok(answer));
                 Stage::task(tell(told, leader.try_lead(work), end))
             } else {
+                let work = move || gate.single(key, None::<fn() -> bool>);
+                let end = |outcome| one(Ok(outcome));
                 Stage::task(tell(told, leader.lead(work), end))
             }
         });
         self.flags.push(Flag::due());
     }
 
-    pub(crate) fn lead_now(&mut self, plan: Plan, keeps: bool) {
+    pub(crate) fn lead_now(&mut self, plan: Plan) {
         let (gate, key) = (Rc::clone(&self.gate), self.key);
         gate.plan.set(plan);
         self.lead_by(|leader| {
-            let work = || gate.single_now(key);
-            let outcome = if keeps {
-                leader.lead_blocking_if(work, Result::is_ok)
-            } else {
-                leader.lead_blocking(work)
-            };
+            let outcome = leader.lead_blocking(|| gate.single_now(key));
             one(Ok(outcome)).into()
         });
+    }
+
+    pub(crate) fn fail(&mut self) {
+        self.lead_by(|leader| {
+            leader.fail();
+            Stage::Ended(End::Done)
+        });
+    }
+
+    pub(crate) fn close_to_newcomers(&mut self) {
+        self.leader().close_to_newcomers();
+    }
+
+    pub(crate) fn close_if_alone(&mut self) -> bool {
+        let number = self.number;
+        let leader = self.leader();
+        acting(number, || leader.close_if_alone())
+    }
+
+    fn leader(&mut self) -> &mut Leader<Shared> {
+        match &mut self.stage {
+            Stage::Leader(leader) => leader,
+            _ => panic!("it should have a leader in hand"),
+        }
     }
 
     pub(crate) fn hand_over(&mut self) {
@@ -298,35 +329,79 @@ impl Caller {
 }
 
 /// Makes a spawned call and its handle.
-fn spawn(group: Shared, gate: &Rc<Gate>, key: u8, until: Until, on: On) -> (Stage, Stage) {
-    let arrival = match Group::arrive(group, gate.key(key), until) {
-        Ok(arrival) => arrival,
+fn spawn(group: Shared, gate: &Rc<Gate>, call: Spawned) -> (Stage, Stage) {
+    let described = Group::call_owned(group, gate.key(call.key)).spawnable();
+    let described = match call.runs {
+        Runs::ToItsEnd => described,
+        Runs::WhileWanted => described.while_wanted(),
+    };
+    if call.fails == Fails::Withholds {
+        let described = described.map(|described| described.share_if(Result::is_ok));
+        start(described, gate, call)
+    } else {
+        start(described, gate, call)
+    }
+}
+
+fn start<P>(
+    described: Spawnable<Shared, Counted<u8>, ByValue, P>,
+    gate: &Rc<Gate>,
+    call: Spawned,
+) -> (Stage, Stage)
+where
+    P: Shares<Value> + 'static,
+{
+    let arrived = match described.arrive() {
+        Ok(arrived) => arrived,
         Err(error) => return (Stage::ended(error.clone()), Stage::ended(error)),
     };
-    let (gate, told) = (Rc::clone(gate), Rc::clone(gate));
-    match on {
-        On::Task => {
+    let (gate, told, key) = (Rc::clone(gate), Rc::clone(gate), call.key);
+    let done = |()| Polled::End(End::Done);
+    match (call.on, call.fails) {
+        (On::Task, Fails::Keeps) => {
+            let work = move || gate.trying(key, None::<fn() -> bool>);
+            let (task, guard) = arrived.try_into_task(work);
+            let (task, join_handle) = joined(task);
+            let handle = guard.with_task(join_handle).outcome();
+            let task = Stage::task(tell(told, task, done));
+            (task, Stage::Handle(Box::pin(handle)))
+        }
+        (On::Task, _) => {
             let work = move || gate.single(key, None::<fn() -> bool>);
-            let (task, handle) = arrival.into_task(work);
-            let task = tell(told, task, |()| Polled::End(End::Done));
-            (Stage::task(task), Stage::Handle(handle))
+            let (task, handle) = arrived.into_detached_task(work);
+            let handle = handle.outcome();
+            let handle = async move { handle.await.map(Ok) };
+            let task = Stage::task(tell(told, task, done));
+            (task, Stage::Handle(Box::pin(handle)))
         }
         #[cfg(feature = "std")]
-        On::Thread => {
-            let (run, handle) = arrival.into_closure(
-                |call| futures_lite::future::block_on(call),
-                move |interest| {
-                    gate.tell(Told::Unwanted(interest.has_ended()));
-                    if gate.plan.get() == Plan::Wait {
-                        // It cannot, on the only thread that there is.
-                        gate.plan.set(Plan::Land);
-                    }
-                    gate.single_now(key)
-                },
-            );
-            (Stage::Thread(Box::new(run)), Stage::Handle(handle))
+        (On::Thread, Fails::Keeps) => {
+            let work = move |wanted: &Wanted<Value>| tried(work_now(&gate, key, wanted));
+            let (run, handle) = arrived.try_into_job(|call| block_on(call), work);
+            let run = Stage::Thread(Box::new(run));
+            (run, Stage::Handle(Box::pin(handle.outcome())))
+        }
+        #[cfg(feature = "std")]
+        (On::Thread, _) => {
+            let work = move |wanted: &Wanted<Value>| work_now(&gate, key, wanted);
+            let (run, handle) = arrived.into_job(|call| block_on(call), work);
+            let handle = handle.outcome();
+            let handle = async move { handle.await.map(Ok) };
+            let run = Stage::Thread(Box::new(run));
+            (run, Stage::Handle(Box::pin(handle)))
         }
         #[cfg(not(feature = "std"))]
-        On::Thread => unreachable!("there are no threads without `std`"),
+        (On::Thread, _) => unreachable!("there are no threads without `std`"),
     }
+}
+
+/// The work of a thread.
+#[cfg(feature = "std")]
+fn work_now(gate: &Rc<Gate>, key: u8, wanted: &Wanted<Value>) -> Value {
+    gate.tell(Told::Unwanted(!wanted.is_wanted()));
+    if gate.plan.get() == Plan::Wait {
+        // It cannot, on the only thread that there is.
+        gate.plan.set(Plan::Land);
+    }
+    gate.single_now(key)
 }

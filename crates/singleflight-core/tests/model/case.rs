@@ -90,8 +90,13 @@ impl Case {
             Step::Drop(number) => self.caller(*number).go(),
             Step::Complete(number, plan) => self.caller(*number).complete(*plan),
             Step::Lead { party, keeps } => self.caller(*party).lead(*keeps),
-            Step::LeadNow { party, plan, keeps } => self.caller(*party).lead_now(*plan, *keeps),
+            Step::LeadNow(number, plan) => self.caller(*number).lead_now(*plan),
+            Step::Fail(number) => self.caller(*number).fail(),
             Step::HandOver(number) => self.caller(*number).hand_over(),
+            Step::CloseToNewcomers(number) => self.caller(*number).close_to_newcomers(),
+            Step::CloseIfAlone(number) => {
+                self.said = Some(self.caller(*number).close_if_alone().into());
+            }
             Step::Disarm(number) => self.caller(*number).disarm(),
             #[cfg(feature = "std")]
             Step::WaitNow(number) => self.caller(*number).wait_now(),
@@ -99,7 +104,7 @@ impl Case {
             Step::Run(number) => self.caller(*number).run(),
             #[cfg(feature = "std")]
             Step::DrainNow => {
-                let drained = group.drained_blocking(std::time::Instant::now());
+                let drained = group.drained_blocking(Some(std::time::Instant::now()));
                 self.said = Some(drained.into());
             }
             #[cfg(not(feature = "std"))]
@@ -149,7 +154,7 @@ impl Case {
                 flight.followers(),
                 vacant,
                 forgotten,
-                flight.age(),
+                flight.age_in_ticks(),
             )
         };
         let mut lines: Vec<_> = self.bench.group.flights().iter().map(line).collect();

@@ -2,17 +2,15 @@
 
 use std::fmt;
 
+use crate::options::Options;
+use crate::party::{Party, Stage};
+use crate::rules::Model;
+use crate::step::{Call, Fails, Form, Kind, Many, On, Order, Plan, Runs, Spawned, Step};
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::sample::select;
 use proptest::strategy::Union;
 use proptest::{bool, collection, prop_oneof};
 use proptest_state_machine::ReferenceStateMachine;
-use singleflight_core::Until;
-
-use crate::options::Options;
-use crate::party::{Party, Stage};
-use crate::rules::Model;
-use crate::step::{Call, Form, Kind, On, Order, Plan, Step};
 
 /// How many parties there are at one time. More are not more interesting.
 const MOST_PARTIES: usize = 8;
@@ -81,7 +79,7 @@ impl ReferenceStateMachine for Model {
         match step {
             Step::Come(number, kind, _) => {
                 let is_free = |number| !model.parties.contains_key(&number);
-                is_free(*number) && (is_free(number + 1) || !matches!(kind, Kind::Spawned { .. }))
+                is_free(*number) && (is_free(number + 1) || !matches!(kind, Kind::Spawned(_)))
             }
             Step::Poll { party, .. } => is(party, can_be_polled),
             Step::Decide(party, _) => is(party, has_work),
@@ -89,8 +87,11 @@ impl ReferenceStateMachine for Model {
             Step::Drop(party) => is(party, |party| !party.has_ended()),
             Step::Complete(party, _)
             | Step::Lead { party, .. }
-            | Step::LeadNow { party, .. }
-            | Step::HandOver(party) => is(party, holds),
+            | Step::LeadNow(party, _)
+            | Step::Fail(party)
+            | Step::HandOver(party)
+            | Step::CloseToNewcomers(party)
+            | Step::CloseIfAlone(party) => is(party, holds),
             Step::Disarm(party) | Step::WaitNow(party) => is(party, is_in_hand),
             Step::Run(party) => is(party, |_| true) && model.can_run(*party),
             Step::Settle(_)
@@ -157,31 +158,14 @@ const LEADS: &[Doing] = &[
         keeps: false,
     },
     |party| Step::Lead { party, keeps: true },
-    |party| Step::LeadNow {
-        party,
-        plan: Plan::Land,
-        keeps: false,
-    },
-    |party| Step::LeadNow {
-        party,
-        plan: Plan::LandNested,
-        keeps: true,
-    },
-    |party| Step::LeadNow {
-        party,
-        plan: Plan::Fail,
-        keeps: false,
-    },
-    |party| Step::LeadNow {
-        party,
-        plan: Plan::Fail,
-        keeps: true,
-    },
-    |party| Step::LeadNow {
-        party,
-        plan: Plan::PanicPolling,
-        keeps: false,
-    },
+    |party| Step::LeadNow(party, Plan::Land),
+    |party| Step::LeadNow(party, Plan::LandNested),
+    |party| Step::LeadNow(party, Plan::Fail),
+    |party| Step::LeadNow(party, Plan::PanicPolling),
+    Step::Fail,
+    Step::Fail,
+    Step::CloseToNewcomers,
+    Step::CloseIfAlone,
     Step::HandOver,
 ];
 
@@ -223,15 +207,16 @@ pub(crate) fn can_be_polled(party: &Party) -> bool {
 }
 
 pub(crate) fn has_work(party: &Party) -> bool {
-    let works = matches!(
-        party.kind,
-        Kind::Call(_) | Kind::Many { .. } | Kind::Spawned { .. }
-    );
+    let works = matches!(party.kind, Kind::Call(_) | Kind::Many(_) | Kind::Spawned(_));
     works && !party.has_ended()
 }
 
 fn can_expire(party: &Party) -> bool {
-    let is_limited = matches!(party.kind, Kind::Call(call) if call.form.is_limited());
+    let is_limited = match &party.kind {
+        Kind::Call(call) => call.form.is_limited(),
+        Kind::Many(many) => many.is_limited,
+        _ => false,
+    };
     is_limited && !party.is_expired && !party.has_ended()
 }
 
@@ -258,7 +243,7 @@ fn come(next: usize, keys: u8) -> BoxedStrategy<Step> {
     let come = move |(kind, plan, fails): (Kind, Plan, bool)| {
         let plan = match kind {
             Kind::Raw(_) => Plan::Wait,
-            Kind::Call(call) if call.keeps && fails => Plan::Fail,
+            Kind::Call(call) if call.fails != Fails::Shares && fails => Plan::Fail,
             _ => plan,
         };
         Step::Come(next, kind, plan)
@@ -280,23 +265,44 @@ fn kind(keys: u8) -> impl Strategy<Value = Kind> {
         Form::Limited,
         Form::FencedLimited,
     ]);
-    // Errors that are kept matter only in a row.
-    let keeps = bool::weighted(0.75);
-    let call = (key(keys), any::<bool>(), keeps, forms);
-    let call = call.prop_map(|(key, borrowed, keeps, form)| Call {
+    let call = (key(keys), any::<bool>(), fails(), forms);
+    let call = call.prop_map(|(key, borrowed, fails, form)| Call {
         key,
         borrowed,
-        keeps: keeps && form != Form::Outcome,
+        fails,
         form,
     });
-    let many = (collection::vec(0..keys, 0..5), any::<bool>());
-    let until = select(vec![Until::Done, Until::Unwanted]);
+    let keys_of_many = collection::vec(0..keys, 0..5);
+    let many = (keys_of_many, any::<bool>(), any::<bool>(), any::<bool>());
+    let many = many.prop_map(|(keys, tries, is_fenced, is_limited)| Many {
+        keys,
+        tries,
+        is_fenced,
+        is_limited,
+    });
+    let runs = select(vec![Runs::ToItsEnd, Runs::WhileWanted]);
     // Threads need `std`.
     let on = prop_oneof![2 => Just(On::Task), u32::from(cfg!(feature = "std")) => Just(On::Thread)];
+    let spawned = (key(keys), runs, on, fails());
+    let spawned = spawned.prop_map(|(key, runs, on, fails)| Spawned {
+        key,
+        runs,
+        on,
+        fails,
+    });
     prop_oneof![
         12 => call.prop_map(Kind::Call),
-        3 => many.prop_map(|(keys, tries)| Kind::Many { keys, tries }),
+        3 => many.prop_map(Kind::Many),
         4 => key(keys).prop_map(Kind::Raw),
-        5 => (key(keys), until, on).prop_map(|(key, until, on)| Kind::Spawned { key, until, on }),
+        5 => spawned.prop_map(Kind::Spawned),
+    ]
+}
+
+/// Errors that are kept matter only in a row.
+fn fails() -> impl Strategy<Value = Fails> {
+    prop_oneof![
+        2 => Just(Fails::Shares),
+        4 => Just(Fails::Keeps),
+        2 => Just(Fails::Withholds),
     ]
 }

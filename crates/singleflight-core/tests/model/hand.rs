@@ -1,10 +1,10 @@
 //! The model of what is done by hand: to leaders, followers and threads.
 
-use singleflight_core::{Role, Until};
+use singleflight_core::Role;
 
 use crate::party::{End, Party, Stage};
 use crate::rules::{Model, Told, Why};
-use crate::step::{Call, Form, Kind, Plan};
+use crate::step::{Call, Fails, Form, Kind, Plan, Runs, Spawned};
 
 impl Model {
     /// A leader in hand lands its flight with a value of its own.
@@ -27,7 +27,7 @@ impl Model {
         party.kind = Kind::Call(Call {
             key,
             borrowed: false,
-            keeps,
+            fails: if keeps { Fails::Keeps } else { Fails::Shares },
             form: Form::Lead,
         });
         party.stage = Stage::Leads {
@@ -38,10 +38,17 @@ impl Model {
     }
 
     /// A leader in hand runs a work that waits for nothing.
-    pub(crate) fn lead_now(&mut self, number: usize, plan: Plan, keeps: bool) {
-        self.lead(number, keeps);
+    pub(crate) fn lead_now(&mut self, number: usize, plan: Plan) {
+        self.lead(number, false);
         self.party(number).plan = plan;
         self.poll(number);
+    }
+
+    /// A leader in hand has failed.
+    pub(crate) fn fail_by_hand(&mut self, number: usize) {
+        let (_, flight) = self.held(number);
+        self.fail(flight);
+        self.end(number, End::Done);
     }
 
     /// A leader in hand hands over.
@@ -51,8 +58,26 @@ impl Model {
         self.end(number, End::Done);
     }
 
+    /// A leader in hand lets nobody join any more.
+    pub(crate) fn close_to_newcomers(&mut self, number: usize) {
+        let (_, flight) = self.in_hand(number);
+        self.bar(flight);
+    }
+
+    /// A leader in hand ends its flight, if nobody waits for it.
+    pub(crate) fn close_if_alone(&mut self, number: usize) -> bool {
+        let (_, flight) = self.in_hand(number);
+        self.end_if_alone(flight)
+    }
+
     /// The key and the flight of a leader in hand, of which a fence is kept.
     fn held(&mut self, number: usize) -> (u8, usize) {
+        let (key, flight) = self.in_hand(number);
+        self.fences.push(flight);
+        (key, flight)
+    }
+
+    fn in_hand(&self, number: usize) -> (u8, usize) {
         let Party {
             kind: Kind::Raw(key),
             stage: Stage::Holds(flight),
@@ -61,7 +86,6 @@ impl Model {
         else {
             unreachable!("it holds a leader");
         };
-        self.fences.push(flight);
         (key, flight)
     }
 
@@ -109,13 +133,13 @@ impl Model {
         let Stage::Follows(flight) = party.stage else {
             return false;
         };
-        matches!(party.kind, Kind::Spawned { .. }) && !self.waits(flight, number)
+        matches!(party.kind, Kind::Spawned(_)) && !self.waits(flight, number)
     }
 
     /// A thread is run. It does what a task does that is polled once; but its work has to
     /// ask whether it is wanted, and if it is not, nothing is made of what it returns.
     pub(crate) fn run(&mut self, number: usize) {
-        let Kind::Spawned { key, until, .. } = self.parties[&number].kind else {
+        let Kind::Spawned(Spawned { key, runs, .. }) = self.parties[&number].kind else {
             unreachable!("it is spawned");
         };
         let flight = match self.parties[&number].stage {
@@ -124,8 +148,8 @@ impl Model {
                 if self.is_dismissed(number) {
                     return self.end(number, End::Done);
                 }
-                if !self.claim_spawned(flight, number, until) {
-                    self.party(number).answer = self.share(flight, Role::Follower);
+                if !self.claim_spawned(flight, number, runs) {
+                    self.party(number).answer = self.share(flight, Role::Follower).map(End::One);
                     self.leave(flight, number);
                     return self.end(number, End::Done);
                 }
@@ -133,7 +157,7 @@ impl Model {
             }
             _ => unreachable!("it can be run"),
         };
-        let unwanted = until == Until::Unwanted && self.flights[flight].waiting.is_empty();
+        let unwanted = runs == Runs::WhileWanted && self.flights[flight].waiting.is_empty();
         self.told.push((number, Told::Unwanted(unwanted)));
         // What is told to wait cannot, on the only thread that there is.
         let plan = match self.parties[&number].plan {

@@ -18,6 +18,7 @@
 //! | `case` | the group itself, and the comparison |
 //! | `caller`, `calls` | those who call it |
 //! | `work` | works that do as the case says |
+//! | `join` | the handle of a task that returns something |
 //! | `waker` | tells whether a task was woken |
 //! | `counted` | keys and values that are counted |
 
@@ -30,6 +31,7 @@ mod case;
 mod counted;
 mod draw;
 mod hand;
+mod join;
 mod options;
 mod party;
 mod poll;

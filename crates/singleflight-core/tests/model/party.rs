@@ -1,10 +1,8 @@
 //! The model of those who call a group: how they come and go.
 
-use singleflight_core::Until;
-
 use crate::counted::Made;
 use crate::rules::{Joined, Model, Seat, Share, Value, Why};
-use crate::step::{Kind, On, Plan};
+use crate::step::{Kind, On, Plan, Runs, Spawned};
 
 #[derive(Clone, PartialEq)]
 pub(crate) struct Party {
@@ -19,7 +17,7 @@ pub(crate) struct Party {
     /// How many of its works have ended.
     pub(crate) round: usize,
     /// What a spawned call came to, for its handle. Nothing if it was lost.
-    pub(crate) answer: Option<Result<Share, Why>>,
+    pub(crate) answer: Option<End>,
 }
 
 /// How far a party is. Numbers are flights.
@@ -57,19 +55,18 @@ pub(crate) enum Stage {
 pub(crate) enum Place {
     Leads(usize),
     Waits(usize),
-    Answered(Result<Share, Why>),
-    Absent,
+    Answered(Result<Value, Why>),
 }
 
 /// How a party has ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum End {
     One(Result<Share, Why>),
-    /// A bare value.
-    Bare(Value),
-    /// Of a call that returns bare values and had none.
-    Raised,
-    Many(Vec<(u8, Result<Share, Why>)>),
+    /// Without the role.
+    Bare(Result<Value, Why>),
+    /// With the error of its own work.
+    Own(Made),
+    Many(Vec<(u8, Result<Value, Why>)>),
     /// By its work's panic, with this text.
     Panicked(String),
     /// Without an answer to give.
@@ -93,8 +90,8 @@ impl Party {
             is_task: matches!(
                 kind,
                 Kind::Call(_)
-                    | Kind::Many { .. }
-                    | Kind::Spawned { on: On::Task, .. }
+                    | Kind::Many(_)
+                    | Kind::Spawned(Spawned { on: On::Task, .. })
                     | Kind::Drain
             ),
             kind,
@@ -118,7 +115,7 @@ impl Party {
     }
 
     pub(crate) fn is_thread(&self) -> bool {
-        matches!(self.kind, Kind::Spawned { on: On::Thread, .. })
+        matches!(self.kind, Kind::Spawned(Spawned { on: On::Thread, .. }))
     }
 
     /// Whether its work is being executed.
@@ -154,21 +151,25 @@ impl Model {
 
     pub(crate) fn come(&mut self, number: usize, kind: &Kind) {
         let stage = match kind {
-            Kind::Raw(key) | Kind::Spawned { key, .. } => match self.join(number, *key, &[]) {
-                Ok(Joined::Leader(flight)) if matches!(kind, Kind::Raw(_)) => Stage::Holds(flight),
-                Ok(Joined::Leader(flight)) => Stage::Leads {
-                    flight,
-                    runs: false,
-                },
-                Ok(Joined::Follower(flight)) => Stage::Follows(flight),
-                Err(why) => Stage::Ended(End::One(Err(why))),
-            },
+            Kind::Raw(key) | Kind::Spawned(Spawned { key, .. }) => {
+                match self.join(number, *key, &[]) {
+                    Ok(Joined::Leader(flight)) if matches!(kind, Kind::Raw(_)) => {
+                        Stage::Holds(flight)
+                    }
+                    Ok(Joined::Leader(flight)) => Stage::Leads {
+                        flight,
+                        runs: false,
+                    },
+                    Ok(Joined::Follower(flight)) => Stage::Follows(flight),
+                    Err(why) => Stage::Ended(End::One(Err(why))),
+                }
+            }
             _ => Stage::New,
         };
-        if let Kind::Spawned { until, .. } = kind {
+        if let Kind::Spawned(Spawned { runs, .. }) = kind {
             let of_handle = match &stage {
                 Stage::Leads { flight, .. } => {
-                    if *until == Until::Unwanted {
+                    if *runs == Runs::WhileWanted {
                         let waiting = &mut self.flights[*flight].waiting;
                         waiting.push((number + 1, Seat::Handle));
                     }
@@ -186,11 +187,11 @@ impl Model {
     /// The handle of a spawned call goes.
     fn let_go(&mut self, number: usize) {
         let task = &self.parties[&(number - 1)];
-        let Kind::Spawned { until, .. } = task.kind else {
+        let Kind::Spawned(Spawned { runs, .. }) = task.kind else {
             unreachable!("a handle comes after its task");
         };
         if let Stage::Follows(flight) = task.stage {
-            return self.cut(flight, number - 1, until == Until::Done);
+            return self.cut(flight, number - 1, runs == Runs::ToItsEnd);
         }
         // Its task leads, or has led a flight that others lead on.
         for flight in 0..self.flights.len() {
@@ -201,9 +202,9 @@ impl Model {
     }
 
     /// The task of a spawned call leads on. Its handle is interested from now on.
-    pub(crate) fn claim_spawned(&mut self, flight: usize, number: usize, until: Until) -> bool {
+    pub(crate) fn claim_spawned(&mut self, flight: usize, number: usize, runs: Runs) -> bool {
         let claims = self.claim(flight, number);
-        if claims && until == Until::Unwanted {
+        if claims && runs == Runs::WhileWanted {
             self.flights[flight]
                 .waiting
                 .push((number + 1, Seat::Handle));
@@ -227,7 +228,7 @@ impl Model {
                     match place {
                         Place::Leads(flight) => self.lose(flight),
                         Place::Waits(flight) => self.leave(flight, number),
-                        Place::Answered(_) | Place::Absent => {}
+                        Place::Answered(_) => {}
                     }
                 }
             }

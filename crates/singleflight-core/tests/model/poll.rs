@@ -1,24 +1,28 @@
 //! The model of those who call a group: what a poll makes of each.
 
-use singleflight_core::{Role, Until};
+use singleflight_core::Role;
 
 use crate::party::{End, Stage, text};
 use crate::rules::{Joined, Model, Share, Told, Why};
-use crate::step::{Call, Form, Kind, Plan};
+use crate::step::{Call, Form, Kind, Plan, Runs, Spawned};
 
 impl Model {
     pub(crate) fn poll(&mut self, number: usize) {
         let party = self.party(number);
         party.is_task = true;
+        if let Kind::Many(many) = &party.kind {
+            let many = many.clone();
+            return self.poll_many(number, &many);
+        }
         if party.is_expired && self.gives_up_first(number) {
             self.release(number);
             return self.end(number, End::One(Err(Why::TimedOut)));
         }
         match self.parties[&number].kind.clone() {
             Kind::Call(call) => self.poll_call(number, call),
-            Kind::Many { keys, tries } => self.poll_many(number, &keys, tries),
+            Kind::Many(_) => unreachable!("a batch has a deadline of its own"),
             Kind::Raw(_) => self.poll_in_hand(number),
-            Kind::Spawned { key, until, .. } => self.poll_spawned(number, key, until),
+            Kind::Spawned(Spawned { key, runs, .. }) => self.poll_spawned(number, key, runs),
             Kind::Handle(task) => self.poll_handle(number, task),
             Kind::Drain => {
                 self.closed = true;
@@ -47,10 +51,9 @@ impl Model {
     }
 
     fn poll_call(&mut self, number: usize, call: Call) {
-        let answer = |answer: Result<Share, Why>| match (call.form, answer) {
-            (Form::Bare, Ok(share)) => End::Bare(share.value),
-            (Form::Bare, Err(_)) => End::Raised,
-            (_, answer) => End::One(answer),
+        let answer = |answer: Result<Share, Why>| match call.form {
+            Form::Bare => End::Bare(answer.map(|share| share.value)),
+            _ => End::One(answer),
         };
         let flight = match self.parties[&number].stage.clone() {
             Stage::New => match self.join(number, call.key, &[]) {
@@ -86,8 +89,10 @@ impl Model {
             Plan::Land | Plan::LandNested | Plan::LandSome | Plan::LandMore => {
                 self.land(flight, Ok(made))
             }
-            Plan::Fail if call.keeps => self.keep(flight, Err(made)),
-            Plan::Fail => self.land(flight, Err(made)),
+            Plan::Fail => match self.land_error(flight, made, call.fails) {
+                Ok(share) => share,
+                Err(own) => return self.end(number, End::Own(own)),
+            },
             Plan::PanicMaking | Plan::PanicPolling | Plan::PanicDropping => {
                 self.panic(flight, &text(number));
                 return self.end(number, End::Panicked(text(number)));
@@ -110,18 +115,18 @@ impl Model {
         }
     }
 
-    fn poll_spawned(&mut self, number: usize, key: u8, until: Until) {
-        let ends_unwanted = until == Until::Unwanted;
+    fn poll_spawned(&mut self, number: usize, key: u8, runs: Runs) {
+        let ends_unwanted = runs == Runs::WhileWanted;
         let flight = match self.parties[&number].stage.clone() {
             Stage::Follows(flight) => {
                 if self.is_dismissed(number) {
                     return self.end(number, End::Done);
                 }
                 if let Some(share) = self.share(flight, Role::Follower) {
-                    self.party(number).answer = Some(share);
+                    self.party(number).answer = Some(End::One(share));
                     return self.end(number, End::Done);
                 }
-                if !self.claim_spawned(flight, number, until) {
+                if !self.claim_spawned(flight, number, runs) {
                     return;
                 }
                 flight
@@ -154,17 +159,21 @@ impl Model {
             self.nest(number, key, &[flight]);
         }
         let made = self.made(number, key);
+        let Kind::Spawned(Spawned { fails, .. }) = self.parties[&number].kind else {
+            unreachable!("it is spawned");
+        };
         let answer = if plan == Plan::Fail {
-            Ok(self.land(flight, Err(made)))
+            let answer = self.land_error(flight, made, fails);
+            answer.map_or_else(End::Own, |share| End::One(Ok(share)))
         } else if plan.is_return() {
-            Ok(self.land(flight, Ok(made)))
+            End::One(Ok(self.land(flight, Ok(made))))
         } else {
             self.panic(flight, &text(number));
             if !cfg!(feature = "std") {
                 return self.end(number, End::Panicked(text(number)));
             }
             // Its own work has panicked, whoever makes the value in the end.
-            Err(Why::Panicked(text(number)))
+            End::One(Err(Why::Panicked(text(number))))
         };
         self.party(number).answer = Some(answer);
         self.end(number, End::Done);
@@ -173,9 +182,10 @@ impl Model {
     fn poll_handle(&mut self, number: usize, task: usize) {
         let task = &self.parties[&task];
         if task.has_ended() {
-            let answer = task.answer.clone().unwrap_or(Err(Why::TaskLost));
+            let lost = End::One(Err(Why::TaskLost));
+            let answer = task.answer.clone().unwrap_or(lost);
             self.release(number);
-            self.end(number, End::One(answer));
+            self.end(number, answer);
         }
     }
 }

@@ -8,8 +8,8 @@ use proptest_state_machine::ReferenceStateMachine;
 use singleflight_core::Role;
 
 use crate::party::{End, Party};
-use crate::rules::{Model, Share, Told, Why};
-use crate::step::Kind;
+use crate::rules::{Model, Told, Value, Why};
+use crate::step::{Fails, Kind};
 
 /// How many cases are looked at.
 const CASES: usize = 2_400;
@@ -20,9 +20,15 @@ const SIGHTS: &[&str] = &[
     "a value for a follower",
     "an error that is shared",
     "an error that is kept",
+    "an error of a batch",
+    "an error of a spawned call",
+    "a value that is not shared",
+    "a value that others are not given",
+    "too many failures",
     "a bare call without a value",
     "a batch that waits and leads",
     "a batch without one of its keys",
+    "a batch whose time is over",
     "a work that panics",
     "a handle of a leader",
     "a handle of a follower",
@@ -35,6 +41,7 @@ const SIGHTS: &[&str] = &[
     "two forgotten flights of a key",
     "a flight that is too old",
     "a fence of a forgotten flight",
+    "a flight that its leader ends alone",
     "a flight of four",
     "more flights than stand in front of the table",
     "a group that is drained",
@@ -70,8 +77,8 @@ fn the_cases_reach_what_they_are_about() {
                 model.take(&step);
             }
         }
-        for party in model.parties.values() {
-            look_at_party(party, &mut seen);
+        for (number, party) in &model.parties {
+            look_at_party(*number, party, &mut seen);
         }
         for (_, told) in &model.told {
             seen.extend(match told {
@@ -109,6 +116,10 @@ fn look_at_flights(model: &Model, seen: &mut BTreeSet<&'static str>) {
     see("a task that is cancelled", model.cancelled > 0);
     see("an heir that leads on", model.inherited > 0);
     see(
+        "a flight that its leader ends alone",
+        model.closed_alone > 0,
+    );
+    see(
         "two failures in a row that end a flight",
         model.most_failures() >= 2,
     );
@@ -119,19 +130,17 @@ fn look_at_flights(model: &Model, seen: &mut BTreeSet<&'static str>) {
     );
 }
 
-fn look_at_party(party: &Party, seen: &mut BTreeSet<&'static str>) {
+fn look_at_party(number: usize, party: &Party, seen: &mut BTreeSet<&'static str>) {
     let end = party.end().expect("everyone is gone");
-    let keeps = matches!(&party.kind, Kind::Call(call) if call.keeps);
     let is_handle = matches!(party.kind, Kind::Handle(_));
+    let withholds = matches!(&party.kind, Kind::Call(call) if call.fails == Fails::Withholds);
     let what = match end {
         End::One(Ok(share)) => match (is_handle, share.role, share.value.is_ok()) {
             (true, Role::Leader, _) => "a handle of a leader",
             (true, Role::Follower, _) => "a handle of a follower",
             (false, Role::Leader, true) => "a value for the leader",
             (false, Role::Follower, true) => "a value for a follower",
-            (false, Role::Leader, false) if keeps && share.followers == 0 => {
-                "an error that is kept"
-            }
+            (false, Role::Leader, false) if withholds => "a value that is not shared",
             (false, _, false) => "an error that is shared",
         },
         End::One(Err(why)) => match why {
@@ -141,32 +150,46 @@ fn look_at_party(party: &Party, seen: &mut BTreeSet<&'static str>) {
             Why::Closed => "a closed group",
             Why::TimedOut => "a time that is over",
             Why::TooMany => "a full flight",
-            Why::Reentrant => unreachable!("only works call from inside"),
-        },
-        End::Raised => "a bare call without a value",
-        End::Panicked(_) => "a work that panics",
-        End::Many(answers) => {
-            let has = |role| {
-                let is = |(_, answer): &(u8, Result<Share, Why>)| {
-                    answer.as_ref().is_ok_and(|share| share.role == role)
-                };
-                answers.iter().any(is)
-            };
-            let Kind::Many { keys, .. } = &party.kind else {
-                unreachable!("only batches have many answers");
-            };
-            let keys: BTreeSet<_> = keys.iter().collect();
-            if answers.len() < keys.len() {
-                "a batch without one of its keys"
-            } else if has(Role::Leader) && has(Role::Follower) {
-                "a batch that waits and leads"
-            } else {
-                return;
+            Why::Failures(_) => "too many failures",
+            Why::NotShared => "a value that others are not given",
+            Why::Reentrant | Why::NotReturned => {
+                unreachable!("only works call from inside, and only batches miss keys")
             }
-        }
+        },
+        End::Own(_) if is_handle => "an error of a spawned call",
+        End::Own(_) if matches!(party.kind, Kind::Many(_)) => "an error of a batch",
+        End::Own(_) => "an error that is kept",
+        End::Bare(Err(_)) => "a bare call without a value",
+        End::Panicked(_) => "a work that panics",
+        End::Many(answers) => return look_at_answers(number, answers, seen),
         End::Done if matches!(party.kind, Kind::Drain) => "a group that is drained",
-
-        End::Done | End::Bare(_) | End::Dropped => return,
+        End::Done | End::Bare(Ok(_)) | End::Dropped => return,
     };
     seen.insert(what);
+}
+
+fn look_at_answers(
+    number: usize,
+    answers: &[(u8, Result<Value, Why>)],
+    seen: &mut BTreeSet<&'static str>,
+) {
+    let has = |is: &dyn Fn(&Result<Value, Why>) -> bool| {
+        let mut answers = answers.iter();
+        answers.any(|(_, answer)| is(answer))
+    };
+    let is_own = |value: &Value| {
+        let (Ok(made) | Err(made)) = value;
+        made.party == number
+    };
+    if has(&|answer| *answer == Err(Why::NotReturned)) {
+        seen.insert("a batch without one of its keys");
+    }
+    if has(&|answer| *answer == Err(Why::TimedOut)) {
+        seen.insert("a batch whose time is over");
+    }
+    let leads = has(&|answer| answer.as_ref().is_ok_and(is_own));
+    let waits = has(&|answer| answer.as_ref().is_ok_and(|value| !is_own(value)));
+    if leads && waits {
+        seen.insert("a batch that waits and leads");
+    }
 }

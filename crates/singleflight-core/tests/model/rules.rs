@@ -8,6 +8,7 @@ use singleflight_core::{CallError, PanicPolicy, Role, Stats};
 use crate::counted::Made;
 use crate::options::Options;
 use crate::party::{Party, Stage};
+use crate::step::Fails;
 
 #[derive(Clone, PartialEq)]
 pub(crate) struct Model {
@@ -24,6 +25,8 @@ pub(crate) struct Model {
     pub(crate) cancelled: usize,
     /// How many heirs have led on.
     pub(crate) inherited: usize,
+    /// How many flights were ended by a leader that was alone.
+    pub(crate) closed_alone: usize,
     /// How many clones of values there may have been.
     pub(crate) most_clones: usize,
     /// What the last step returned, if it returns something.
@@ -39,8 +42,8 @@ pub(crate) struct Flight {
     forgotten: bool,
     vacant: bool,
     pub(crate) waiting: Vec<(usize, Seat)>,
-    /// How many works have kept their error while others could go on.
-    failures: u32,
+    /// How many works have failed.
+    failures: usize,
     /// Set once it has ended: what those who wait receive.
     result: Option<Answer>,
     /// How many waited when it ended.
@@ -71,6 +74,17 @@ pub(crate) struct Share {
     pub(crate) followers: usize,
 }
 
+impl Share {
+    /// Of a leader whose value goes to nobody else.
+    pub(crate) fn alone(value: Value) -> Self {
+        Self {
+            value,
+            role: Role::Leader,
+            followers: 0,
+        }
+    }
+}
+
 /// Why there is no value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Why {
@@ -82,6 +96,10 @@ pub(crate) enum Why {
     Closed,
     TimedOut,
     TooMany,
+    /// So many.
+    Failures(usize),
+    NotShared,
+    NotReturned,
 }
 
 /// What a call becomes as it comes.
@@ -153,6 +171,7 @@ impl Model {
             most_clones: 0,
             cancelled: 0,
             inherited: 0,
+            closed_alone: 0,
             said: None,
             stats: Stats::default(),
         }
@@ -188,12 +207,15 @@ impl Model {
         self.fences.iter().map(says).collect()
     }
 
-    /// How many works have kept their error, most of all flights that ended with one more.
-    pub(crate) fn most_failures(&self) -> u32 {
-        let ended = self
-            .flights
-            .iter()
-            .filter(|flight| matches!(flight.result, Some(Ok(Err(_)))));
+    /// Of all flights that ended because of it, the most works that have failed.
+    pub(crate) fn most_failures(&self) -> usize {
+        let ended = self.flights.iter().filter(|flight| {
+            let why = flight
+                .result
+                .as_ref()
+                .and_then(|result| result.as_ref().err());
+            matches!(why, Some(Why::Failures(_) | Why::NotShared))
+        });
         ended.map(|flight| flight.failures).max().unwrap_or(0)
     }
 
@@ -291,6 +313,9 @@ impl Model {
 
     /// The work has returned what is shared.
     pub(crate) fn land(&mut self, at: usize, value: Value) -> Share {
+        if !self.flights[at].is_in_table() {
+            return Share::alone(value);
+        }
         self.stats.landed += 1;
         // P7: the leader and all who wait take a share, and the last of them the value itself.
         // A task whose handle is gone has a hold on it until it is polled.
@@ -305,47 +330,88 @@ impl Model {
         share.expect("it has landed with a value")
     }
 
-    /// The work has returned an error that its caller keeps, if someone else can and may try.
-    pub(crate) fn keep(&mut self, at: usize, value: Value) -> Share {
-        let flight = &mut self.flights[at];
-        if flight.has_claimants() {
-            flight.failures += 1;
-            if flight.failures >= self.options.max_failures.unwrap_or(3) {
-                return self.land(at, value);
+    /// The work has returned an error: what its caller has of it, or the error itself.
+    pub(crate) fn land_error(
+        &mut self,
+        at: usize,
+        made: Made,
+        fails: Fails,
+    ) -> Result<Share, Made> {
+        match fails {
+            Fails::Shares => Ok(self.land(at, Err(made))),
+            Fails::Keeps => {
+                self.fail(at);
+                Err(made)
             }
-        } else if flight.is_awaited() {
-            return self.land(at, value);
-        }
-        self.lose(at);
-        Share {
-            value,
-            role: Role::Leader,
-            followers: 0,
+            Fails::Withholds => {
+                self.end_failed(at, |_| Why::NotShared);
+                Ok(Share::alone(Err(made)))
+            }
         }
     }
 
-    /// The work has panicked.
+    /// The work has failed. Somebody else tries, or those who wait are told.
+    pub(crate) fn fail(&mut self, at: usize) {
+        self.end_failed(at, Why::Failures);
+    }
+
+    fn end_failed(&mut self, at: usize, why: fn(usize) -> Why) {
+        let most = self.options.max_failures.unwrap_or(3);
+        let flight = &mut self.flights[at];
+        if !flight.is_in_table() {
+            return;
+        }
+        flight.failures += 1;
+        let may_go_on = flight.has_claimants() && flight.failures < most as usize;
+        if !flight.is_awaited() || may_go_on {
+            return self.lose(at);
+        }
+        self.stats.abandoned += 1;
+        flight.end(Err(why(flight.failures)));
+    }
+
+    /// The work has panicked. Where that hands over, it is one more failure.
     pub(crate) fn panic(&mut self, at: usize, text: &str) {
-        let (can_go_on, is_told) = {
-            let flight = &self.flights[at];
-            (flight.has_claimants(), flight.is_awaited())
-        };
+        let flight = &mut self.flights[at];
+        if !flight.is_in_table() {
+            return;
+        }
         // Without `std` a panic cannot be caught: its leader is dropped.
         if !cfg!(feature = "std") {
             return self.lose(at);
         }
-        match self.options.panic_policy {
-            PanicPolicy::HandOver if can_go_on => return self.lose(at),
-            PanicPolicy::HandOver if !is_told => self.stats.abandoned += 1,
-            _ => self.stats.panicked += 1,
+        let nobody_can_lead = flight.is_awaited() && !flight.has_claimants();
+        if self.options.panic_policy == PanicPolicy::HandOver && !nobody_can_lead {
+            return self.fail(at);
         }
-        self.flights[at].end(Err(Why::Panicked(text.to_owned())));
+        self.stats.panicked += 1;
+        flight.end(Err(Why::Panicked(text.to_owned())));
+    }
+
+    /// The leader lets nobody join any more. It is not counted as forgotten.
+    pub(crate) fn bar(&mut self, at: usize) {
+        self.flights[at].forgotten = true;
+    }
+
+    /// The leader ends the flight, if no call waits. Whether it has ended.
+    pub(crate) fn end_if_alone(&mut self, at: usize) -> bool {
+        let flight = &mut self.flights[at];
+        if flight.is_in_table() && flight.callers() == 0 {
+            self.stats.landed += 1;
+            self.closed_alone += 1;
+            // An heir learns that the work is done.
+            flight.end(Err(Why::TaskLost));
+        }
+        !flight.is_in_table()
     }
 
     /// The leader is gone, and has left nothing.
     pub(crate) fn lose(&mut self, at: usize) {
-        self.stats.abandoned += 1;
         let flight = &mut self.flights[at];
+        if !flight.is_in_table() {
+            return;
+        }
+        self.stats.abandoned += 1;
         flight.vacant = true;
         // The handle of a call that is lost is no interest any more.
         flight.waiting.retain(|(_, seat)| *seat != Seat::Handle);
@@ -458,6 +524,9 @@ impl From<CallError> for Why {
             CallError::Closed => Self::Closed,
             CallError::TimedOut => Self::TimedOut,
             CallError::TooManyFollowers => Self::TooMany,
+            CallError::TooManyFailures { failures } => Self::Failures(failures),
+            CallError::NotShared => Self::NotShared,
+            CallError::NotReturned => Self::NotReturned,
             other => unreachable!("no step leads to {other:?}"),
         }
     }

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use singleflight_core::Until;
-
 /// One step of a case. Parties are named by numbers that the case chooses, so that a step
 /// means the same when others are left out.
 #[derive(Clone, PartialEq)]
@@ -30,13 +28,15 @@ pub(crate) enum Step {
         keeps: bool,
     },
     /// A leader in hand runs a work without waiting for anything.
-    LeadNow {
-        party: usize,
-        plan: Plan,
-        keeps: bool,
-    },
+    LeadNow(usize, Plan),
+    /// A leader in hand has failed.
+    Fail(usize),
     /// A leader in hand hands over.
     HandOver(usize),
+    /// A leader in hand lets nobody join any more.
+    CloseToNewcomers(usize),
+    /// A leader in hand ends its flight if nobody waits for it.
+    CloseIfAlone(usize),
     /// A follower in hand waits on without work.
     Disarm(usize),
     /// A follower in hand waits for no time at all.
@@ -60,23 +60,53 @@ pub(crate) enum Step {
 pub(crate) enum Kind {
     Call(Call),
     /// A batch; its work may fail as a whole.
-    Many {
-        keys: Vec<u8>,
-        tries: bool,
-    },
+    Many(Many),
     /// The handles that a front end is made from.
     Raw(u8),
     /// A spawned call, to run in a task or on a thread. Its handle is the party with the next
     /// number.
-    Spawned {
-        key: u8,
-        until: Until,
-        on: On,
-    },
+    Spawned(Spawned),
     /// The handle of a spawned call, which is that party.
     Handle(usize),
     /// Waits until nothing is in flight.
     Drain,
+}
+
+/// A batch.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Many {
+    pub(crate) keys: Vec<u8>,
+    /// Its work may fail as a whole.
+    pub(crate) tries: bool,
+    pub(crate) is_fenced: bool,
+    pub(crate) is_limited: bool,
+}
+
+/// A spawned call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spawned {
+    pub(crate) key: u8,
+    pub(crate) runs: Runs,
+    pub(crate) on: On,
+    pub(crate) fails: Fails,
+}
+
+/// For how long a spawned call runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Runs {
+    ToItsEnd,
+    WhileWanted,
+}
+
+/// What becomes of an `Err` that a work returns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fails {
+    /// It is a value as any other, and shared.
+    Shares,
+    /// It is no value, and stays with its caller, as by `try_run`.
+    Keeps,
+    /// It is a value that the call does not share, as by `share_if`.
+    Withholds,
 }
 
 /// What a spawned call runs on. Its thread is the test's own, and so must not have to wait.
@@ -91,8 +121,7 @@ pub(crate) struct Call {
     pub(crate) key: u8,
     /// The key is given as a borrow.
     pub(crate) borrowed: bool,
-    /// An `Err` stays with its caller.
-    pub(crate) keeps: bool,
+    pub(crate) fails: Fails,
     pub(crate) form: Form,
 }
 
@@ -101,7 +130,7 @@ pub(crate) struct Call {
 pub(crate) enum Form {
     /// `run` or `try_run`.
     Bare,
-    /// `run_outcome`, where there is nothing to keep.
+    /// `run_outcome` or `try_run_outcome`.
     Outcome,
     Fenced,
     Limited,
@@ -177,7 +206,7 @@ impl fmt::Debug for Step {
                 if *plan != Plan::Wait {
                     write!(f, ", told to {plan:?}")?;
                 }
-                if let Kind::Spawned { .. } = kind {
+                if let Kind::Spawned(_) = kind {
                     write!(f, ", with party {} as its handle", party + 1)?;
                 }
                 Ok(())
@@ -195,11 +224,13 @@ impl fmt::Debug for Step {
                 let keeping = if *keeps { ", keeping errors" } else { "" };
                 write!(f, "party {party} is going to run its work{keeping}")
             }
-            Self::LeadNow { party, plan, keeps } => {
-                let keeping = if *keeps { ", keeping errors" } else { "" };
-                write!(f, "party {party} runs a work at once, to {plan:?}{keeping}")
+            Self::LeadNow(party, plan) => {
+                write!(f, "party {party} runs a work at once, to {plan:?}")
             }
+            Self::Fail(party) => write!(f, "party {party} has failed"),
             Self::HandOver(party) => write!(f, "party {party} hands over"),
+            Self::CloseToNewcomers(party) => write!(f, "party {party} lets nobody join"),
+            Self::CloseIfAlone(party) => write!(f, "party {party} ends its flight if alone"),
             Self::Disarm(party) => write!(f, "party {party} is without work"),
             Self::WaitNow(party) => write!(f, "party {party} waits for no time at all"),
             Self::Run(party) => write!(f, "run the thread of party {party}"),
@@ -222,21 +253,40 @@ impl fmt::Debug for Kind {
                 if call.borrowed {
                     write!(f, ", borrowed")?;
                 }
-                if call.keeps {
-                    write!(f, ", keeping errors")?;
+                fails(f, call.fails)
+            }
+            Self::Many(many) => {
+                write!(f, "batch for keys {:?}", many.keys)?;
+                for (is, what) in [
+                    (many.tries, ", which may fail"),
+                    (many.is_fenced, ", fenced"),
+                    (many.is_limited, ", limited"),
+                ] {
+                    if is {
+                        f.write_str(what)?;
+                    }
                 }
                 Ok(())
             }
-            Self::Many { keys, tries: false } => write!(f, "batch for keys {keys:?}"),
-            Self::Many { keys, tries: true } => {
-                write!(f, "batch for keys {keys:?} that may fail")
-            }
             Self::Raw(key) => write!(f, "join of key {key}"),
-            Self::Spawned { key, until, on } => {
-                write!(f, "{on:?} for key {key} until {until:?}")
+            Self::Spawned(call) => {
+                write!(
+                    f,
+                    "{:?} for key {}, runs {:?}",
+                    call.on, call.key, call.runs
+                )?;
+                fails(f, call.fails)
             }
             Self::Handle(task) => write!(f, "handle of party {task}"),
             Self::Drain => write!(f, "wait for the group to be drained"),
         }
+    }
+}
+
+fn fails(f: &mut fmt::Formatter<'_>, fails: Fails) -> fmt::Result {
+    match fails {
+        Fails::Shares => Ok(()),
+        Fails::Keeps => f.write_str(", keeping errors"),
+        Fails::Withholds => f.write_str(", not sharing errors"),
     }
 }

@@ -23,8 +23,13 @@ impl Model {
             }
             Step::Complete(number, plan) => self.complete(*number, *plan),
             Step::Lead { party, keeps } => self.lead(*party, *keeps),
-            Step::LeadNow { party, plan, keeps } => self.lead_now(*party, *plan, *keeps),
+            Step::LeadNow(number, plan) => self.lead_now(*number, *plan),
+            Step::Fail(number) => self.fail_by_hand(*number),
             Step::HandOver(number) => self.hand_over(*number),
+            Step::CloseToNewcomers(number) => self.close_to_newcomers(*number),
+            Step::CloseIfAlone(number) => {
+                self.said = Some(usize::from(self.close_if_alone(*number)));
+            }
             Step::Disarm(number) => self.go_without_work(*number),
             Step::WaitNow(number) => self.wait_now(*number),
             Step::Run(number) => self.run(*number),

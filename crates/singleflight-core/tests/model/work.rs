@@ -19,6 +19,9 @@ use crate::step::Plan;
 
 pub(crate) type Value = Result<Counted<Made>, Counted<Made>>;
 
+/// What a work has failed with, where its caller keeps it. Nobody can clone it.
+pub(crate) struct Own(pub(crate) Counted<Made>);
+
 /// What all parties of a case have in common.
 pub(crate) struct Bench {
     pub(crate) group: Shared,
@@ -163,6 +166,24 @@ impl Gate {
         key: u8,
         is_forgotten: Option<F>,
     ) -> impl Future<Output = Value> + use<F> {
+        self.single_by(key, is_forgotten, |value| value)
+    }
+
+    /// The same of a work that may fail.
+    pub(crate) fn trying<F: Fn() -> bool>(
+        self: &Rc<Self>,
+        key: u8,
+        is_forgotten: Option<F>,
+    ) -> impl Future<Output = Result<Value, Own>> + use<F> {
+        self.single_by(key, is_forgotten, tried)
+    }
+
+    fn single_by<T, F: Fn() -> bool>(
+        self: &Rc<Self>,
+        key: u8,
+        is_forgotten: Option<F>,
+        end: fn(Value) -> T,
+    ) -> impl Future<Output = T> + use<T, F> {
         self.work(move |gate, plan| {
             if plan == Plan::LandNested {
                 gate.nest(key);
@@ -171,11 +192,11 @@ impl Gate {
                 gate.tell(Told::Forgotten(is_forgotten()));
             }
             let made = gate.made(key);
-            if plan == Plan::Fail {
+            end(if plan == Plan::Fail {
                 Err(made)
             } else {
                 Ok(made)
-            }
+            })
         })
     }
 
@@ -192,14 +213,18 @@ impl Gate {
     }
 
     /// Makes the work of a batch, which gives what `end` makes of what was loaded.
-    pub(crate) fn many<T, E: FnOnce(Loaded) -> T>(
+    pub(crate) fn many<T, E: FnOnce(Loaded) -> T, F: Fn() -> bool>(
         self: &Rc<Self>,
         keys: Vec<Counted<u8>>,
+        is_forgotten: Option<F>,
         end: E,
-    ) -> impl Future<Output = T> + use<T, E> {
+    ) -> impl Future<Output = T> + use<T, E, F> {
         self.work(move |gate, plan| {
             if plan == Plan::LandNested {
                 gate.nest(keys.last().map_or(0, |key| key.what));
+            }
+            if let Some(is_forgotten) = is_forgotten.filter(|_| plan.is_return()) {
+                gate.tell(Told::Forgotten(is_forgotten()));
             }
             let pair = |key: &Counted<u8>| (key.clone(), gate.made(key.what));
             let pairs = match plan {
@@ -220,6 +245,11 @@ impl Gate {
             end(Loaded { pairs, failure })
         })
     }
+}
+
+/// Of a work that may fail: an error is no value.
+pub(crate) fn tried(value: Value) -> Result<Value, Own> {
+    value.map(Ok).map_err(Own)
 }
 
 /// What the work of a batch gives.

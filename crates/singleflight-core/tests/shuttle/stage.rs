@@ -13,6 +13,7 @@ use singleflight_core::{Builder, CallError, Follower, Joined, Leader, SeededHash
 
 pub(crate) type Group = singleflight_core::Group<u32, u32, SeededHashBuilder>;
 pub(crate) type Shared = Arc<Group>;
+type Settings = Builder<u32, u32, SeededHashBuilder>;
 
 /// What happened so far. Its lock is the model's, so every look at it is a point at which
 /// others may run.
@@ -50,9 +51,7 @@ pub(crate) struct Caller {
 }
 
 impl Stage {
-    pub(crate) fn new(
-        settings: impl FnOnce(Builder<SeededHashBuilder>) -> Builder<SeededHashBuilder>,
-    ) -> Self {
+    pub(crate) fn new(settings: impl FnOnce(Settings) -> Settings) -> Self {
         let builder = Builder::with_hasher(SeededHashBuilder::new(1)).shards(1);
         Self {
             group: Arc::new(settings(builder).build()),

@@ -116,7 +116,7 @@ impl<V: Clone + Send + Sync + 'static> Inner<V> {
                     .ok()
                     .and_then(|count| count.parse().ok());
                 What::Failed(CallError::TooManyFailures {
-                    failures: count.unwrap_or(self.settings.max_failures),
+                    failures: count.unwrap_or(self.settings.max_failures as usize),
                 })
             }
             _ => return Err(Alone::Undecodable),

@@ -46,7 +46,7 @@ async fn reader(group: &'static Coalesced, sensor: Sensor, way: Way) {
         Way::Shared => told(group.run_outcome(sensor, work).await),
         Way::Until(ticks) => {
             let call = group.call(sensor).give_up_on(ticker::after(ticks));
-            told(call.run(work).await)
+            told(call.run_outcome(work).await)
         }
     };
     ANSWERS.send(answer).await;

@@ -1,0 +1,10 @@
+//! The pages whose programs are compiled and run, as doctests: `cargo test --doc -p
+//! singleflight-examples`.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/cookbook.md")]
+mod cookbook {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide.md")]
+mod guide {}
