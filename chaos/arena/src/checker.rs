@@ -1,99 +1,14 @@
 //! The checker: reads one history of all processes, and says what in it must not be.
 
-mod overlaps;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 
 use crate::history::{Cause, End, Event, What};
-
-/// What the calls were set up with.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "this workspace alone reads it")]
-pub struct Limits {
-    /// The lease, in nanoseconds.
-    pub lease: u64,
-    /// How long a call may take at most, in nanoseconds.
-    pub longest: u64,
-    /// Whether the history goes to the end of every call.
-    pub is_complete: bool,
-}
-
-/// What must not be.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[expect(clippy::exhaustive_enums, reason = "this workspace alone reads it")]
-pub enum Rule {
-    /// A value of another key, or of no execution.
-    Wrong,
-    /// A value that somebody had received before the call began.
-    Stale,
-    /// A value that is older than one that somebody had received before the call began.
-    Older,
-    /// A value from before a forget that had returned before the call began.
-    BeforeForget,
-    /// A call that was answered twice.
-    Twice,
-    /// A call that was never answered.
-    Never,
-    /// A call that took too long.
-    Late,
-    /// Two works at once of one key, and nothing that covers it.
-    TwoAtOnce,
-    /// Two works at once that were both told that they landed.
-    BothLanded,
-    /// Two works that landed one after another, and the later has the lower token.
-    Tokens,
-    /// Keys that were left in the server.
-    KeysLeft,
-}
-
-/// One of them.
-#[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "this workspace alone reads it")]
-pub struct Violation {
-    /// Which.
-    pub rule: Rule,
-    /// Where.
-    pub text: String,
-}
-
-/// What a history holds.
-#[derive(Clone, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "this workspace alone reads it")]
-pub struct Report {
-    /// What must not be.
-    pub violations: Vec<Violation>,
-    /// Calls that began.
-    pub calls: usize,
-    /// Calls that were answered with a value.
-    pub answered: usize,
-    /// Answers from an execution of another call.
-    pub shared: usize,
-    /// Answers that say that they were made alone.
-    pub alone: usize,
-    /// Works that began.
-    pub executions: usize,
-    /// Answers by the lease that they were told: landed, lost, unknown.
-    pub leases: [usize; 3],
-    /// Two at once that something covers, by what.
-    pub covered: BTreeMap<&'static str, usize>,
-    /// Calls without a value, by why.
-    pub without: BTreeMap<String, usize>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Execution {
-    pub(crate) number: u64,
-    key: u64,
-    pub(crate) token: Option<u64>,
-    pub(crate) begun: u64,
-    pub(crate) ended: u64,
-    /// When its first answer was received.
-    received: Option<u64>,
-    pub(crate) told: Option<End>,
-}
+use crate::overlaps::Overlaps;
+use crate::report::{Limits, Report, Rule, Violation};
+use crate::seen::{Caused, Execution, Forget, process};
 
 #[derive(Debug)]
 struct Call {
@@ -104,26 +19,6 @@ struct Call {
     /// When the latest forget began that had returned by then.
     forgotten: u64,
     ended: bool,
-}
-
-#[derive(Debug)]
-pub(crate) struct Caused {
-    pub(crate) cause: Cause,
-    pub(crate) from: u64,
-    pub(crate) until: u64,
-    pub(crate) process: u64,
-}
-
-#[derive(Debug)]
-pub(crate) struct Forget {
-    pub(crate) key: u64,
-    pub(crate) from: u64,
-    pub(crate) until: u64,
-}
-
-/// The process that a number belongs to: its upper half.
-pub(crate) const fn process(number: u64) -> u64 {
-    number >> 32
 }
 
 /// Checks a history that is in the order of its stamps.
@@ -354,7 +249,7 @@ impl Checker<'_> {
         let forgets: Vec<_> = self.forgets.into_values().collect();
         for (key, mut executions) in by_key {
             executions.sort_by_key(|execution| execution.begun);
-            let mut key = overlaps::Overlaps {
+            let mut key = Overlaps {
                 key,
                 lease: self.limits.lease,
                 causes: &self.causes,
@@ -364,38 +259,5 @@ impl Checker<'_> {
             key.check(&executions);
         }
         self.report
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [landed, lost, unknown] = self.leases;
-        let share = self.shared * 100 / self.answered.max(1);
-        writeln!(
-            f,
-            "calls {}, answered {}, of them {} % by another call's work; works {}",
-            self.calls, self.answered, share, self.executions
-        )?;
-        writeln!(
-            f,
-            "told: landed {landed}, lost {lost}, unknown {unknown}, alone {}",
-            self.alone
-        )?;
-        writeln!(f, "two at once, covered: {:?}", self.covered)?;
-        writeln!(f, "without a value: {:?}", self.without)?;
-        let mut rules: BTreeMap<Rule, Vec<&str>> = BTreeMap::new();
-        for violation in &self.violations {
-            rules
-                .entry(violation.rule)
-                .or_default()
-                .push(&violation.text);
-        }
-        for (rule, texts) in rules {
-            writeln!(f, "!!! {rule:?}: {} times", texts.len())?;
-            for text in texts.iter().take(3) {
-                writeln!(f, "    {text}")?;
-            }
-        }
-        Ok(())
     }
 }

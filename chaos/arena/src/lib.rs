@@ -3,10 +3,14 @@
 
 mod checker;
 mod history;
+mod overlaps;
+mod report;
+mod seen;
 mod server;
 mod wire;
 
-pub use checker::{Limits, Report, Rule, Violation, check};
+pub use checker::check;
 pub use history::{Cause, End, Event, What, Writer, now, read};
+pub use report::{Limits, Report, Rule, Violation};
 pub use server::{PROGRAMS, Server, command, for_test, program};
 pub use wire::Wire;

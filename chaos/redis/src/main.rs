@@ -3,6 +3,7 @@
 //!
 //! Exit code: 0 if every promise was kept, 1 if not, 2 if it could not be run as asked.
 
+mod children;
 mod mischief;
 mod ours;
 mod parent;

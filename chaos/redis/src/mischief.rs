@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use singleflight_arena::{Cause, Event, Server, What, Wire, Writer, command, now};
 use tokio::process::Child;
 
-use crate::parent::Children;
+use crate::children::Children;
 use singleflight_chaos_redis::{Mischief, Settings};
 
 /// Who does it.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::codec::Codec;
 use crate::engine::Engine;
 use crate::error::BuildError;
-use crate::group::{Group, Hash, Inner};
+use crate::group::Group;
+use crate::inner::{Hash, Inner};
 use crate::key::prefix;
 use crate::server::Server;
 use crate::settings::{Settings, WhenDown};
@@ -22,6 +23,14 @@ pub struct Builder<K: ?Sized, V> {
     codec: Option<Box<dyn Codec<V>>>,
     hash: Option<Hash>,
     key: PhantomData<fn(&K)>,
+}
+
+impl<K: ?Sized, V> Group<K, V> {
+    /// Starts to describe a group. The namespace names what the values are and has the version of
+    /// their schema in it: `"profile:v3"`. Processes with another one do not meet.
+    pub fn builder(server: &Server, namespace: &str) -> Builder<K, V> {
+        Builder::new(server, namespace)
+    }
 }
 
 impl<K: ?Sized, V> Builder<K, V> {

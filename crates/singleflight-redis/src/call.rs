@@ -6,9 +6,9 @@ use std::future::Future;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::drive;
+use crate::drive::caller;
 use crate::error::CallError;
-use crate::group::Inner;
+use crate::inner::Inner;
 use crate::key::Slot;
 use crate::lease::Lease;
 use crate::local::{Answer, Landing, What};
@@ -139,7 +139,7 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
             // Before the local flight is joined: see the head of this file.
             let arrived = inner.arrive(&slot);
             let expiry = inner.expiry(begun, timeout, &leads);
-            let call = drive::Call {
+            let call = caller::Call {
                 slot: &slot,
                 work: &mut work,
                 error: &mut error,

@@ -28,18 +28,20 @@
 //! LAND keeps nothing when nobody waits, and the result where somebody does: then a repeated LAND
 //! finds it. A lone caller whose answer was lost learns `Unknown`.
 
+pub(crate) mod caller;
 mod follow;
 mod lead;
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
+use self::caller::Call;
 use self::follow::Followed;
 use self::lead::Held;
 use crate::claim::{Claim, millis};
 use crate::engine::{Failure, Id, Message, Verb};
 use crate::error::CallError;
-use crate::group::Inner;
+use crate::inner::Inner;
 use crate::key::Slot;
 use crate::lease::{Lease, new_id};
 use crate::local::{Door, Kept, Landing, What};
@@ -51,21 +53,6 @@ enum Joined {
     Followed(Id, u64),
 }
 
-/// How much of a panic's text crosses.
-const PANIC_BYTES: usize = 256;
-
-/// What the caller brings along.
-pub(crate) struct Call<'a, W, E> {
-    pub(crate) slot: &'a Slot,
-    /// Taken when it runs.
-    pub(crate) work: &'a mut Option<W>,
-    /// Where the work's error is put.
-    pub(crate) error: &'a mut Option<E>,
-    /// Set while the work runs: its time is its own.
-    pub(crate) leads: &'a AtomicBool,
-    /// Whether it waits for another process.
-    pub(crate) waits: bool,
-}
 impl<V: Clone + Send + Sync + 'static> Inner<V> {
     pub(crate) async fn drive<W, F, E>(
         &self,

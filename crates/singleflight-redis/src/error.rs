@@ -4,6 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+/// How much of a panic's text crosses.
+pub(crate) const PANIC_BYTES: usize = 256;
+
 /// Why a call ended without a value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]

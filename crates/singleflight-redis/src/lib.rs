@@ -9,6 +9,7 @@ mod drive;
 mod engine;
 mod error;
 mod group;
+mod inner;
 mod key;
 mod lease;
 mod local;

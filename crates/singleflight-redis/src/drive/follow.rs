@@ -4,10 +4,9 @@ use std::future::pending;
 
 use futures_lite::future::or;
 
-use super::PANIC_BYTES;
 use crate::engine::{Failure, Id, Message, Reply, Verb};
-use crate::error::CallError;
-use crate::group::Inner;
+use crate::error::{CallError, PANIC_BYTES};
+use crate::inner::Inner;
 use crate::key::Slot;
 use crate::local::{Landing, What};
 use crate::outcome::{Alone, Ended, Role};

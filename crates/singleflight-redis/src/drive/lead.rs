@@ -7,11 +7,11 @@ use std::time::Duration;
 use futures_lite::FutureExt as _;
 use futures_lite::future::or;
 
-use super::{Call, PANIC_BYTES};
 use crate::claim::{Claim, millis};
+use crate::drive::caller::Call;
 use crate::engine::{Failure, Id, Message, Reply, Verb};
-use crate::error::CallError;
-use crate::group::Inner;
+use crate::error::{CallError, PANIC_BYTES};
+use crate::inner::Inner;
 use crate::key::Slot;
 use crate::lease::Lease;
 use crate::local::{Door, Kept, Landing, What};

@@ -10,7 +10,7 @@ use futures_lite::future::or;
 use redis::RedisError;
 use redis::aio::{PubSub, PubSubSink, PubSubStream};
 
-use super::Link;
+use super::link::Link;
 use crate::engine::{Boxed, Engine as _};
 use crate::seeds::planted;
 

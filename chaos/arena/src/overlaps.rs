@@ -1,20 +1,21 @@
 //! Works of one key: whether two ran at once, what covers it, and the order of their tokens.
 
-use super::{Caused, Execution, Forget, Report, Rule, Violation, process};
 use crate::history::{Cause, End};
+use crate::report::{Report, Rule, Violation};
+use crate::seen::{Caused, Execution, Forget, process};
 
 /// The works of one key, and what was done meanwhile.
-pub(super) struct Overlaps<'a> {
-    pub(super) key: u64,
-    pub(super) lease: u64,
-    pub(super) causes: &'a [Caused],
-    pub(super) forgets: &'a [Forget],
-    pub(super) report: &'a mut Report,
+pub(crate) struct Overlaps<'a> {
+    pub(crate) key: u64,
+    pub(crate) lease: u64,
+    pub(crate) causes: &'a [Caused],
+    pub(crate) forgets: &'a [Forget],
+    pub(crate) report: &'a mut Report,
 }
 
 impl Overlaps<'_> {
     /// Takes them in the order in which they began.
-    pub(super) fn check(&mut self, executions: &[Execution]) {
+    pub(crate) fn check(&mut self, executions: &[Execution]) {
         let mut running: Vec<&Execution> = Vec::new();
         let mut landed: Option<&Execution> = None;
         for execution in executions {
