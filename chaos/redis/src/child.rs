@@ -161,9 +161,9 @@ impl<S: Subject> Process<S> {
         let length = Duration::from_micros(length);
         let (kind, partner) = (random.u8(..40), random.u64(..self.settings.processes + 4));
         let process = Arc::clone(&self);
+        process.history.write(What::Call { call, key });
         // A task of its own: its panic is its own, and it can be dropped.
         let mut task = tokio::spawn(async move {
-            process.history.write(What::Call { call, key });
             let work = process.work(key, execution, length, kind);
             let timeout = (kind == 2).then_some(length / 2);
             process

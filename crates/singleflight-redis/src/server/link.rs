@@ -222,25 +222,33 @@ async fn look_again(channel: Option<Channel>) -> Option<Channel> {
     Some(channel)
 }
 
-/// Asks which run this is: the first half of the id by which replicas know their master's data. It
-/// is new with each start of a server, and with each promotion: a server that was demoted, and is
-/// promoted again, may have its old data still.
+/// Asks which history of which server this is.
+///
+/// The run id is new with each start. The second replication id is the one that a server had before it
+/// was promoted last: a server that was demoted, and is promoted again without a start, may have its old
+/// data still. (The first one also changes when a first replica comes, which ends no lease.)
 async fn run_of(wire: &mut MultiplexedConnection) -> Result<Vec<u8>, RedisError> {
-    let mut ask = redis::cmd("INFO");
-    let info: String = ask.arg("replication").query_async(wire).await?;
-    Ok(run_id(&info))
+    let mut ask = redis::pipe();
+    ask.cmd("INFO").arg("server").cmd("INFO").arg("replication");
+    let (server, replication): (String, String) = ask.query_async(wire).await?;
+    Ok(history(&server, &replication))
 }
 
-fn run_id(info: &str) -> Vec<u8> {
+fn history(server: &str, replication: &str) -> Vec<u8> {
     if crate::seeds::planted("any-run") {
         return b"any".to_vec();
     }
-    let run = info
-        .lines()
-        .find_map(|line| line.strip_prefix("master_replid:"));
-    // A proxy may hide it. Then leases are not bound to a run.
-    let run = run.unwrap_or("unknown").trim();
-    run.bytes().take(16).collect()
+    // A proxy may hide them. Then leases are not bound to a history.
+    let field = |info: &str, name: &str| {
+        let found = info.lines().find_map(|line| line.strip_prefix(name));
+        let found = found.unwrap_or("unknown").trim().bytes();
+        found.take(8).collect::<Vec<_>>()
+    };
+    [
+        field(server, "run_id:"),
+        field(replication, "master_replid2:"),
+    ]
+    .concat()
 }
 
 /// Whether the server itself said no: then the script has not changed anything.
