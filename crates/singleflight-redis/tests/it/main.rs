@@ -2,6 +2,8 @@
 //! `SINGLEFLIGHT_REDIS_REQUIRED` is set, that is a failure.
 
 mod calls;
+#[cfg(feature = "cluster")]
+mod clusters;
 mod leaders;
 mod refusals;
 mod servers;
