@@ -128,6 +128,10 @@ impl Link {
         or(attempt, late).await
     }
 
+    #[cfg_attr(
+        not(feature = "sentinel"),
+        expect(clippy::unused_async, reason = "sentinels are asked")
+    )]
     pub(super) async fn client(&self) -> Result<Client, RedisError> {
         match &self.target.0 {
             Kind::Standalone(client) => Ok(Client::clone(client)),

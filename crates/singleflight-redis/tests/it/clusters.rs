@@ -39,9 +39,9 @@ async fn processes_share_a_work_over_a_cluster() {
     gate.open();
     let led = within(leading).await.expect("no panic").expect("a value");
     assert_eq!((led.role, led.lease), (Role::Leader, Ended::Landed));
-    let followed = within(following).await.expect("no panic").expect("a value");
+    let received = within(following).await.expect("no panic").expect("a value");
     assert_eq!(
-        (followed.value.as_str(), followed.role),
+        (received.value.as_str(), received.role),
         ("one", Role::Remote)
     );
 }
