@@ -27,7 +27,7 @@ impl Codec<Sales> for Numbers {
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Sales, Box<dyn Error + Send + Sync>> {
-        let (rows, total) = str::from_utf8(bytes)?
+        let (rows, total) = std::str::from_utf8(bytes)?
             .split_once(' ')
             .ok_or("two numbers")?;
         let (rows, total) = (rows.parse()?, total.parse()?);
