@@ -1,4 +1,4 @@
-//! The chart: both runs in one picture, how long requests took and what the database was asked.
+//! The chart: the runs in one picture, how long requests took and what the database was asked.
 
 use std::error::Error;
 
@@ -18,15 +18,19 @@ use crate::tally::Run;
 const SIZE: (u32, u32) = (1_000, 480);
 /// Where the picture is cut: latencies on the left, queries on the right.
 const CUT: u32 = 640;
-const COLOURS: [RGBColor; 2] = [RGBColor(200, 80, 30), RGBColor(20, 100, 170)];
+const COLOURS: [RGBColor; 3] = [
+    RGBColor(200, 80, 30),
+    RGBColor(20, 100, 170),
+    RGBColor(30, 130, 60),
+];
 const GRID: RGBColor = RGBColor(225, 225, 225);
 const TEXT: (&str, u32) = ("sans-serif", 14);
 const HEADING: (&str, u32) = ("sans-serif", 16);
 
-/// Something to be drawn of both runs.
+/// Something to be drawn of the runs.
 #[derive(Debug)]
 pub(crate) struct Chart<'a> {
-    runs: [&'a Run; 2],
+    runs: &'a [&'a Run],
     title: String,
     /// The ends of the axis of latencies, in milliseconds.
     latencies: (f64, f64),
@@ -36,8 +40,8 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn Error>>;
 
 impl<'a> Chart<'a> {
-    /// Makes the chart; `None` if no request was answered in either run.
-    pub(crate) fn new(runs: [&'a Run; 2], title: String) -> Option<Self> {
+    /// Makes the chart; `None` if no request was answered in any run.
+    pub(crate) fn new(runs: &'a [&'a Run], title: String) -> Option<Self> {
         let answered = || {
             runs.iter()
                 .map(|run| &run.tally)
@@ -97,7 +101,7 @@ impl<'a> Chart<'a> {
             .label_style(TEXT)
             .axis_desc_style(TEXT)
             .draw()?;
-        for (run, colour) in self.runs.into_iter().zip(COLOURS) {
+        for (run, colour) in self.runs.iter().zip(COLOURS) {
             if run.tally.answered() == 0 {
                 continue;
             }
@@ -136,7 +140,7 @@ impl<'a> Chart<'a> {
             .margin(12)
             .x_label_area_size(46)
             .y_label_area_size(66)
-            .build_cartesian_2d((0..1_usize).into_segmented(), 0..top)?;
+            .build_cartesian_2d((0..self.runs.len() - 1).into_segmented(), 0..top)?;
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -154,7 +158,7 @@ impl<'a> Chart<'a> {
         let above = TextStyle::from(TEXT.into_font())
             .color(&BLACK)
             .pos(Pos::new(HPos::Center, VPos::Bottom));
-        for (number, (run, colour)) in self.runs.into_iter().zip(COLOURS).enumerate() {
+        for (number, (run, colour)) in self.runs.iter().zip(COLOURS).enumerate() {
             let mut bar = Rectangle::new(
                 [
                     (SegmentValue::Exact(number), 0),
@@ -162,7 +166,8 @@ impl<'a> Chart<'a> {
                 ],
                 colour.filled(),
             );
-            bar.set_margin(0, 0, 40, 40);
+            let margin = if self.runs.len() > 2 { 20 } else { 40 };
+            bar.set_margin(0, 0, margin, margin);
             let count = Text::new(
                 run.queries.to_string(),
                 (SegmentValue::CenterOf(number), run.queries + top / 100),
@@ -206,7 +211,8 @@ mod tests {
             run("without", 3_000, &[100, 200]),
             run("with", 345, &[10, 20]),
         );
-        let chart = Chart::new([&without, &with], "a title".to_owned()).unwrap();
+        let runs = [&without, &with];
+        let chart = Chart::new(&runs, "a title".to_owned()).unwrap();
         let svg = chart.draw().unwrap();
         for text in ["a title", "without", "with", "3000", "345", "latency in ms"] {
             assert!(svg.contains(text), "{text}");
@@ -217,12 +223,12 @@ mod tests {
     fn one_run_alone_can_be_drawn_and_none_cannot() {
         let (cut_short, none) = (run("without", 1, &[0]), Run::new("with"));
         assert!(
-            Chart::new([&cut_short, &none], String::new())
+            Chart::new(&[&cut_short, &none], String::new())
                 .unwrap()
                 .draw()
                 .is_ok()
         );
-        assert!(Chart::new([&none, &none], String::new()).is_none());
+        assert!(Chart::new(&[&none, &none], String::new()).is_none());
     }
 
     #[test]

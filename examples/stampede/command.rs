@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,9 +23,10 @@ use crate::ledger::Ledger;
 use crate::load::Load;
 use crate::log::{Log, Unreadable};
 use crate::open_files;
-use crate::options::{Options, Request};
+use crate::options::{Grouping, Options, Request};
 use crate::output::Output;
 use crate::pool::Pool;
+use crate::processes::{self, Processes, Redis};
 use crate::server::Server;
 use crate::stop::Stop;
 use crate::table::{Table, ratio};
@@ -61,6 +63,9 @@ fn job(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    if let Some(grouping) = &options.serve {
+        return processes::serve(options, grouping, input, out);
+    }
     let (load, warnings) = load(options, input)?;
     let load = Arc::new(load);
     let mut chart_file = Output::open("--chart", &options.chart)?;
@@ -80,7 +85,22 @@ fn job(
         .build()
         .map_err(|error| Failure::service(format_args!("cannot run clients: {error}")))?;
     let stop = Stop::on_interrupt(&clients);
-    let mut runs = [Run::new("without a group"), Run::new("with a group")];
+    let redis = options
+        .processes
+        .map(|_| Redis::start(options))
+        .transpose()?;
+    let groupings = match &redis {
+        None => vec![
+            ("without a group", Grouping::None),
+            ("with a group", Grouping::Here),
+        ],
+        Some(redis) => vec![
+            ("without a group", Grouping::None),
+            ("groups alone", Grouping::Here),
+            ("groups over Redis", Grouping::Redis(redis.url())),
+        ],
+    };
+    let mut runs: Vec<_> = groupings.iter().map(|(name, _)| Run::new(name)).collect();
     let mut cached = None;
     if let Some(database) = Database::open(&options.database, &stop)? {
         let trial = Trial {
@@ -91,9 +111,9 @@ fn job(
             clients: &clients,
             stop: &stop,
         };
-        for (run, grouped) in runs.iter_mut().zip([false, true]) {
+        for (run, (_, grouping)) in runs.iter_mut().zip(&groupings) {
             if !stop.is_asked() {
-                trial.serve(run, grouped)?;
+                trial.serve(run, grouping)?;
             }
         }
         if options.cache && !stop.is_asked() {
@@ -103,14 +123,15 @@ fn job(
         }
     }
 
-    let runs = [&runs[0], &runs[1]];
+    let runs: Vec<_> = runs.iter().collect();
+    let runs = runs.as_slice();
     print(
         out,
         format_args!("{}\n\n{}\n", title(options, &load), Table(runs)),
     )?;
     print(out, format_args!("{}\n{}", saving(runs), remarks(&load)))?;
     if let Some((run, stats)) = &cached {
-        let table = Table([runs[0], run]);
+        let table = Table(&[runs[0], run]);
         print(out, format_args!("\n{table}\n{}\n", CacheTable(*stats)))?;
     }
     if let Some(chart) = Chart::new(runs, title(options, &load)) {
@@ -196,7 +217,7 @@ fn one_line(path: &Path) -> String {
     path.display().to_string().replace(char::is_control, " ")
 }
 
-/// What both runs have in common.
+/// What the runs have in common.
 #[derive(Debug)]
 struct Trial<'a> {
     options: &'a Options,
@@ -209,19 +230,31 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// Serves the load once: fresh connections to the database, a fresh server, fresh clients.
-    fn serve(&self, run: &mut Run, grouped: bool) -> Result<(), Failure> {
+    fn serve(&self, run: &mut Run, grouping: &Grouping) -> Result<(), Failure> {
         let clients = clients(self.options, &self.load);
+        if let Some(count) = self.options.processes {
+            let processes = Processes::start(count, self.options, grouping)?;
+            self.ask(run, clients, processes.addresses())?;
+            run.queries = processes.end()?;
+            return Ok(());
+        }
         let pool = self.pool()?;
-        let server = Server::start(self.options.runtime, grouped, clients, pool.clone())?;
-        self.ask(run, server, &pool)
+        let server = Server::start(self.options.runtime, grouping, clients, pool.clone())?;
+        self.ask(run, clients, &[server.address()])?;
+        drop(server);
+        run.queries = pool.queries();
+        Ok(())
     }
 
     /// The same with a cache. Returns what that has done.
     fn serve_cached(&self, run: &mut Run) -> Result<Stats, Failure> {
+        let clients = clients(self.options, &self.load);
         let pool = self.pool()?;
         let cached = Cached::new(pool.clone());
         let server = Server::start_cached(cached.clone(), pool.clone())?;
-        self.ask(run, server, &pool)?;
+        self.ask(run, clients, &[server.address()])?;
+        drop(server);
+        run.queries = pool.queries();
         Ok(cached.stats())
     }
 
@@ -229,19 +262,16 @@ impl Trial<'_> {
         Pool::open(&self.database, self.options.connections, &self.ledger)
     }
 
-    /// Asks for the whole load.
-    fn ask(&self, run: &mut Run, server: Server, pool: &Pool) -> Result<(), Failure> {
-        let clients = clients(self.options, &self.load);
+    /// Works off the load once.
+    fn ask(&self, run: &mut Run, clients: usize, servers: &[SocketAddr]) -> Result<(), Failure> {
         let progress = progress(self.load.arrivals.len(), run.name);
         run.tally = self.clients.block_on(async {
-            let crowd = Crowd::connect(clients, server.address()).await?;
+            let crowd = Crowd::connect(clients, servers).await?;
             Ok(crowd
                 .work(&self.load, &self.ledger, &progress, self.stop)
                 .await)
         })?;
         progress.finish_and_clear();
-        drop(server);
-        run.queries = pool.queries();
         Ok(())
     }
 }
@@ -276,9 +306,13 @@ fn title(options: &Options, load: &Load) -> String {
         }
         _ => format!("skew {}, seed {}", options.skew, options.seed),
     };
+    let servers = options
+        .processes
+        .map(|count| format!(", {count} processes"));
     format!(
-        "{}: {} requests for {} keys by {} clients ({what})",
+        "{}{}: {} requests for {} keys by {} clients ({what})",
         options.runtime.name(),
+        servers.unwrap_or_default(),
         load.arrivals.len(),
         load.key_count,
         clients(options, load),
@@ -287,13 +321,25 @@ fn title(options: &Options, load: &Load) -> String {
 
 /// Says what the group saved: by how much fewer queries a request cost, which also holds for
 /// runs that were cut short.
-fn saving([without, with]: [&Run; 2]) -> String {
+fn saving(runs: &[&Run]) -> String {
+    if let [without, alone, over] = runs {
+        let [alone, over] = [alone, over].map(|run| fold(without, run));
+        let (Some(alone), Some(over)) = (alone, over) else {
+            return "There is nothing to compare.".to_owned();
+        };
+        return format!("Groups cut the queries {alone}-fold, groups over Redis {over}-fold.");
+    }
+    match fold(runs[0], runs[1]) {
+        Some(fold) => format!("The group cut the queries {fold}-fold."),
+        None => "There is nothing to compare.".to_owned(),
+    }
+}
+
+/// By how much a run cut what a request costs.
+fn fold(without: &Run, with: &Run) -> Option<String> {
     let part = without.queries * with.tally.requests();
     let whole = with.queries * without.tally.requests();
-    if part == 0 || whole == 0 {
-        return "There is nothing to compare.".to_owned();
-    }
-    format!("The group cut the queries {}-fold.", ratio(part, whole, 1))
+    (part > 0 && whole > 0).then(|| ratio(part, whole, 1))
 }
 
 /// Says what else a reader of the figures must know.

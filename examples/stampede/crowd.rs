@@ -27,10 +27,10 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// Connects them all, before the clock runs.
-    pub(crate) async fn connect(clients: usize, server: SocketAddr) -> Result<Self, Failure> {
+    /// Connects them all, before the clock runs; to each server as many.
+    pub(crate) async fn connect(clients: usize, servers: &[SocketAddr]) -> Result<Self, Failure> {
         let mut crowd = Vec::with_capacity(clients);
-        for _ in 0..clients {
+        for &server in servers.iter().cycle().take(clients) {
             let client = Client::connect(server).await.map_err(|error| {
                 Failure::service(format_args!("cannot connect to {server}: {error}"))
             })?;
@@ -165,7 +165,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async { axum::serve(listener, router(Fixed(answer))).await });
-        let crowd = Crowd::connect(3, address).await.unwrap();
+        let crowd = Crowd::connect(3, &[address]).await.unwrap();
         let load = Arc::new(Load::drawn(10, 2, 1.0, 1));
         let ledger = Arc::new(Ledger::new(10));
         crowd
@@ -180,7 +180,7 @@ mod tests {
                 rows: 10,
                 total: -1,
             }),
-            Stop::never(),
+            Stop::forever(),
         )
         .await;
         assert_eq!((tally.requests(), tally.errors()), (10, 10));
@@ -195,7 +195,7 @@ mod tests {
     #[tokio::test]
     async fn a_query_that_failed_is_an_error_with_its_reason() {
         let failed = QueryFailed::from(std::fmt::Error);
-        let tally = measure(Err(failed), Stop::never()).await;
+        let tally = measure(Err(failed), Stop::forever()).await;
         assert_eq!((tally.requests(), tally.errors()), (10, 10));
         let fault = tally.first_fault().unwrap();
         assert!(

@@ -137,7 +137,7 @@ pub(crate) mod tests {
     /// The database that tests share; the first that needs it fills it.
     pub(crate) fn shared() -> Database {
         let path = folder().join("shared.sqlite");
-        Database::open(&path, &Stop::never()).unwrap().unwrap()
+        Database::open(&path, &Stop::forever()).unwrap().unwrap()
     }
 
     #[test]
@@ -151,7 +151,7 @@ pub(crate) mod tests {
             })
             .unwrap();
         assert_eq!(tables, 0);
-        assert!(Database::open(&path, &Stop::never()).unwrap().is_some());
+        assert!(Database::open(&path, &Stop::forever()).unwrap().is_some());
         fs::remove_file(&path).unwrap();
     }
 
@@ -161,7 +161,7 @@ pub(crate) mod tests {
         drop(fs::remove_file(&path));
         let foreign = Connection::open(&path).unwrap();
         foreign.execute_batch("CREATE TABLE theirs (id)").unwrap();
-        let failure = Database::open(&path, &Stop::never()).unwrap_err();
+        let failure = Database::open(&path, &Stop::forever()).unwrap_err();
         assert!(failure.to_string().contains("foreign.sqlite"), "{failure}");
         assert_eq!(failure.code(), 2);
         fs::write(
@@ -169,7 +169,7 @@ pub(crate) mod tests {
             "this is no database, and long enough to be taken for its header",
         )
         .unwrap();
-        let failure = Database::open(&path, &Stop::never()).unwrap_err();
+        let failure = Database::open(&path, &Stop::forever()).unwrap_err();
         assert_eq!(failure.code(), 2);
         fs::remove_file(&path).unwrap();
     }

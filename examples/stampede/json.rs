@@ -5,11 +5,11 @@ use std::fmt;
 use crate::options::Runtime;
 use crate::tally::Run;
 
-/// Both runs and what they were made with.
+/// The runs and what they were made with.
 #[derive(Debug)]
 pub(crate) struct Json<'a> {
-    /// Without a group, and with one.
-    pub(crate) runs: [&'a Run; 2],
+    /// Without a group, with one, and in several processes with groups over Redis.
+    pub(crate) runs: &'a [&'a Run],
     /// Which front end served.
     pub(crate) runtime: Runtime,
     /// Where the random sequence started.
@@ -21,7 +21,7 @@ pub(crate) struct Json<'a> {
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{{")?;
-        for (name, run) in ["without", "with"].into_iter().zip(self.runs) {
+        for (name, run) in ["without", "with", "over_redis"].into_iter().zip(self.runs) {
             let tally = &run.tally;
             writeln!(
                 f,
@@ -54,7 +54,7 @@ mod tests {
     fn every_figure_stands_under_its_name() {
         let (without, with) = (run("", 3, &[10, 20, 30]), Run::new(""));
         let json = Json {
-            runs: [&without, &with],
+            runs: &[&without, &with],
             runtime: Runtime::Smol,
             seed: 7,
             alone: 4,

@@ -151,7 +151,10 @@ mod tests {
             text.push(b'\n');
         }
         let log = Log::read(&text[..], usize::MAX).unwrap();
-        assert_eq!(log.keys, ["GET /a".into(), "GET /b".into()]);
+        assert_eq!(
+            log.keys,
+            ["GET /a", "GET /b"].map(std::sync::Arc::<str>::from)
+        );
         assert_eq!(
             log.requests
                 .iter()

@@ -23,6 +23,7 @@ mod load;
 mod log;
 #[path = "../cache/moka_store.rs"]
 mod moka_store;
+mod on_redis;
 mod on_smol;
 mod on_threads;
 mod on_tokio;
@@ -30,6 +31,7 @@ mod open_files;
 mod options;
 mod output;
 mod pool;
+mod processes;
 #[cfg(test)]
 mod replay;
 mod server;

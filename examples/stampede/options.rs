@@ -1,7 +1,9 @@
 //! The command line.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Parser, ValueEnum, value_parser};
 
@@ -88,6 +90,19 @@ pub(crate) struct Options {
     )]
     pub(crate) connections: u32,
 
+    /// Serve by this many processes, three times: without groups, with a group in each, and with
+    /// groups over Redis. A redis-server that is on the machine is started for it.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=16))]
+    pub(crate) processes: Option<u32>,
+
+    /// With --processes, the Redis or Valkey to use instead.
+    #[arg(long, value_name = "URL", requires = "processes")]
+    pub(crate) redis: Option<String>,
+
+    /// Serve until standard input ends: what each of the processes is told.
+    #[arg(long, value_name = "HOW", hide = true)]
+    pub(crate) serve: Option<Grouping>,
+
     /// The database; made if it does not exist.
     #[arg(long, value_name = "FILE", default_value = "stampede.sqlite")]
     pub(crate) database: PathBuf,
@@ -115,6 +130,12 @@ impl Options {
             Ok(options) if options.cache && options.runtime != Runtime::Tokio => Err(
                 Failure::input("--cache is served with --runtime tokio only"),
             ),
+            Ok(options) if options.cache && options.processes.is_some() => Err(Failure::input(
+                "--cache is served by one process; leave out --processes",
+            )),
+            Ok(options) if options.processes.is_some() && options.runtime != Runtime::Tokio => {
+                Err(Failure::input("--processes serves by --runtime tokio only"))
+            }
             Ok(options) => Ok(Request::Job(options)),
             Err(error) if !error.use_stderr() => Ok(Request::Page(error.to_string())),
             Err(error) => Err(Failure::input(first_paragraph(&error.to_string()))),
@@ -143,6 +164,40 @@ pub(crate) enum Request {
     Job(Options),
     /// A text to be read: the help, the version.
     Page(String),
+}
+
+/// What stands between requests and the database.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Grouping {
+    /// Nothing.
+    None,
+    /// A group in the process.
+    Here,
+    /// A group over the Redis at this address.
+    Redis(String),
+}
+
+impl Grouping {
+    /// Returns the word by which the command line knows it.
+    pub(crate) fn word(&self) -> &str {
+        match self {
+            Self::None => "none",
+            Self::Here => "here",
+            Self::Redis(url) => url,
+        }
+    }
+}
+
+impl FromStr for Grouping {
+    type Err = Infallible;
+
+    fn from_str(word: &str) -> Result<Self, Infallible> {
+        Ok(match word {
+            "none" => Self::None,
+            "here" => Self::Here,
+            url => Self::Redis(url.to_owned()),
+        })
+    }
 }
 
 /// The front end that serves.
@@ -262,6 +317,9 @@ mod tests {
             ("--log x --speed inf", "--speed"),
             ("--log x --keys 3", "--keys"),
             ("--json", "--json"),
+            ("--processes 0", "--processes"),
+            ("--processes 2 --runtime smol", "--processes"),
+            ("--redis redis://x", "--processes"),
             ("--colour", "--colour"),
             ("stray", "stray"),
         ] {

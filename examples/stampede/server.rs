@@ -15,10 +15,11 @@ use tokio::runtime;
 
 use crate::cached::Cached;
 use crate::failure::Failure;
+use crate::on_redis::OnRedis;
 use crate::on_smol::OnSmol;
 use crate::on_threads::OnThreads;
 use crate::on_tokio::OnTokio;
-use crate::options::Runtime;
+use crate::options::{Grouping, Runtime};
 use crate::pool::Pool;
 use crate::service::{Service, router, router_alone};
 use crate::workers::Workers;
@@ -40,14 +41,14 @@ impl Server {
     /// `clients` is how many requests it must expect at a time.
     pub(crate) fn start(
         runtime: Runtime,
-        grouped: bool,
+        grouping: &Grouping,
         clients: usize,
         pool: Pool,
     ) -> Result<Self, Failure> {
         let fail = |error: io::Error| Failure::service(format_args!("cannot serve: {error}"));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        let host = Host::start(runtime, grouped, clients, &pool, listener).map_err(fail)?;
+        let host = Host::start(runtime, grouping, clients, &pool, listener).map_err(fail)?;
         Ok(Self {
             address,
             pool,
@@ -97,12 +98,13 @@ enum Host {
 impl Host {
     fn start(
         runtime: Runtime,
-        grouped: bool,
+        grouping: &Grouping,
         clients: usize,
         pool: &Pool,
         listener: TcpListener,
     ) -> io::Result<Self> {
         let pool = pool.clone();
+        let grouped = *grouping != Grouping::None;
         match runtime {
             Runtime::Threads => {
                 let (workers, queue) = Workers::start(clients.min(MOST_WORKERS))?;
@@ -113,6 +115,9 @@ impl Host {
                 Ok(Self::Threads(tasks, workers))
             }
             Runtime::Tokio => {
+                if let Grouping::Redis(url) = grouping {
+                    return on_redis(listener, pool, url).map(Self::Tokio);
+                }
                 let group = grouped.then(singleflight_tokio::Group::new);
                 let alone = OnTokio::new(pool.clone(), None);
                 let router = routes(OnTokio::new(pool, group), alone);
@@ -129,13 +134,31 @@ impl Host {
 }
 
 /// Requests that may share an answer go to one service, those that may not to the other.
-fn routes<S: Service>(shared: S, alone: S) -> Router {
+fn routes<S: Service, A: Service>(shared: S, alone: A) -> Router {
     router(shared).merge(router_alone(alone))
+}
+
+/// Serves on a tokio runtime of its own, through a group over Redis.
+fn on_redis(listener: TcpListener, pool: Pool, url: &str) -> io::Result<runtime::Runtime> {
+    let tasks = runtime::Builder::new_multi_thread().enable_all().build()?;
+    let alone = OnTokio::new(pool.clone(), None);
+    let service = tasks
+        .block_on(OnRedis::connect(pool, url))
+        .map_err(io::Error::other)?;
+    serve(tasks, listener, routes(service, alone))
 }
 
 /// Serves on a tokio runtime of its own.
 fn on_tokio(listener: TcpListener, router: Router) -> io::Result<runtime::Runtime> {
     let tasks = runtime::Builder::new_multi_thread().enable_all().build()?;
+    serve(tasks, listener, router)
+}
+
+fn serve(
+    tasks: runtime::Runtime,
+    listener: TcpListener,
+    router: Router,
+) -> io::Result<runtime::Runtime> {
     listener.set_nonblocking(true)?;
     let listener = {
         let _inside = tasks.enter();

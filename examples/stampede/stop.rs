@@ -22,6 +22,13 @@ impl Stop {
         Self { asked }
     }
 
+    /// One that is never asked: for a process that another one ends.
+    pub(crate) fn forever() -> Self {
+        Self {
+            asked: watch::channel(false).1,
+        }
+    }
+
     /// Whether an end is wanted.
     pub(crate) fn is_asked(&self) -> bool {
         *self.asked.borrow()
@@ -40,14 +47,6 @@ impl Stop {
     pub(crate) fn already() -> Self {
         Self {
             asked: watch::channel(true).1,
-        }
-    }
-
-    /// One that is never asked.
-    #[cfg(test)]
-    pub(crate) fn never() -> Self {
-        Self {
-            asked: watch::channel(false).1,
         }
     }
 }

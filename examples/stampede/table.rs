@@ -7,9 +7,9 @@ use crate::tally::Run;
 /// Stands where there is no number.
 const NONE: &str = "-";
 
-/// Both runs, one line each.
+/// The runs, one line each.
 #[derive(Debug)]
-pub(crate) struct Table<'a>(pub(crate) [&'a Run; 2]);
+pub(crate) struct Table<'a>(pub(crate) &'a [&'a Run]);
 
 const HEADS: [&str; 9] = [
     "",
@@ -25,7 +25,8 @@ const HEADS: [&str; 9] = [
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = [HEADS.map(str::to_owned), cells(self.0[0]), cells(self.0[1])];
+        let mut lines = vec![HEADS.map(str::to_owned)];
+        lines.extend(self.0.iter().map(|run| cells(run)));
         let widths: [usize; HEADS.len()] = std::array::from_fn(|column| {
             lines
                 .iter()
@@ -89,7 +90,7 @@ mod tests {
             Run::new("with a group"),
         );
         assert_eq!(
-            Table([&without, &with]).to_string(),
+            Table(&[&without, &with]).to_string(),
             "                 requests  queries  queries/request  p50 ms  p99 ms  max ms  errors  wall s\n\
              without a group         3        3            1.000    20.0  1234.0  1234.0       0    1.50\n\
              with a group            0        0                -       -       -       -       0    0.00\n"

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::command::Command;
 use crate::project::{Project, cargo, cargo_of_peers};
+use crate::redis;
 use crate::stop::Stop;
 
 /// The package and its program.
@@ -32,13 +33,22 @@ pub(crate) struct Request {
     #[arg(long)]
     peers: bool,
 
-    /// The callers: std, tokio, smol, or mixed, which is all three in one group
+    /// The callers: std, tokio, smol, or mixed, which is all three in one group; or redis, which is
+    /// processes over one Redis
     #[arg(long, value_name = "F")]
     front: Option<String>,
 
     /// How long
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
+
+    /// With --front redis: how many processes
+    #[arg(long, value_name = "P")]
+    processes: Option<u64>,
+
+    /// With --front redis: plant each known bug, and see it caught
+    #[arg(long)]
+    planted: bool,
 
     /// The number from which the callers' choices follow
     #[arg(long, value_name = "S")]
@@ -69,6 +79,9 @@ pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> 
         let run = cargo_of_peers(project, &format!("run --quiet {PEERS} --"))?;
         return run.args(request.arguments()).run();
     }
+    if request.front.as_deref() == Some("redis") {
+        return redis::chaos(request.planted, request.arguments());
+    }
     build().run()?;
     program(request).run()
 }
@@ -88,8 +101,13 @@ fn program(request: &Request) -> Command {
 impl Request {
     /// Returns the words that the program is told.
     fn arguments(&self) -> Vec<String> {
+        let front = self.front.clone().filter(|front| front != "redis");
         let options = [
-            ("--front", self.front.clone()),
+            ("--front", front),
+            (
+                "--processes",
+                self.processes.map(|processes| processes.to_string()),
+            ),
             ("--seconds", self.seconds.map(|seconds| seconds.to_string())),
             ("--seed", self.seed.map(|seed| seed.to_string())),
         ];
@@ -115,6 +133,10 @@ mod tests {
             ),
             ("--seconds 5 --peers --seed 7", "--seconds 5 --seed 7"),
             ("--front std -- --patience 60", "--front std --patience 60"),
+            (
+                "--front redis --processes 8 --seconds 5",
+                "--processes 8 --seconds 5",
+            ),
         ] {
             let Ok(Task::Chaos(request)) = typed(&format!("chaos {line}")) else {
                 panic!("{line}");

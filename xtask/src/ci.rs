@@ -13,6 +13,7 @@ use crate::instructions;
 use crate::messages;
 use crate::models;
 use crate::project::Project;
+use crate::redis;
 use crate::section::{Cost, Section, seconds};
 use crate::stop::{Stop, named};
 use crate::tidy;
@@ -75,6 +76,11 @@ pub(crate) const STEPS: &[Step] = &[
         "chaos",
         "20 s of calls at random on every front end break no promise",
         chaos::step,
+    ),
+    step(
+        "redis",
+        "the failure table, and a minute of processes at random, over a Redis",
+        redis::step,
     ),
     step(
         "examples",

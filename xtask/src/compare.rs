@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::command::Command;
 use crate::project::{Project, cargo_of_peers};
+use crate::redis;
 use crate::stop::Stop;
 
 /// The longest that `--quick` may take, once it is built: three minutes, and one for the storms.
@@ -24,13 +25,17 @@ pub(crate) struct Request {
     #[arg(long)]
     with_go: bool,
 
-    /// Only groups of figures whose names contain one of these; `cache`: the bars of the cache-aside
+    /// Only groups of figures whose names contain one of these; or `cache`, the bars of the cache-aside;
+    /// or `redis`, what calls between processes cost
     figures: Vec<String>,
 }
 
 pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> {
     if request.figures == [cache::NAME] {
         return cache::command();
+    }
+    if request.figures == ["redis"] {
+        return redis::compare(request.quick);
     }
     cargo_of_peers(project, "build --locked --release --bin compare")?.run()?;
     let out = project.target_for("compare")?;

@@ -12,6 +12,7 @@ mod messages;
 mod models;
 mod mutants;
 mod project;
+mod redis;
 mod section;
 mod seeds;
 mod sizes;

@@ -1,0 +1,175 @@
+//! How a group is described before it is made.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::codec::Codec;
+use crate::engine::Engine;
+use crate::error::BuildError;
+use crate::group::Group;
+use crate::inner::{Hash, Inner};
+use crate::key::prefix;
+use crate::server::Server;
+use crate::settings::{Settings, WhenDown};
+
+/// Describes a [`Group`]. Made by [`Group::builder`].
+#[must_use = "a builder makes nothing until it is built"]
+pub struct Builder<K: ?Sized, V> {
+    engine: Arc<dyn Engine>,
+    prefix: Vec<u8>,
+    settings: Settings,
+    codec: Option<Box<dyn Codec<V>>>,
+    hash: Option<Hash>,
+    key: PhantomData<fn(&K)>,
+}
+
+impl<K: ?Sized, V> Group<K, V> {
+    /// Starts to describe a group. The namespace names what the values are and has the version of
+    /// their schema in it: `"profile:v3"`. Processes with another one do not meet.
+    pub fn builder(server: &Server, namespace: &str) -> Builder<K, V> {
+        Builder::new(server, namespace)
+    }
+}
+
+impl<K: ?Sized, V> Builder<K, V> {
+    pub(crate) fn new(server: &Server, namespace: &str) -> Self {
+        Self::over(server.0.clone(), namespace)
+    }
+
+    pub(crate) fn over(engine: Arc<dyn Engine>, namespace: &str) -> Self {
+        Self {
+            engine,
+            prefix: prefix(namespace),
+            settings: Settings {
+                lease: Duration::from_secs(5),
+                poll: Duration::from_millis(250),
+                wait_at_most: Duration::ZERO,
+                max_value: 1 << 20,
+                max_failures: 3,
+                when_down: WhenDown::RunHere,
+                keep: Duration::from_secs(5),
+            },
+            codec: None,
+            hash: None,
+            key: PhantomData,
+        }
+    }
+
+    /// How long a call waits for the work of another, at most. It has no default: a work may take
+    /// minutes, and a circle of calls across processes ends by nothing else. A work of the call's own
+    /// is not bounded by it.
+    pub fn wait_at_most(mut self, duration: Duration) -> Self {
+        self.settings.wait_at_most = duration;
+        self
+    }
+
+    /// How long a lease lasts unless it is renewed, 5 s by default; at least 30 ms. It is renewed at
+    /// each third, by the task that runs the work. A dead leader is noticed when it ends; a task that
+    /// stalls for longer loses it.
+    pub fn lease(mut self, duration: Duration) -> Self {
+        self.settings.lease = duration;
+        self
+    }
+
+    /// How often a waiting process looks if no message comes, 250 ms by default.
+    pub fn poll(mut self, duration: Duration) -> Self {
+        self.settings.poll = duration;
+        self
+    }
+
+    /// How long the result of a shared flight is kept for those who are slow to take it, 5 s by
+    /// default. A caller that comes later joins anew.
+    pub fn keep(mut self, duration: Duration) -> Self {
+        self.settings.keep = duration;
+        self
+    }
+
+    /// How many bytes an encoded value may have to cross, 1 MiB by default. Of larger ones a marker
+    /// crosses, and other processes run their own work.
+    pub fn max_value(mut self, bytes: usize) -> Self {
+        self.settings.max_value = bytes;
+        self
+    }
+
+    /// How many works of [`try_run`](Group::try_run) may fail in a row, 3 by default.
+    pub fn max_failures(mut self, failures: u32) -> Self {
+        self.settings.max_failures = failures;
+        self
+    }
+
+    /// What happens when Redis is not reached, or refuses.
+    pub fn when_down(mut self, when_down: WhenDown) -> Self {
+        self.settings.when_down = when_down;
+        self
+    }
+
+    /// How values cross. It has no default.
+    pub fn codec(mut self, codec: impl Codec<V>) -> Self {
+        self.codec = Some(Box::new(codec));
+        self
+    }
+
+    /// Lets keys stand in Redis as a SHA-256 of `secret` and the key, 16 bytes of it: who reads
+    /// Redis then learns no key without the secret. All processes must have the same.
+    #[cfg(feature = "hash-keys")]
+    pub fn hash_keys(mut self, secret: impl Into<Vec<u8>>) -> Self {
+        use sha2::Digest as _;
+        let secret = secret.into();
+        self.hash = Some(Box::new(move |key| {
+            let mut hash = sha2::Sha256::new();
+            hash.update((secret.len() as u64).to_le_bytes());
+            hash.update(&secret);
+            hash.update(key);
+            hash.finalize()[..16].to_vec()
+        }));
+        self
+    }
+
+    /// Makes the group. It sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if there is no codec, `wait_at_most` was not said, or a time is too short.
+    pub fn build(self) -> Result<Group<K, V>, BuildError>
+    where
+        V: Clone + Send + Sync + 'static,
+    {
+        let Settings {
+            lease,
+            poll,
+            wait_at_most,
+            keep,
+            max_failures,
+            ..
+        } = self.settings;
+        let millisecond = Duration::from_millis(1);
+        let checks = [
+            (wait_at_most.is_zero(), "`wait_at_most` has to be said"),
+            (lease < millisecond * 30, "`lease` is below 30 ms"),
+            (
+                lease > Duration::from_secs(86_400),
+                "`lease` is above a day",
+            ),
+            (poll < millisecond, "`poll` is below 1 ms"),
+            (keep < millisecond, "`keep` is below 1 ms"),
+            (keep > Duration::from_secs(86_400), "`keep` is above a day"),
+            (max_failures == 0, "`max_failures` is zero"),
+        ];
+        if let Some((_, why)) = checks.into_iter().find(|(wrong, _)| *wrong) {
+            return Err(BuildError(why));
+        }
+        let codec = self.codec.ok_or(BuildError("`codec` has to be said"))?;
+        let inner = Inner::new(self.engine, codec, self.settings, self.prefix, self.hash);
+        Ok(Group::of(inner))
+    }
+}
+
+impl<K: ?Sized, V> fmt::Debug for Builder<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

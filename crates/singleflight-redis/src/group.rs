@@ -1,0 +1,251 @@
+//! The group: its verbs.
+
+use std::borrow::Borrow;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_lite::future::or;
+
+use crate::call::Call;
+use crate::claim::send_again;
+use crate::counts::Stats;
+use crate::engine::{Failure, Message, Verb};
+use crate::error::{CallError, ForgetError};
+use crate::inner::Inner;
+use crate::key::{KeyBytes, Slot};
+use crate::lease::{Lease, new_id};
+use crate::outcome::Outcome;
+
+/// The space in which calls with equal keys share one execution, in all processes that use the same
+/// server and namespace.
+///
+/// `K` is the key, `V` the value; a value crosses by the group's [`Codec`](crate::Codec). Clones share everything.
+pub struct Group<K: ?Sized, V> {
+    inner: Arc<Inner<V>>,
+    key: PhantomData<fn(&K)>,
+}
+
+impl<K: ?Sized, V> Group<K, V> {
+    pub(crate) fn of(inner: Inner<V>) -> Self {
+        Self {
+            inner: Arc::new(inner),
+            key: PhantomData,
+        }
+    }
+
+    /// Returns what this group of this process has done so far.
+    pub fn stats(&self) -> Stats {
+        self.inner.counts.stats()
+    }
+}
+
+impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
+    /// Returns the value for `key`: runs `work` if nobody is running it in any process, else waits
+    /// for the one that does. Whatever the work returns is shared.
+    ///
+    /// The work is given its [`Lease`]. Nothing happens before the first poll.
+    ///
+    /// # Errors
+    ///
+    /// Whatever leaves the call without a value: see [`CallError`].
+    ///
+    /// # Panics
+    ///
+    /// A panic in this call's work goes on unchanged. Those who wait, here and elsewhere, receive
+    /// [`LeaderPanicked`](CallError::LeaderPanicked) at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future of a leader drops its work; a caller that waits in this process leads on,
+    /// else one elsewhere within a round trip. Dropping that of another leaves the flight.
+    pub async fn run<Q, W, F>(&self, key: &Q, work: W) -> Result<V, CallError>
+    where
+        K: Borrow<Q>,
+        Q: KeyBytes + ?Sized,
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = V>,
+    {
+        self.call(key).run(work).await
+    }
+
+    /// As [`run`](Self::run), and says how the value came.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_outcome<Q, W, F>(&self, key: &Q, work: W) -> Result<Outcome<V>, CallError>
+    where
+        K: Borrow<Q>,
+        Q: KeyBytes + ?Sized,
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = V>,
+    {
+        self.call(key).run_outcome(work).await
+    }
+
+    /// As [`run`](Self::run), but an `Err` stays with the caller whose work it was, and the next
+    /// caller tries, in this process or another. After
+    /// [`max_failures`](crate::Builder::max_failures) in a row, in all processes together, those who still
+    /// wait receive [`TooManyFailures`](CallError::TooManyFailures).
+    ///
+    /// # Errors
+    ///
+    /// Outside, as [`run`](Self::run); inside, what this call's own work returned.
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    pub async fn try_run<Q, W, F, E>(&self, key: &Q, work: W) -> Result<Result<V, E>, CallError>
+    where
+        K: Borrow<Q>,
+        Q: KeyBytes + ?Sized,
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = Result<V, E>>,
+    {
+        self.call(key).try_run(work).await
+    }
+
+    /// Runs `work` if nobody is running it in any process; else returns `None` at once. For
+    /// refreshes: a second one would be for nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    pub async fn try_lead<Q, W, F>(&self, key: &Q, work: W) -> Result<Option<Outcome<V>>, CallError>
+    where
+        K: Borrow<Q>,
+        Q: KeyBytes + ?Sized,
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = V>,
+    {
+        let call = self.call(key);
+        if call.is_led_here() {
+            return Ok(None);
+        }
+        let work = |lease| async { Ok::<_, Infallible>(work(lease).await) };
+        match call.go(work, false).await? {
+            Some(Ok(outcome)) => Ok(Some(outcome)),
+            Some(Err(never)) => match never {},
+            None => Ok(None),
+        }
+    }
+
+    /// Starts to describe a call with options.
+    pub fn call<Q>(&self, key: &Q) -> Call<'_, V>
+    where
+        K: Borrow<Q>,
+        Q: KeyBytes + ?Sized,
+    {
+        Call::new(&self.inner, self.slot(key))
+    }
+
+    /// Lets the next call for `key` start afresh, in every process. Returns whether anything was in
+    /// flight.
+    ///
+    /// Once it has returned, no call that begins anywhere receives a value whose work had begun
+    /// before. The work goes on, and is told that its lease is lost; its value goes to callers of its
+    /// process that came before the forget. All others join anew.
+    ///
+    /// # Errors
+    ///
+    /// If Redis did not confirm it. In this process it holds all the same.
+    pub async fn forget<Q>(&self, key: &Q) -> Result<bool, ForgetError>
+    where
+        K: Borrow<Q>,
+        Q: KeyBytes + ?Sized,
+    {
+        let slot = self.slot(key);
+        let here = self.inner.local.forget(&slot);
+        let mut args = vec![crate::claim::millis(self.inner.settings.marks())];
+        loop {
+            let nonce = new_id().to_vec();
+            args.insert(0, nonce.clone());
+            let message = Message {
+                verb: Verb::Forget,
+                keys: vec![slot.lease(), slot.marks()],
+                args: args.clone(),
+            };
+            match self.inner.engine.send(message).await {
+                Ok(reply) => return Ok(here || reply.code == 1),
+                Err(Failure::Unanswered(_)) if args.len() < 4 => {
+                    args.remove(0);
+                    args.push(nonce);
+                }
+                Err(failure) => return Err(ForgetError(failure.text().to_owned())),
+            }
+        }
+    }
+
+    /// Refuses every new call of this process with [`Closed`](CallError::Closed), for good.
+    pub fn close(&self) {
+        self.inner.local.close();
+    }
+
+    /// Closes the group and waits until this process has nothing in flight. When the time is up,
+    /// the leases of what is left are given up, so that other processes lead on; returns how many
+    /// flights that were.
+    pub async fn drain(&self, at_most: Duration) -> usize {
+        let inner = &self.inner;
+        inner.local.close();
+        let drained = async {
+            inner.local.drained().await;
+            true
+        };
+        let late = async {
+            inner.engine.sleep(at_most).await;
+            false
+        };
+        if or(drained, late).await {
+            return 0;
+        }
+        let left: Vec<_> = inner.leading().drain().collect();
+        for (id, slot) in left {
+            let mut claim = crate::claim::Claim::new(&inner.engine, &inner.settings, &slot);
+            claim.ids.push(id);
+            let message = claim.give_up();
+            claim.release();
+            // If it does not come through, the lease ends by itself.
+            let _answer = send_again(&*inner.engine, message).await;
+        }
+        inner.local.in_flight()
+    }
+
+    fn slot<Q: KeyBytes + ?Sized>(&self, key: &Q) -> Slot {
+        let mut bytes = Vec::new();
+        key.write(&mut bytes);
+        if let Some(hash) = &self.inner.hash {
+            bytes = hash(&bytes);
+        }
+        Slot::new(&self.inner.prefix, &bytes)
+    }
+}
+
+impl<K: ?Sized, V> Clone for Group<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            key: PhantomData,
+        }
+    }
+}
+
+impl<K: ?Sized, V> fmt::Debug for Group<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group")
+            .field("settings", &self.inner.settings)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,176 @@
+//! How a key becomes bytes, and bytes become names in Redis.
+
+use std::sync::Arc;
+
+use crate::engine::Id;
+
+/// A key, as the bytes that tell it apart from every other key of its group.
+///
+/// Equal keys must give equal bytes, and different keys different ones. `Borrow`ed forms (`str` for
+/// `String`) give the same bytes as what they are borrowed from.
+///
+/// # Examples
+///
+/// ```
+/// use singleflight_redis::KeyBytes;
+///
+/// struct Tenant(u32, String);
+///
+/// impl KeyBytes for Tenant {
+///     fn write(&self, bytes: &mut Vec<u8>) {
+///         (self.0, self.1.as_str()).write(bytes);
+///     }
+/// }
+///
+/// let mut bytes = Vec::new();
+/// Tenant(7, "profile".to_owned()).write(&mut bytes);
+/// assert!(!bytes.is_empty());
+/// ```
+pub trait KeyBytes {
+    /// Appends the key's bytes.
+    fn write(&self, bytes: &mut Vec<u8>);
+}
+
+macro_rules! as_bytes {
+    ($($type:ty),*) => {$(
+        impl KeyBytes for $type {
+            fn write(&self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(self.as_ref());
+            }
+        }
+    )*};
+}
+
+macro_rules! as_digits {
+    ($($type:ty),*) => {$(
+        impl KeyBytes for $type {
+            fn write(&self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(self.to_string().as_bytes());
+            }
+        }
+    )*};
+}
+
+as_bytes!(str, String, [u8], Vec<u8>);
+as_digits!(
+    u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize
+);
+
+impl<T: KeyBytes + ?Sized> KeyBytes for &T {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        (**self).write(bytes);
+    }
+}
+
+impl<T: KeyBytes + ?Sized> KeyBytes for Arc<T> {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        (**self).write(bytes);
+    }
+}
+
+/// Each part but the last with its length in front: `("a", "bc")` is not `("ab", "c")`.
+impl<A: KeyBytes, B: KeyBytes> KeyBytes for (A, B) {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let mut part = Vec::new();
+        self.0.write(&mut part);
+        bytes.extend_from_slice(part.len().to_string().as_bytes());
+        bytes.push(b'.');
+        bytes.extend_from_slice(&part);
+        self.1.write(bytes);
+    }
+}
+
+impl<A: KeyBytes, B: KeyBytes, C: KeyBytes> KeyBytes for (A, B, C) {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        (&self.0, (&self.1, &self.2)).write(bytes);
+    }
+}
+
+/// The version of the scripts. Two versions do not meet.
+const PROTOCOL: &[u8] = b"sf1:";
+
+/// What every name of a namespace begins with, up to the key.
+pub(crate) fn prefix(namespace: &str) -> Vec<u8> {
+    let mut prefix = PROTOCOL.to_vec();
+    escape(namespace.as_bytes(), &mut prefix);
+    // The hash tag must not be empty, or a cluster would spread the names of one key.
+    prefix.extend_from_slice(b"{=");
+    prefix
+}
+
+/// Braces would end the hash tag; the percent sign escapes.
+fn escape(bytes: &[u8], into: &mut Vec<u8>) {
+    for &byte in bytes {
+        match byte {
+            b'{' => into.extend_from_slice(b"%7B"),
+            b'}' => into.extend_from_slice(b"%7D"),
+            b'%' => into.extend_from_slice(b"%25"),
+            _ => into.push(byte),
+        }
+    }
+}
+
+/// The names of one key: its lease, and with an ending its results and marks.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct Slot(pub(crate) Arc<[u8]>);
+
+impl Slot {
+    pub(crate) fn new(prefix: &[u8], key: &[u8]) -> Self {
+        let mut name = Vec::with_capacity(prefix.len() + key.len() + 1);
+        name.extend_from_slice(prefix);
+        escape(key, &mut name);
+        name.push(b'}');
+        Self(name.into())
+    }
+
+    pub(crate) fn lease(&self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+
+    pub(crate) fn result(&self, id: &Id) -> Vec<u8> {
+        if crate::seeds::planted("result-under-key") {
+            return self.named(b"r");
+        }
+        self.named(id)
+    }
+
+    pub(crate) fn marks(&self) -> Vec<u8> {
+        self.named(b"m")
+    }
+
+    fn named(&self, ending: &[u8]) -> Vec<u8> {
+        [&self.0, ending].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(key: &impl KeyBytes) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        key.write(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn parts_of_a_tuple_do_not_run_into_each_other() {
+        assert_ne!(bytes(&("a", "bc")), bytes(&("ab", "c")));
+        assert_ne!(bytes(&("1.a", "b")), bytes(&("1", "a1.b")));
+        assert_ne!(bytes(&("a", "b", "c")), bytes(&("a", "bc", "")));
+    }
+
+    #[test]
+    fn no_key_empties_or_ends_the_hash_tag() {
+        for key in ["", "}", "{}", "}x{", "a}b", "%7D"] {
+            let slot = Slot::new(&prefix("n{s}"), key.as_bytes());
+            let name = slot.result(&[b'}'; 16]);
+            let open = name.iter().position(|&byte| byte == b'{');
+            let tag = &name[open.expect("a tag opens") + 1..];
+            let end = tag.iter().position(|&byte| byte == b'}');
+            assert_eq!(end, Some(slot.0.len() - prefix("n{s}").len()), "{key}");
+        }
+        let slot = |key: &str| Slot::new(&prefix("n"), key.as_bytes());
+        assert_ne!(slot("}"), slot("%7D"));
+    }
+}

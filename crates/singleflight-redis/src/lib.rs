@@ -1,0 +1,41 @@
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod call;
+mod claim;
+mod codec;
+mod counts;
+mod drive;
+mod engine;
+mod error;
+mod group;
+mod inner;
+mod key;
+mod lease;
+mod local;
+mod outcome;
+mod runtime;
+mod script;
+mod seeds;
+mod server;
+mod settings;
+
+#[cfg(test)]
+mod model;
+
+pub use builder::Builder;
+pub use call::Call;
+#[cfg(feature = "serde-json")]
+pub use codec::Json;
+#[cfg(feature = "postcard")]
+pub use codec::Postcard;
+pub use codec::{Codec, Raw};
+pub use counts::Stats;
+pub use error::{BuildError, CallError, ConnectError, ForgetError};
+pub use group::Group;
+pub use key::KeyBytes;
+pub use lease::Lease;
+pub use outcome::{Alone, Ended, Outcome, Role};
+pub use runtime::Runtime;
+pub use server::{Server, ServerBuilder, Target};
+pub use settings::WhenDown;

@@ -1,0 +1,59 @@
+//! What a caller gets back: the value, how it came, and what became of the lease.
+
+/// A value, and how the caller came by it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use = "the outcome holds the value that the call was made for"]
+#[non_exhaustive]
+pub struct Outcome<V> {
+    /// What the work returned.
+    pub value: V,
+    /// Where the work ran.
+    pub role: Role,
+    /// What became of the lease under which it ran.
+    pub lease: Ended,
+    /// The fencing token of the execution: of two that landed one after another, the later has the
+    /// higher. None if there was no lease.
+    pub token: Option<u64>,
+}
+
+/// Where the work of a call ran.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Role {
+    /// This call ran it.
+    Leader,
+    /// Another call of this process ran it.
+    Follower,
+    /// It ran in another process; this call, or another of this process, received it from there.
+    Remote,
+    /// It ran in this process without a lease: other processes may have run it as well, and a value
+    /// that is newer may have been received elsewhere. The promises do not hold for such an answer.
+    Alone(Alone),
+}
+
+/// Why a process ran a work without a lease.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Alone {
+    /// Redis was not reached, or refused.
+    Down,
+    /// Another process made the value, but it was larger than
+    /// [`max_value`](crate::Builder::max_value).
+    TooLarge,
+    /// Another process made the value, but it could not be decoded here.
+    Undecodable,
+}
+
+/// What became of the lease under which a value was made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// It was held to the end: no other process ran the work meanwhile.
+    Landed,
+    /// It was lost or forgotten before the end: another process may have run the work as well.
+    Lost,
+    /// Redis did not say. The value was returned when the lease had surely ended.
+    Unknown,
+    /// There was none.
+    None,
+}

@@ -1,0 +1,11 @@
+//! Each row of the failure table, against a real server. Without one they say SKIPPED; where
+//! `SINGLEFLIGHT_REDIS_REQUIRED` is set, that is a failure.
+
+mod calls;
+#[cfg(feature = "cluster")]
+mod clusters;
+mod leaders;
+mod refusals;
+mod servers;
+mod stage;
+mod values;

@@ -1,0 +1,122 @@
+//! What is tried over a Redis: the failure table, processes at random, the bars.
+
+use std::time::Duration;
+
+use crate::command::Command;
+use crate::project::{Project, cargo};
+use crate::stop::Stop;
+
+const PACKAGE: &str = "-p singleflight-chaos-redis";
+
+/// All that does not ask for more than one runtime.
+const FEATURES: &str = "--features cluster,hash-keys,postcard,sentinel,serde-json,smol,tokio";
+
+/// The bugs that are planted in `crates/singleflight-redis`, each with what it is seen by: the model,
+/// or processes, and what goes wrong among these.
+const PLANTED: [(&str, &[&str]); 9] = [
+    ("any-run", MODEL),
+    (
+        "land-without-compare",
+        &["--mischief", "processes", "--no-forgets"],
+    ),
+    ("late-newcomers-take", MODEL),
+    ("no-look-after-subscribing", &["--mischief", "wire"]),
+    ("no-marks", LATE),
+    (
+        "renew-when-stalled",
+        &["--mischief", "processes", "--no-forgets"],
+    ),
+    ("result-under-key", &["--mischief", "calm"]),
+    (
+        "run-at-the-deadline",
+        &["--mischief", "calm", "--no-forgets"],
+    ),
+    ("token-per-process", &["--mischief", "processes"]),
+];
+
+const MODEL: &[&str] = &["model::mischief"];
+const LATE: &[&str] = &["model::late"];
+
+/// Three settings of a run in CI: as it is, works longer than the lease, and nobody forgets.
+const IN_CI: [&[&str]; 3] = [
+    &[],
+    &["--lease", "300", "--work", "600", "--when-down", "fail"],
+    &["--no-forgets"],
+];
+
+pub(crate) fn step(_: &Project) -> Result<(), Stop> {
+    cargo(&format!("test -p singleflight-redis {FEATURES}")).run()?;
+    for more in IN_CI {
+        let mut arguments: Vec<_> = ["--seconds", "20", "--processes", "4"]
+            .map(str::to_owned)
+            .into();
+        arguments.extend(more.iter().map(|&word| word.to_owned()));
+        chaos(false, arguments)?;
+    }
+    Ok(())
+}
+
+/// Runs processes at random; or plants each bug, and expects a violation.
+pub(crate) fn chaos(planted: bool, arguments: Vec<String>) -> Result<(), Stop> {
+    if planted {
+        return plant();
+    }
+    cargo(&format!("build --release {PACKAGE}")).run()?;
+    cargo(&format!(
+        "run --quiet --release {PACKAGE} --bin chaos-redis --"
+    ))
+    .args(arguments)
+    .run()
+}
+
+fn plant() -> Result<(), Stop> {
+    let mut missed = Vec::new();
+    for (bug, arguments) in PLANTED {
+        let command = if arguments == MODEL || arguments == LATE {
+            let test = cargo(&format!("test -p singleflight-redis {FEATURES} --lib --"));
+            test.args(arguments).env("SINGLEFLIGHT_CASES", "400")
+        } else {
+            let run = cargo(&format!("run --quiet {PACKAGE} --bin chaos-redis --"));
+            run.args(["--seconds", "20", "--processes", "6"])
+                .args(arguments)
+        };
+        let (passed, told) = with_bugs(command, bug).try_output()?;
+        let seen = told
+            .lines()
+            .find(|line| line.starts_with("!!! ") || line.contains("panicked at"));
+        match seen {
+            Some(seen) if !passed => println!("    `{bug}` is caught: {seen}"),
+            _ => {
+                println!("!!! `{bug}` is not caught:\n{told}");
+                missed.push(bug);
+            }
+        }
+    }
+    println!(
+        "{} of {} caught",
+        PLANTED.len() - missed.len(),
+        PLANTED.len()
+    );
+    if missed.is_empty() {
+        return Ok(());
+    }
+    Stop::failed(format!("not caught: {}", missed.join(", ")))
+}
+
+/// In a folder of its own: the sources are built another way.
+fn with_bugs(command: Command, bug: &str) -> Command {
+    command
+        .env("RUSTFLAGS", "--cfg singleflight_planted")
+        .env("CARGO_TARGET_DIR", "target/planted")
+        .env("SINGLEFLIGHT_SEED", bug)
+        .within(Duration::from_secs(1_200))
+}
+
+pub(crate) fn compare(quick: bool) -> Result<(), Stop> {
+    cargo(&format!("build --release {PACKAGE}")).run()?;
+    let run = cargo(&format!(
+        "run --quiet --release {PACKAGE} --bin compare-redis --"
+    ));
+    let run = if quick { run.args(["--quick"]) } else { run };
+    run.run()
+}
