@@ -6,6 +6,7 @@ use core::future::Future;
 use std::time::Instant;
 
 use crate::error::CallError;
+use crate::flight_id::FlightId;
 use crate::group::Handle;
 use crate::leader::Leader;
 use crate::outcome::Outcome;
@@ -166,6 +167,12 @@ impl<G: Handle> Follower<G> {
         let Self { waiter } = self;
         waiter.disarm();
         Watcher { waiter }
+    }
+
+    /// Returns what tells its flight apart from all others of the group.
+    pub fn flight_id(&self) -> FlightId {
+        let (_, hash, id) = self.waiter.post();
+        id.of(hash)
     }
 
     /// Returns where its flight is found.

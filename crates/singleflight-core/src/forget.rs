@@ -2,11 +2,42 @@
 
 use core::hash::BuildHasher;
 
+use crate::flight_id::FlightId;
 use crate::group::Group;
 use crate::key::Key;
 use crate::shard::Table;
+use crate::slot::Id;
 
 impl<K, V, S> Group<K, V, S> {
+    /// Lets no newcomer join a flight any more, as [`Leader::close_to_newcomers`] does: for a follower
+    /// that has waited too long and does not want to join it again. A flight that has ended, and one
+    /// of another group, is none of this group's: nothing happens then.
+    ///
+    /// Takes the shard's lock.
+    ///
+    /// [`Leader::close_to_newcomers`]: crate::Leader::close_to_newcomers
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let leader = group.join(7)?;
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!("somebody leads") };
+    /// let flight = follower.flight_id();
+    /// drop(follower); // it has waited too long
+    /// group.close_to_newcomers(flight);
+    /// assert!(matches!(group.join(7)?, Joined::Leader(_)));
+    /// # drop(leader);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
+    pub fn close_to_newcomers(&self, flight: FlightId) {
+        let (hash, id) = (flight.hash, Id::named(flight));
+        self.shard(hash)
+            .with(|table| table.close_to_newcomers(hash, id));
+    }
+
     /// Forgets every flight, as [`forget`](Self::forget) does for one; returns how many.
     ///
     /// Takes each shard's lock in turn: a flight that starts meanwhile may be missed.

@@ -3,12 +3,15 @@
 use core::fmt;
 
 use crate::fence::Fence;
+use crate::flight_id::FlightId;
 use crate::group::Handle;
 use crate::inside::{self, Inside};
 use crate::outcome::{Outcome, Role};
 use crate::policy::{Payload, catch};
+use crate::shared::Shared;
 use crate::slot::Id;
 use crate::trace::{Entered, FlightSpan};
+use crate::wait::until;
 
 /// The right, and the duty, to run the work of one flight.
 ///
@@ -90,6 +93,140 @@ impl<G: Handle> Leader<G> {
         G: Clone,
     {
         Fence::new(self.group.clone(), self.hash, self.id)
+    }
+
+    /// Returns what tells its flight apart from all others of the group, or `None` once
+    /// [`close_if_alone`](Self::close_if_alone) has ended it.
+    pub fn flight_id(&self) -> Option<FlightId> {
+        self.id.map(|id| id.of(self.hash))
+    }
+
+    /// Lets no newcomer join the flight any more: the next call starts another, and two works may
+    /// overlap. Those who wait receive this one's value.
+    ///
+    /// For a leader that knows that its value is as of now. It goes by the flight and not by the
+    /// key, so it never closes a newer one; and nothing is counted as forgotten. A
+    /// [`Fence`](crate::Fence) of the flight says that it was forgotten all the same.
+    ///
+    /// Takes the shard's lock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(old) = group.join(7)? else { unreachable!("nobody else is here") };
+    /// let follower = group.join(7)?;
+    /// old.close_to_newcomers();
+    /// assert!(matches!(group.join(7)?, Joined::Leader(_)));
+    /// assert_eq!(old.complete(1).followers, 1);
+    /// # drop(follower);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
+    pub fn close_to_newcomers(&self) {
+        if let Some(flight) = self.flight_id() {
+            self.group.close_to_newcomers(flight);
+        }
+    }
+
+    /// Ends the flight if nobody waits for its value, and says whether it has: then the value may
+    /// be kept, or used in a way that cannot be shared, and the next call starts another flight.
+    /// If somebody waits, nothing happens.
+    ///
+    /// For a value that is dear to share: a response that would have to be read to its end first.
+    /// Those who come while this is called either wait, and it returns `false`, or start afresh.
+    /// What is left of the work is no part of the flight any more, and the next one may overlap it.
+    /// The flight counts as landed; after it, completing and dropping the leader do nothing.
+    ///
+    /// Takes the shard's lock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(mut leader) = group.join(7)? else { unreachable!("nobody else is here") };
+    /// let follower = group.join(7)?;
+    /// assert!(!leader.close_if_alone(), "somebody waits");
+    /// drop(follower);
+    /// assert!(leader.close_if_alone());
+    /// assert_eq!(group.in_flight(), 0);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
+    pub fn close_if_alone(&mut self) -> bool {
+        let closes = self
+            .id
+            .is_none_or(|id| self.group.close_if_alone(self.hash, id));
+        if closes {
+            self.id = None;
+        }
+        closes
+    }
+
+    /// Waits until nobody waits for the value, which may be at once.
+    ///
+    /// For a leader that runs by itself, in a task: its work is wanted as long as its own caller or
+    /// a follower is there. Somebody may come after it is ready and before the leader is gone, so
+    /// drop the work first and the leader then: it hands over to them.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!("nobody else is here") };
+    /// let follower = group.join(7)?;
+    /// let gone = async { drop(follower) };
+    /// futures_lite::future::zip(leader.left_alone(), gone).await;
+    /// assert_eq!(group.followers(7), Some(0));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn left_alone(&self) {
+        let awaited = self
+            .id
+            .and_then(|id| self.group.listen_if_awaited(self.hash, id));
+        let Some(flight) = awaited else {
+            return;
+        };
+        let is_deserted = |flight: &Shared<_>| flight.is_deserted().then_some(());
+        until(flight, |flight| &flight.signal, is_deserted, |_, ()| ()).await;
+    }
+
+    /// Runs a part of the work on the calling thread, for a work that is polled by hand: a call
+    /// for its own key from inside it is refused, as in [`lead`](Self::lead).
+    ///
+    /// # Panics
+    ///
+    /// A panic in `part` goes on unchanged; the followers are told or the flight is handed over,
+    /// as the group's [`PanicPolicy`](crate::PanicPolicy) has it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{CallError, Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(mut leader) = group.join(7)? else { unreachable!("nobody else is here") };
+    /// let again = leader.step(|| group.join(7).err());
+    /// # #[cfg(feature = "std")]
+    /// assert_eq!(again, Some(CallError::Reentrant));
+    /// # Ok::<_, CallError>(())
+    /// ```
+    #[inline]
+    pub fn step<T>(&mut self, part: impl FnOnce() -> T) -> T {
+        match self.run(part) {
+            Ok(made) => made,
+            Err(payload) => self.panicked(payload),
+        }
     }
 
     pub(crate) fn group(&self) -> &G {

@@ -3,6 +3,7 @@
 use core::num::NonZeroU64;
 
 use crate::flight::Flight;
+use crate::flight_id::FlightId;
 use crate::shared::Shared;
 use crate::sync::Arc;
 
@@ -41,6 +42,18 @@ impl Id {
     pub(crate) fn hash(self) -> u64 {
         let mixed = self.0.get().wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^ (mixed >> 32)
+    }
+
+    /// Tells the flight apart for callers; `hash` is its key's.
+    #[inline]
+    pub(crate) const fn of(self, hash: u64) -> FlightId {
+        let number = self.0;
+        FlightId { hash, number }
+    }
+
+    /// The id that a caller names.
+    pub(crate) fn named(flight: FlightId) -> Self {
+        Self(flight.number)
     }
 
     /// Returns the id as a number, which is never 0.

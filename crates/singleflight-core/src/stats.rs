@@ -37,7 +37,8 @@ pub struct Stats {
     pub most_followers: u64,
     /// Flights in the table now, the forgotten ones included.
     pub in_flight: u64,
-    /// Of those, how many are forgotten.
+    /// Of those, how many are forgotten, or [closed](crate::Leader::close_to_newcomers) by their
+    /// leader.
     pub in_flight_forgotten: u64,
 }
 

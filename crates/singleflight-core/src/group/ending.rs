@@ -162,6 +162,24 @@ impl<K, V, S> Group<K, V, S> {
         self.depart(departure);
     }
 
+    /// Ends a flight without a value if nobody waits for one. Says whether it did.
+    pub(crate) fn close_if_alone(&self, hash: u64, id: Id) -> bool {
+        let shard = self.shard(hash);
+        let looked =
+            seeded("close-looks-first").then(|| shard.with(|table| table.is_alone(hash, id)));
+        // Looks and ends under one hold on the lock: who comes between would wait for nobody.
+        let slot = shard.with(|table| {
+            let is_alone = looked.unwrap_or_else(|| table.is_alone(hash, id));
+            is_alone.then(|| table.land(hash, id)).flatten()
+        });
+        let closes = slot.is_some();
+        if let Some(slot) = slot {
+            // Nobody waits but, maybe, an heir, which has to know that the work is done.
+            self.settle(slot, || CallError::TaskLost, Link::NONE);
+        }
+        closes
+    }
+
     /// Whether newcomers no longer join a flight.
     pub(crate) fn is_closed_to_newcomers(&self, hash: u64, id: Id) -> bool {
         let horizon = self.horizon();
@@ -185,6 +203,12 @@ impl<K, V, S> Group<K, V, S> {
     /// The leader wants to be told when nobody waits any more.
     pub(crate) fn listen(&self, hash: u64, id: Id) {
         self.shard(hash).with(|table| table.listen(hash, id));
+    }
+
+    /// As [`listen`](Self::listen), and returns what to listen at, or nothing if nobody waits.
+    pub(crate) fn listen_if_awaited(&self, hash: u64, id: Id) -> Option<Shared<V>> {
+        self.shard(hash)
+            .with(|table| table.listen_if_awaited(hash, id))
     }
 
     /// One that waits goes away without a result.

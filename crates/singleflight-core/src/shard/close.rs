@@ -3,7 +3,7 @@
 use core::num::NonZeroU64;
 
 use super::{Table, find_far, is_open};
-use crate::slot::Slot;
+use crate::slot::{Id, Slot};
 
 impl<K, V> Table<K, V> {
     /// Closes the flight of a key to newcomers, if there is one that they could join and `may`
@@ -32,6 +32,13 @@ impl<K, V> Table<K, V> {
             self.stats.forgotten += 1;
         }
         (true, forgets)
+    }
+
+    /// Closes a flight to newcomers, which is not to forget it: by identity, and not counted.
+    pub(crate) fn close_to_newcomers(&mut self, hash: u64, id: Id) {
+        if let Some((slot, _)) = self.find_id(hash, id) {
+            slot.forget();
+        }
     }
 
     /// Refuses all calls from now on.

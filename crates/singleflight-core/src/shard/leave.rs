@@ -2,6 +2,7 @@
 
 use super::{Departure, Table};
 use crate::flight::Flight;
+use crate::shared::Shared;
 use crate::slot::{Id, Slot};
 use crate::sync::seeded;
 use crate::waiter_kind::{HasKind, KindCell, Tether, WaiterKind};
@@ -171,6 +172,23 @@ impl<K, V> Table<K, V> {
                 flight.leader_listens();
             }
         }
+    }
+
+    /// As [`listen`](Self::listen), and returns what to listen at, or nothing if nobody waits.
+    pub(crate) fn listen_if_awaited(&mut self, hash: u64, id: Id) -> Option<Shared<V>> {
+        let (slot, _) = self.find_id(hash, id)?;
+        let flight = slot.shared.flight()?;
+        if flight.is_deserted() {
+            return None;
+        }
+        flight.leader_listens();
+        Some(slot.shared.clone())
+    }
+
+    /// Whether nobody waits for the value of a flight that has not ended.
+    pub(crate) fn is_alone(&mut self, hash: u64, id: Id) -> bool {
+        self.find_id(hash, id)
+            .is_some_and(|(slot, _)| slot.followers() == 0)
     }
 
     fn end(&mut self, hash: u64, id: Id) -> Departure<K, V> {

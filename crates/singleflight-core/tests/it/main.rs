@@ -9,6 +9,7 @@ mod caller_code;
 mod capacity;
 #[cfg(feature = "std")]
 mod clean_up;
+mod closing;
 mod edges;
 mod forgetting;
 mod futures;

@@ -221,3 +221,44 @@ fn a_parked_follower_against_landing() {
         bench.assert_empty();
     });
 }
+
+/// A leader ends its flight because nobody waits, while a call comes: it waits and is served, or it
+/// starts afresh.
+///
+/// Seeded bug seen to fail here: `close-looks-first` (the call waits for a flight that has ended).
+#[test]
+fn a_leader_closes_if_alone_while_a_call_joins() {
+    loom::model(|| {
+        let bench = Bench::new();
+        let mut leader = bench.leader();
+        let other = bench.clone();
+        let caller = thread::spawn(move || other.run(2));
+        let value = bench.work(1);
+        let closed = leader.close_if_alone();
+        let first = leader.complete(value);
+        let second = caller.join().unwrap();
+
+        match second.role {
+            Role::Follower => assert!(!closed && (second.value, first.followers) == (1, 1)),
+            Role::Leader => assert_eq!((second.value, first.followers), (2, 0)),
+        }
+        bench.assert_empty();
+    });
+}
+
+/// A leader waits until nobody waits for it, while its last follower goes.
+///
+/// Seeded bug seen to fail here: `silent-desertion` (it waits for ever).
+#[test]
+fn a_leader_is_left_alone_by_its_last_follower() {
+    loom::model(|| {
+        let bench = Bench::new();
+        let leader = bench.leader();
+        let follower = bench.follower();
+        let leaving = thread::spawn(move || drop(follower));
+        block_on(leader.left_alone());
+        drop(leader);
+        leaving.join().unwrap();
+        bench.assert_empty();
+    });
+}
