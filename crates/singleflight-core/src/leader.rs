@@ -1,6 +1,7 @@
 //! The caller that runs the work.
 
 use core::fmt;
+use core::future::Future;
 
 use crate::fence::Fence;
 use crate::flight_id::FlightId;
@@ -165,7 +166,8 @@ impl<G: Handle> Leader<G> {
         closes
     }
 
-    /// Waits until nobody waits for the value, which may be at once.
+    /// Waits until nobody waits for the value, which may be at once. What it waits for, it is given
+    /// when it is called; it borrows nothing.
     ///
     /// For a leader that runs by itself, in a task: its work is wanted as long as its own caller or
     /// a follower is there. Somebody may come after it is ready and before the leader is gone, so
@@ -190,15 +192,17 @@ impl<G: Handle> Leader<G> {
     /// # Ok::<_, singleflight_core::CallError>(())
     /// # }).unwrap();
     /// ```
-    pub async fn left_alone(&self) {
+    pub fn left_alone(&self) -> impl Future<Output = ()> + use<G> {
         let awaited = self
             .id
             .and_then(|id| self.group.listen_if_awaited(self.hash, id));
-        let Some(flight) = awaited else {
-            return;
-        };
-        let is_deserted = |flight: &Shared<_>| flight.is_deserted().then_some(());
-        until(flight, |flight| &flight.signal, is_deserted, |_, ()| ()).await;
+        async move {
+            let Some(flight) = awaited else {
+                return;
+            };
+            let is_deserted = |flight: &Shared<_>| flight.is_deserted().then_some(());
+            until(flight, |flight| &flight.signal, is_deserted, |_, ()| ()).await;
+        }
     }
 
     /// Runs a part of the work on the calling thread, for a work that is polled by hand: a call
