@@ -12,6 +12,15 @@ use crate::stop::Stop;
 /// The package and its program.
 pub(crate) const PROGRAM: &str = "-p singleflight-chaos --bin chaos";
 
+/// The package and the program that tries the HTTP layer.
+const HTTP: &str = "-p singleflight-chaos-http --bin chaos-http";
+
+/// The callers that are HTTP clients.
+const HTTP_FRONT: &str = "http";
+
+/// How many seconds the HTTP layer has in `ci`, its planted bugs included.
+const HTTP_SECONDS_IN_CI: u64 = 60;
+
 /// The package and the program that tries the peers beside ours.
 const PEERS: &str = "-p singleflight-benches --bin chaos-peers";
 
@@ -32,7 +41,8 @@ pub(crate) struct Request {
     #[arg(long)]
     peers: bool,
 
-    /// The callers: std, tokio, smol, or mixed, which is all three in one group
+    /// The callers: std, tokio, smol, mixed, which is all three in one group, or http, which is clients
+    /// of the HTTP layer
     #[arg(long, value_name = "F")]
     front: Option<String>,
 
@@ -50,13 +60,14 @@ pub(crate) struct Request {
 }
 
 pub(crate) fn step(_: &Project) -> Result<(), Stop> {
-    build().run()?;
-    for (front, seconds) in SECONDS_IN_CI {
+    let http = [(HTTP_FRONT, HTTP_SECONDS_IN_CI)];
+    for (front, seconds) in SECONDS_IN_CI.into_iter().chain(http) {
         let request = Request {
             front: Some(front.to_owned()),
             seconds: Some(seconds),
             ..Request::default()
         };
+        build(&request).run()?;
         program(&request).run()?;
     }
     Ok(())
@@ -69,27 +80,36 @@ pub(crate) fn command(request: &Request) -> Result<(), Stop> {
         let run = cargo(&format!("run --quiet --release {PEERS} --"));
         return run.args(request.arguments()).run();
     }
-    build().run()?;
+    build(request).run()?;
     program(request).run()
 }
 
-fn build() -> Command {
-    cargo(&format!("build --release {PROGRAM}"))
+fn build(request: &Request) -> Command {
+    cargo(&format!("build --release {}", request.program()))
 }
 
 fn program(request: &Request) -> Command {
     // The program takes this time if nobody says how long.
     let seconds = request.seconds.unwrap_or(20);
-    cargo(&format!("run --quiet --release {PROGRAM} --"))
+    cargo(&format!("run --quiet --release {} --", request.program()))
         .args(request.arguments())
         .within(Duration::from_secs(seconds) + GRACE)
 }
 
 impl Request {
+    fn is_http(&self) -> bool {
+        self.front.as_deref() == Some(HTTP_FRONT)
+    }
+
+    /// Returns the package and the program for these callers.
+    fn program(&self) -> &'static str {
+        if self.is_http() { HTTP } else { PROGRAM }
+    }
+
     /// Returns the words that the program is told.
     fn arguments(&self) -> Vec<String> {
         let options = [
-            ("--front", self.front.clone()),
+            ("--front", self.front.clone().filter(|_| !self.is_http())),
             ("--seconds", self.seconds.map(|seconds| seconds.to_string())),
             ("--seed", self.seed.map(|seed| seed.to_string())),
         ];
@@ -115,6 +135,10 @@ mod tests {
             ),
             ("--seconds 5 --peers --seed 7", "--seconds 5 --seed 7"),
             ("--front std -- --patience 60", "--front std --patience 60"),
+            (
+                "--front http --seconds 5 -- --answers 9",
+                "--seconds 5 --answers 9",
+            ),
         ] {
             let Ok(Task::Chaos(request)) = typed(&format!("chaos {line}")) else {
                 panic!("{line}");

@@ -78,7 +78,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "chaos",
-        about: "20 s of calls at random on every front end break no promise",
+        about: "20 s of calls at random on every front end, and 60 s of HTTP, break no promise",
         run: chaos::step,
     },
     Step {

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, response};
-use http_body::{Body, Frame};
+use http_body::Body;
 
 use crate::answer::{Answer, Content, End, Verdict};
 use crate::body::SharedBody;
@@ -25,40 +25,29 @@ pub(crate) struct Collecting<R> {
     pub(crate) vary: Vec<HeaderName>,
 }
 
-/// What comes next of a body.
-enum Event<E> {
-    Frame(Frame<Bytes>),
-    End,
-    Failed(E),
-    TimeIsUp,
-}
-
 impl<R: Body<Data = Bytes, Error: Into<BoxError>>> Collecting<R> {
     /// Reads the body and lands the flight. Returns what the leader's own caller receives.
     pub(crate) async fn collect<A>(
         mut self: Box<Self>,
         interest: &mut Interest<A>,
     ) -> Result<Response<SharedBody<R>>, Unwanted> {
-        let mut frames: Vec<Bytes> = Vec::new();
-        let mut trailers: Option<HeaderMap> = None;
-        let mut read = 0_u64;
+        let (mut frames, mut read) = (Vec::new(), 0);
         let settings = &self.led.hub.0.settings;
         let limit = settings.body_limit as u64;
         let mut expiry = (settings.timer)(settings.collect_within);
         let end = loop {
             let body = &mut self.body;
-            let event = self.led.step(interest, |context| {
+            let next = self.led.step(interest, |context| {
                 if expiry.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(Event::TimeIsUp);
+                    return Poll::Ready(None);
                 }
-                body.as_mut().poll_frame(context).map(|frame| match frame {
-                    Some(Ok(frame)) => Event::Frame(frame),
-                    Some(Err(error)) => Event::Failed(error),
-                    None => Event::End,
-                })
+                body.as_mut().poll_frame(context).map(Some)
             });
-            match event.await? {
-                Event::Frame(frame) => match frame.into_data() {
+            match next.await?.map(Option::transpose) {
+                None => return Ok((*self).keep(frames, false)),
+                Some(Err(error)) => break End::Failed(Arc::from(error.into())),
+                Some(Ok(None)) => break self.clean_end(read, None),
+                Some(Ok(Some(frame))) => match frame.into_data() {
                     Ok(data) => {
                         read += data.len() as u64;
                         frames.push(data);
@@ -68,11 +57,9 @@ impl<R: Body<Data = Bytes, Error: Into<BoxError>>> Collecting<R> {
                             return Ok((*self).keep(frames, is_alone));
                         }
                     }
-                    Err(frame) => trailers = frame.into_trailers().ok().or(trailers),
+                    // Nothing comes after trailers.
+                    Err(frame) => break self.clean_end(read, frame.into_trailers().ok()),
                 },
-                Event::TimeIsUp => return Ok((*self).keep(frames, false)),
-                Event::Failed(error) => break End::Failed(Arc::from(error.into())),
-                Event::End => break self.clean_end(read, trailers),
             }
         };
         Ok((*self).share(Content { frames, end }))

@@ -101,6 +101,23 @@ fn a_shared_body_is_the_same_bytes_for_all_and_its_trailers() {
     });
 }
 
+/// Found by chaos: time was up between the trailers and the end, and they were lost.
+#[test]
+fn trailers_are_the_end_of_a_body() {
+    at_rest(async {
+        let bench = Bench::new();
+        let (leader, asked, followers) = bench.crowd(1);
+        let (answer, source) = streamed(&[]);
+        source.data("body").trailers("checksum", "1");
+        asked.answers(Ok(answer));
+        for task in [leader].into_iter().chain(followers) {
+            let (text, trailers) = read(task.ends()).unwrap();
+            assert_eq!(text, b"body");
+            assert_eq!(trailers.unwrap()["checksum"], "1");
+        }
+    });
+}
+
 #[test]
 fn a_shared_body_without_trailers_has_its_size() {
     at_rest(async {

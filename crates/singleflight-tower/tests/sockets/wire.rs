@@ -48,7 +48,7 @@ impl Wire {
 
     /// Reads more; says whether there was more.
     async fn fill(&mut self) -> bool {
-        let mut buffer = [0; 16_384];
+        let mut buffer = vec![0; 16_384];
         let read = timeout(PATIENCE, self.stream.read(&mut buffer)).await;
         let read = read.expect("something comes in time").unwrap_or(0);
         self.read.extend_from_slice(&buffer[..read]);
