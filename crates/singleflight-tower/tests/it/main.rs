@@ -7,6 +7,7 @@ mod cloned;
 mod detached;
 mod driving;
 mod keys;
+mod limits;
 mod origin;
 mod stacks;
 mod task;
