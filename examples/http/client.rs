@@ -35,10 +35,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .into_iter()
         .flatten()
     {
-        assert_eq!(
-            response?.into_body().collect().await?.to_bytes(),
-            "from the origin"
-        );
+        let body = response?.into_body().collect().await;
+        let body = body.map_err(|error| error.to_string())?;
+        assert_eq!(body.to_bytes(), "from the origin");
     }
     println!(
         "hyper-util: 3 requests, {} sent",

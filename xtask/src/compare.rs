@@ -2,6 +2,7 @@
 
 mod go;
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,6 +12,9 @@ use crate::stop::Stop;
 
 /// The longest that `--quick` may take, once it is built: three minutes, and one for the storms.
 const QUICK: Duration = Duration::from_secs(240);
+
+/// The workspace in which the HTTP layer stands beside its peers.
+const HTTP: &str = "peers/http";
 
 /// What a person asks for.
 #[derive(Args, Debug)]
@@ -23,11 +27,15 @@ pub(crate) struct Request {
     #[arg(long)]
     with_go: bool,
 
-    /// Only groups of figures whose names contain one of these
+    /// Only groups of figures whose names contain one of these; or `http` alone, which is the HTTP layer
+    /// beside its peers
     figures: Vec<String>,
 }
 
 pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> {
+    if request.figures == ["http"] {
+        return http(project);
+    }
     cargo("build --release -p singleflight-benches --bin compare").run()?;
     let out = project.target_for("compare")?;
     let go = match go::program(project, &out, request.with_go) {
@@ -47,6 +55,20 @@ pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> 
         run = run.args(["--quick"]).within(QUICK);
     }
     run.args(&request.figures).run()
+}
+
+/// Measures the HTTP layer, and holds its bars. It is built from its own directory, where its own
+/// workspace holds.
+fn http(project: &Project) -> Result<(), Stop> {
+    let target = match project.target_for("peers-http")? {
+        below if Path::new(&below).is_relative() => format!("../../{below}"),
+        elsewhere => elsewhere,
+    };
+    for line in ["build", "run --quiet"] {
+        let line = format!("{line} --locked --release --target-dir {target}");
+        cargo(&line).in_directory(HTTP).run()?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

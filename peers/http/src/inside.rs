@@ -9,7 +9,6 @@ use http_body_util::BodyExt as _;
 use http_body_util::Empty;
 use tokio::task::JoinSet;
 use tower::limit::ConcurrencyLimitLayer;
-use tower::util::BoxCloneSyncService;
 use tower::{Layer as _, ServiceExt as _};
 
 use crate::counting;
@@ -34,8 +33,8 @@ fn get() -> Asked {
 /// 8 equal calls over `concurrency_limit(1)`: executions and time.
 pub async fn limited(kind: Kind) -> (usize, Duration) {
     let work = Work::new(Duration::from_millis(50), 0);
-    let inner = ConcurrencyLimitLayer::new(1).layer(work.service());
-    let stack = kind.stack(BoxCloneSyncService::new(inner));
+    let inner = ConcurrencyLimitLayer::new(1).layer(work.clone());
+    let stack = kind.stack(inner);
     let start = Instant::now();
     let mut calls = JoinSet::new();
     for _ in 0..8 {
@@ -67,7 +66,7 @@ impl<F: Future> Future for Polled<F> {
 /// The most polls that one of 100 followers needed while the work took 200 ms.
 pub async fn polls(kind: Kind) -> usize {
     let work = Work::new(Duration::from_millis(200), 0);
-    let stack = kind.stack(work.service());
+    let stack = kind.stack(work.clone());
     let leader = tokio::spawn(stack.clone().oneshot(get()));
     while work.calls() == 0 {
         tokio::task::yield_now().await;
@@ -90,7 +89,7 @@ pub async fn polls(kind: Kind) -> usize {
 /// Nanoseconds and allocations of a request that nobody joins: the least of several rounds.
 pub async fn lone(kind: Kind) -> (f64, f64) {
     const CALLS: usize = 20_000;
-    let stack = kind.stack(Work::new(Duration::ZERO, 0).service());
+    let stack = kind.stack(Work::new(Duration::ZERO, 0));
     let mut best = (f64::MAX, f64::MAX);
     for round in 0..12 {
         let requests: Vec<_> = (0..CALLS)
@@ -118,7 +117,7 @@ pub async fn memory(kind: Kind) -> usize {
     const FOLLOWERS: usize = 10_000;
     const SIZE: usize = 1 << 20;
     let work = Work::new(Duration::from_secs(2), SIZE);
-    let stack = kind.stack(work.service());
+    let stack = kind.stack(work.clone());
     let before = counting::live();
     let mut callers = JoinSet::new();
     for _ in 0..=FOLLOWERS {

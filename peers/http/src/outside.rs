@@ -47,7 +47,7 @@ impl Server {
     /// Starts a server in this program.
     pub async fn of(kind: Kind) -> io::Result<Self> {
         let work = Work::new(TIME, 0);
-        let (address, tasks) = serve(kind.stack(work.service())).await?;
+        let (address, tasks) = serve(kind.stack(work.clone())).await?;
         Ok(Self {
             address,
             work,
@@ -76,7 +76,7 @@ impl Server {
         if name == "nginx" {
             let at = directory.display();
             let text = format!(
-                "daemon off; pid {at}/pid; error_log {at}/error.log;\n\
+                "daemon off; user root; pid {at}/pid; error_log {at}/error.log;\n\
                  events {{ worker_connections 4096; }}\n\
                  http {{ access_log off; client_body_temp_path {at}/a; proxy_temp_path {at}/b;\n\
                  fastcgi_temp_path {at}/c; uwsgi_temp_path {at}/d; scgi_temp_path {at}/e;\n\

@@ -1,8 +1,11 @@
 //! The layers that are compared, each in front of the same work.
 
 use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,10 +15,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use singleflight_tower::{HttpCoalesce, HttpKey};
 use tower::util::BoxCloneSyncService;
-use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower::{Layer as _, Service, ServiceExt as _};
 
 pub type Asked = Request<Empty<Bytes>>;
-pub type Inner = BoxCloneSyncService<Asked, Response<Full<Bytes>>, Infallible>;
 pub type Payload = UnsyncBoxBody<Bytes, String>;
 pub type Stack = BoxCloneSyncService<Asked, Response<Payload>, String>;
 
@@ -36,23 +38,31 @@ impl Work {
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }
+}
 
-    pub fn service(&self) -> Inner {
+/// Its clone costs a reference count, so that what a layer allocates is its own.
+impl Service<Asked> for Work {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Asked) -> Self::Future {
         let work = self.clone();
-        BoxCloneSyncService::new(service_fn(move |_: Asked| {
-            let work = work.clone();
-            async move {
-                work.calls.fetch_add(1, Ordering::Relaxed);
-                if !work.time.is_zero() {
-                    tokio::time::sleep(work.time).await;
-                }
-                let body = match work.bytes {
-                    0 => Bytes::from_static(b"answer"),
-                    bytes => Bytes::from(vec![b'x'; bytes]),
-                };
-                Ok(Response::new(Full::new(body)))
+        Box::pin(async move {
+            work.calls.fetch_add(1, Ordering::Relaxed);
+            if !work.time.is_zero() {
+                tokio::time::sleep(work.time).await;
             }
-        }))
+            let body = match work.bytes {
+                0 => Bytes::from_static(b"answer"),
+                bytes => Bytes::from(vec![b'x'; bytes]),
+            };
+            Ok(Response::new(Full::new(body)))
+        })
     }
 }
 
@@ -90,7 +100,15 @@ impl Kind {
     }
 
     /// Puts the layer in front of a work, with the least that its documentation asks for.
-    pub fn stack(self, inner: Inner) -> Stack {
+    pub fn stack<S>(self, inner: S) -> Stack
+    where
+        S: Service<Asked, Response = Response<Full<Bytes>>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
         let ours = || HttpCoalesce::builder(HttpKey::all_headers(), tokio::time::sleep);
         match self {
             Self::Bare => erased(inner),
