@@ -1,13 +1,12 @@
 //! What a flight lands with: an answer for all, or the word that there is none.
 
 use std::any::Any;
-use std::error::Error;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 
 use crate::body::SharedBody;
+use crate::content::Content;
 use crate::flight_key::FlightKey;
 
 /// What those who wait for a flight are told.
@@ -29,18 +28,6 @@ pub(crate) struct Answer {
     pub(crate) vary: Vec<HeaderName>,
     pub(crate) leader: FlightKey,
     pub(crate) content: Arc<Content>,
-}
-
-/// A body that was read to its end.
-pub(crate) struct Content {
-    pub(crate) frames: Vec<Bytes>,
-    pub(crate) end: End,
-}
-
-/// How a body ended.
-pub(crate) enum End {
-    Clean(Option<HeaderMap>),
-    Failed(Arc<dyn Error + Send + Sync>),
 }
 
 impl Answer {

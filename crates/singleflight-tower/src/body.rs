@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::answer::{Content, End};
+use crate::content::{Content, End};
 use crate::error::BodyFailed;
 use crate::inner::BoxError;
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderName, Method, Response, response};
 use singleflight_core::{Builder, CallError};
 
+use crate::choices::{Elapsed, Failed, Identity};
 use crate::http_key::HttpKey;
 use crate::hub::{BoxFuture, Hub, Inside, Settings};
 use crate::layer::HttpCoalesce;
@@ -17,46 +18,6 @@ use crate::memory::Memory;
 use crate::names::IDENTITY;
 use crate::refusal::{cache_status, refused};
 use crate::rules::Requests;
-
-/// What is done with a request that says whose it is, by one of the headers of
-/// [`identity_headers`](HttpCoalesceBuilder::identity_headers).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Identity {
-    /// It is not coalesced.
-    #[default]
-    GoesAlone,
-    /// It meets requests of the same user only: those headers are part of the key. A key by a function
-    /// has to hold all that tells users apart beside them.
-    PartOfKey,
-    /// It is answered with what was made for another user. Right only where the service does not look
-    /// at who asks, nor does anything between it and this layer.
-    SharedAcrossUsers,
-}
-
-/// What happens to a request that has waited as long as it may.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Elapsed {
-    /// It fails with 504.
-    #[default]
-    Fail,
-    /// One of those who have waited leads another flight, and the others join it. Each waits anew, and
-    /// fails if that is not enough either.
-    LeadAnew,
-}
-
-/// What happens to those who wait when the inner service fails, answers with a status of 500 and
-/// above, or breaks a body off.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Failed {
-    /// They receive the failure: an origin in distress is asked once.
-    #[default]
-    Share,
-    /// The leader keeps it and one of them tries, three works in a row at most.
-    Retry,
-}
 
 /// Makes an [`HttpCoalesce`]. Every setting but key and timer has a default that is safe.
 #[must_use = "a builder does nothing until `build` is called"]
@@ -70,6 +31,21 @@ pub struct HttpCoalesceBuilder {
     max_age: Duration,
     max_followers: u32,
     settings: Settings,
+}
+
+impl HttpCoalesce {
+    /// Starts to describe a layer: what makes requests equal, and how the runtime sleeps.
+    ///
+    /// The timer is for [`wait_at_most`](HttpCoalesceBuilder::wait_at_most) and
+    /// [`collect_within`](HttpCoalesceBuilder::collect_within), and is asked only where somebody waits.
+    /// `tokio::time::sleep` is one, `smol::Timer::after` another.
+    pub fn builder<T, F>(key: HttpKey, timer: T) -> HttpCoalesceBuilder
+    where
+        T: Fn(Duration) -> F + Send + Sync + 'static,
+        F: Future + Send + 'static,
+    {
+        HttpCoalesceBuilder::new(key, timer)
+    }
 }
 
 impl HttpCoalesceBuilder {

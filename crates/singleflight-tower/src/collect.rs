@@ -9,12 +9,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, response};
 use http_body::Body;
 
-use crate::answer::{Answer, Content, End, Verdict};
+use crate::answer::{Answer, Verdict};
 use crate::body::SharedBody;
+use crate::content::{Content, End};
 use crate::hub::Way;
 use crate::inner::BoxError;
 use crate::interest::{Interest, Unwanted};
-use crate::lead::Led;
+use crate::led::Led;
 use crate::rules::announced;
 
 /// An answer whose body is to be read. Dropped, it drops the body first and hands over then.

@@ -6,7 +6,8 @@ use singleflight_core::CallError;
 use crate::hub::{Call, Spawner};
 use crate::inner::HttpInner;
 use crate::interest::Interest;
-use crate::lead::{self, Answered, Led};
+use crate::lead::{self, Answered};
+use crate::led::Led;
 
 /// Leads in a task, and waits for what is the caller's own. The task ends early when the caller and
 /// all who follow are gone.

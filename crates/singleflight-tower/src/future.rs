@@ -25,7 +25,8 @@ use crate::flight_key::FlightKey;
 use crate::hub::{BoxFuture, Call, Way};
 use crate::inner::HttpInner;
 use crate::interest::Interest;
-use crate::lead::{Answered, Led, Next};
+use crate::lead::{Answered, Next};
+use crate::led::Led;
 use crate::wait::{alone, follow, start};
 
 pin_project! {

@@ -12,9 +12,10 @@ use http::{HeaderName, HeaderValue, Request, Response, response};
 use http_body::{Body, SizeHint};
 use singleflight_core::{CallError, Group, Joined};
 
-use crate::answer::{Content, End, Verdict};
+use crate::answer::Verdict;
 use crate::body::SharedBody;
-use crate::builder::{Elapsed, Failed};
+use crate::choices::{Elapsed, Failed};
+use crate::content::{Content, End};
 use crate::flight_key::FlightKey;
 use crate::mark::Mark;
 use crate::memory::Memory;

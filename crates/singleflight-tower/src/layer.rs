@@ -1,14 +1,9 @@
 //! The layer for HTTP, in which the group lives.
 
-use std::future::Future;
-use std::time::Duration;
-
 use http::request;
 use singleflight_core::Stats;
 use tower_layer::Layer;
 
-use crate::builder::HttpCoalesceBuilder;
-use crate::http_key::HttpKey;
 use crate::hub::Hub;
 use crate::service::HttpCoalesced;
 
@@ -35,19 +30,6 @@ pub struct HttpCoalesce {
 }
 
 impl HttpCoalesce {
-    /// Starts to describe a layer: what makes requests equal, and how the runtime sleeps.
-    ///
-    /// The timer is for [`wait_at_most`](HttpCoalesceBuilder::wait_at_most) and
-    /// [`collect_within`](HttpCoalesceBuilder::collect_within), and is asked only where somebody waits.
-    /// `tokio::time::sleep` is one, `smol::Timer::after` another.
-    pub fn builder<T, F>(key: HttpKey, timer: T) -> HttpCoalesceBuilder
-    where
-        T: Fn(Duration) -> F + Send + Sync + 'static,
-        F: Future + Send + 'static,
-    {
-        HttpCoalesceBuilder::new(key, timer)
-    }
-
     pub(crate) const fn new(hub: Hub) -> Self {
         Self { hub }
     }

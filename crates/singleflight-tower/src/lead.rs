@@ -1,36 +1,26 @@
 //! The work of a flight: wait until the service is ready, call it, and look at the head of its answer.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use http_body::Body;
-use singleflight_core::Leader;
 use tower_service::Service;
 
 use crate::answer::Verdict;
 use crate::body::SharedBody;
-use crate::builder::Failed;
 use crate::collect::Collecting;
 use crate::error::Shared;
-use crate::flight_key::FlightKey;
-use crate::hub::{Call, Hub, Way};
+use crate::hub::{Call, Way};
 use crate::inner::HttpInner;
 use crate::interest::{Interest, Unwanted};
+use crate::led::Led;
 
 /// What a caller receives.
 pub(crate) type Answered<S, B> = Result<
     Response<SharedBody<<S as HttpInner<B>>::Body>>,
     Shared<<S as Service<Request<B>>>::Error>,
 >;
-
-/// A flight that is led.
-pub(crate) struct Led {
-    pub(crate) hub: Hub,
-    pub(crate) key: FlightKey,
-    pub(crate) leader: Leader<Hub>,
-}
 
 /// What follows the head of an answer.
 pub(crate) enum Next<S: HttpInner<B>, B> {
@@ -67,21 +57,6 @@ pub(crate) async fn lead<S: HttpInner<B>, B>(
 }
 
 impl Led {
-    /// Polls a part of the work, as long as anybody wants it. A panic in it is the flight's.
-    pub(crate) async fn step<T, A>(
-        &mut self,
-        interest: &mut Interest<A>,
-        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Result<T, Unwanted> {
-        poll_fn(|context| {
-            if interest.is_over(&self.leader, context) {
-                return Poll::Ready(Err(Unwanted));
-            }
-            self.leader.step(|| poll(context)).map(Ok)
-        })
-        .await
-    }
-
     /// Decides by the head of an answer what becomes of the flight. The work is gone by now (P1).
     pub(crate) fn conclude<S: HttpInner<B>, B>(
         mut self,
@@ -114,18 +89,5 @@ impl Led {
         }
         let response = Response::from_parts(head, SharedBody::own(body));
         Next::Done(Ok(hub.finish(response, Way::Led)))
-    }
-
-    /// Lands the flight without an answer: those who wait ask for themselves.
-    pub(crate) fn land_unshared(self) {
-        // In this order: those who come now find either the memory or the flight.
-        self.hub.0.memory.remember(&self.key);
-        self.land(Verdict::Alone, false);
-    }
-
-    /// Lands the flight. With what has `failed`, another one tries first if the layer says so.
-    pub(crate) fn land(self, verdict: Verdict, failed: bool) {
-        let keeps = failed && matches!(self.hub.0.settings.failed, Failed::Retry);
-        drop(self.leader.lead_blocking_if(|| verdict, |_| !keeps));
     }
 }

@@ -3,8 +3,10 @@
 mod answer;
 mod body;
 mod builder;
+mod choices;
 mod cloned;
 mod collect;
+mod content;
 mod detached;
 mod error;
 mod flight_key;
@@ -15,6 +17,7 @@ mod inner;
 mod interest;
 mod layer;
 mod lead;
+mod led;
 mod mark;
 mod memory;
 mod names;
@@ -24,7 +27,8 @@ mod service;
 mod wait;
 
 pub use body::SharedBody;
-pub use builder::{Elapsed, Failed, HttpCoalesceBuilder, Identity};
+pub use builder::HttpCoalesceBuilder;
+pub use choices::{Elapsed, Failed, Identity};
 pub use cloned::{CoalesceError, CoalesceLayer, Coalesced};
 pub use error::{BodyFailed, Shared};
 pub use future::HttpCoalescing;

@@ -9,14 +9,15 @@ use singleflight_core::{CallError, Follower, Joined, Leader, Turn};
 
 use crate::answer::Verdict;
 use crate::body::SharedBody;
-use crate::builder::Elapsed;
+use crate::choices::Elapsed;
 use crate::detached;
 use crate::error::Shared;
 use crate::flight_key::FlightKey;
 use crate::hub::{Call, Hub, Way};
 use crate::inner::HttpInner;
 use crate::interest::Interest;
-use crate::lead::{Answered, Led, lead};
+use crate::lead::{Answered, lead};
+use crate::led::Led;
 
 /// Waits for a flight; then takes its answer, asks alone, leads on, or gives up.
 pub(crate) async fn follow<S: HttpInner<B>, B: Send + 'static>(
