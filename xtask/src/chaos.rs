@@ -13,6 +13,15 @@ use crate::stop::Stop;
 /// The package and its program.
 pub(crate) const PROGRAM: &str = "--profile checks -p singleflight-chaos --bin chaos";
 
+/// The package and the program that tries the HTTP layer.
+const HTTP: &str = "--profile checks -p singleflight-chaos-http --bin chaos-http";
+
+/// The callers that are HTTP clients.
+const HTTP_FRONT: &str = "http";
+
+/// How many seconds the HTTP layer has in `ci`, its planted bugs included.
+const HTTP_SECONDS_IN_CI: u64 = 60;
+
 /// The package and the program that tries the peers beside ours.
 const PEERS: &str = "--locked --release --bin chaos-peers";
 
@@ -33,8 +42,8 @@ pub(crate) struct Request {
     #[arg(long)]
     peers: bool,
 
-    /// The callers: std, tokio, smol, or mixed, which is all three in one group; or redis, which is
-    /// processes over one Redis
+    /// The callers: std, tokio, smol, or mixed, which is all three in one group; http, which is clients
+    /// of the HTTP layer; or redis, which is processes over one Redis
     #[arg(long, value_name = "F")]
     front: Option<String>,
 
@@ -60,13 +69,14 @@ pub(crate) struct Request {
 }
 
 pub(crate) fn step(_: &Project) -> Result<(), Stop> {
-    build().run()?;
-    for (front, seconds) in SECONDS_IN_CI {
+    let http = [(HTTP_FRONT, HTTP_SECONDS_IN_CI)];
+    for (front, seconds) in SECONDS_IN_CI.into_iter().chain(http) {
         let request = Request {
             front: Some(front.to_owned()),
             seconds: Some(seconds),
             ..Request::default()
         };
+        build(&request).run()?;
         program(&request).run()?;
     }
     Ok(())
@@ -82,28 +92,37 @@ pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> 
     if request.front.as_deref() == Some("redis") {
         return redis::chaos(request.planted, request.arguments());
     }
-    build().run()?;
+    build(request).run()?;
     program(request).run()
 }
 
-fn build() -> Command {
-    cargo(&format!("build {PROGRAM}"))
+fn build(request: &Request) -> Command {
+    cargo(&format!("build {}", request.program()))
 }
 
 fn program(request: &Request) -> Command {
     // The program takes this time if nobody says how long.
     let seconds = request.seconds.unwrap_or(20);
-    cargo(&format!("run --quiet {PROGRAM} --"))
+    cargo(&format!("run --quiet {} --", request.program()))
         .args(request.arguments())
         .within(Duration::from_secs(seconds) + GRACE)
 }
 
 impl Request {
+    fn is_http(&self) -> bool {
+        self.front.as_deref() == Some(HTTP_FRONT)
+    }
+
+    /// Returns the package and the program for these callers.
+    fn program(&self) -> &'static str {
+        if self.is_http() { HTTP } else { PROGRAM }
+    }
+
     /// Returns the words that the program is told.
     fn arguments(&self) -> Vec<String> {
         let front = self.front.clone().filter(|front| front != "redis");
         let options = [
-            ("--front", front),
+            ("--front", front.filter(|_| !self.is_http())),
             (
                 "--processes",
                 self.processes.map(|processes| processes.to_string()),
@@ -136,6 +155,10 @@ mod tests {
             (
                 "--front redis --processes 8 --seconds 5",
                 "--processes 8 --seconds 5",
+            ),
+            (
+                "--front http --seconds 5 -- --answers 9",
+                "--seconds 5 --answers 9",
             ),
         ] {
             let Ok(Task::Chaos(request)) = typed(&format!("chaos {line}")) else {

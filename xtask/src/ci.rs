@@ -74,7 +74,7 @@ pub(crate) const STEPS: &[Step] = &[
     ),
     step(
         "chaos",
-        "20 s of calls at random on every front end break no promise",
+        "20 s of calls at random on every front end, and 60 s of HTTP, break no promise",
         chaos::step,
     ),
     step(

@@ -2,6 +2,7 @@
 
 mod cache;
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,6 +15,9 @@ use crate::stop::Stop;
 /// The longest that `--quick` may take, once it is built: three minutes, and one for the storms.
 const QUICK: Duration = Duration::from_secs(240);
 
+/// The workspace in which the HTTP layer stands beside its peers.
+const HTTP: &str = "peers/http";
+
 /// What a person asks for.
 #[derive(Args, Debug)]
 pub(crate) struct Request {
@@ -25,8 +29,8 @@ pub(crate) struct Request {
     #[arg(long)]
     with_go: bool,
 
-    /// Only groups of figures whose names contain one of these; or `cache`, the bars of the cache-aside;
-    /// or `redis`, what calls between processes cost
+    /// Only groups of figures whose names contain one of these; or one of `cache`, `http` and `redis` alone:
+    /// the bars of that crate, beside its peers
     figures: Vec<String>,
 }
 
@@ -36,6 +40,9 @@ pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> 
     }
     if request.figures == ["redis"] {
         return redis::compare(request.quick);
+    }
+    if request.figures == ["http"] {
+        return http(project);
     }
     cargo_of_peers(project, "build --locked --release --bin compare")?.run()?;
     let out = project.target_for("compare")?;
@@ -55,6 +62,20 @@ pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> 
         run = run.args(["--quick"]).within(QUICK);
     }
     run.args(&request.figures).run()
+}
+
+/// Measures the HTTP layer, and holds its bars. It is built from its own directory, where its own
+/// workspace holds.
+fn http(project: &Project) -> Result<(), Stop> {
+    let target = match project.target_for("peers-http")? {
+        below if Path::new(&below).is_relative() => format!("../../{below}"),
+        elsewhere => elsewhere,
+    };
+    for line in ["build", "run --quiet"] {
+        let line = format!("{line} --locked --release --target-dir {target}");
+        cargo(&line).in_directory(HTTP).run()?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,6 +6,9 @@ use crate::project::{Project, cargo};
 use crate::stop::Stop;
 use crate::toolchain::Toolchain;
 
+/// The published crates beside the core and the front ends.
+const LAYERS: &str = "-p singleflight-tower";
+
 /// `rust-version` in Cargo.toml.
 const MSRV: &str = "1.85";
 
@@ -39,7 +42,7 @@ pub(crate) fn msrv(project: &Project) -> Result<(), Stop> {
     let target = project.target_for("msrv")?;
     // Of tests and checks it is not asked: what they use may need a newer Rust.
     let cores = FEATURE_SETS.map(core_with);
-    let packages = cores.iter().map(String::as_str).chain([FRONT_ENDS]);
+    let packages = cores.iter().map(String::as_str).chain([FRONT_ENDS, LAYERS]);
     run_all(packages.map(|packages| {
         toolchain.cargo(&format!("check --locked {packages} --target-dir {target}"))
     }))

@@ -1,6 +1,7 @@
 //! The caller that runs the work.
 
 use core::fmt;
+use core::future::Future;
 
 use super::GroupRef;
 use super::fence::Fence;
@@ -186,7 +187,7 @@ impl<G: GroupRef> Leader<G> {
         closes
     }
 
-    /// Waits until nobody waits for the value, which may be at once.
+    /// Waits until nobody waits for the value, which may be at once. The future borrows nothing.
     ///
     /// For a leader that runs by itself, in a task: its work is wanted as long as its own caller or
     /// a follower is there. Somebody may come after it is ready and before the leader is gone, so
@@ -211,13 +212,15 @@ impl<G: GroupRef> Leader<G> {
     /// # Ok::<_, singleflight_core::CallError>(())
     /// # }).unwrap();
     /// ```
-    pub async fn left_alone(&self) {
+    pub fn left_alone(&self) -> impl Future<Output = ()> + use<G> {
         let awaited = self.flight().and_then(FlightRef::listen_if_awaited);
-        let Some(flight) = awaited else {
-            return;
-        };
-        let is_deserted = |flight: &FlightArc<_>| flight.is_deserted().then_some(());
-        until(flight, |flight| &flight.signal, is_deserted, |_, ()| ()).await;
+        async move {
+            let Some(flight) = awaited else {
+                return;
+            };
+            let is_deserted = |flight: &FlightArc<_>| flight.is_deserted().then_some(());
+            until(flight, |flight| &flight.signal, is_deserted, |_, ()| ()).await;
+        }
     }
 
     /// Runs a part of the work on the calling thread, for a work that is polled by hand: a call

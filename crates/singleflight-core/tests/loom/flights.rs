@@ -239,3 +239,22 @@ fn a_parked_follower_against_landing() {
         bench.assert_empty();
     });
 }
+
+/// A leader waits until nobody waits for it, while its last follower goes.
+///
+/// Seeded bug seen to fail here: `silent-desertion` (it waits for ever).
+///
+/// Holds P1.
+#[test]
+fn a_leader_is_left_alone_by_its_last_follower() {
+    loom::model(|| {
+        let bench = Bench::new();
+        let leader = bench.leader();
+        let follower = bench.follower();
+        let leaving = thread::spawn(move || drop(follower));
+        block_on(leader.left_alone());
+        drop(leader);
+        leaving.join().unwrap();
+        bench.assert_empty();
+    });
+}

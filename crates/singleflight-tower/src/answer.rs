@@ -1,0 +1,46 @@
+//! What a flight lands with: an answer for all, or the word that there is none.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, Response, StatusCode};
+
+use crate::body::SharedBody;
+use crate::content::Content;
+use crate::flight_key::FlightKey;
+
+/// What those who wait for a flight are told.
+#[derive(Clone)]
+pub(crate) enum Verdict {
+    /// An answer, for each whose request agrees with it.
+    Shared(Arc<Answer>),
+    /// There is nothing to share: each asks for itself, at once.
+    Alone,
+    /// The inner service failed. Of its own error type, or else each asks for itself.
+    Failed(Arc<dyn Any + Send + Sync>),
+}
+
+/// An answer that is shared.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// In which headers a request must agree with the leader's.
+    pub(crate) vary: Vec<HeaderName>,
+    pub(crate) leader: FlightKey,
+    pub(crate) content: Arc<Content>,
+}
+
+impl Answer {
+    /// Whether the request with this key may have the answer.
+    pub(crate) fn is_for(&self, key: &FlightKey) -> bool {
+        self.vary.iter().all(|name| self.leader.agrees(key, name))
+    }
+
+    /// A follower's copy. Version and extensions belong to the leader's connection.
+    pub(crate) fn response<R>(&self) -> Response<SharedBody<R>> {
+        let mut response = Response::new(SharedBody::read(Arc::clone(&self.content)));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers.clone();
+        response
+    }
+}

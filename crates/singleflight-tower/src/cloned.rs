@@ -1,0 +1,183 @@
+//! The layer for services whose response can be cloned: messages, parsed values.
+
+use std::error::Error;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use singleflight_core::{Builder, CallError, Group};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::error::Shared;
+
+type Flights<K, T, E> = Group<K, Result<T, Shared<E>>>;
+type KeyOf<Q, K> = dyn Fn(&Q) -> Option<K> + Send + Sync;
+
+/// Coalesces equal requests of a service whose response is `Clone`.
+///
+/// Each caller drives the work, and hands it over if it goes. An error is shared, as an `Arc`. There are
+/// no rules here but the key's: it has to hold all that the answer depends on.
+///
+/// A request that comes to the layer again from inside of its own work goes alone, if the same task
+/// brings it.
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use std::convert::Infallible;
+/// use singleflight_tower::CoalesceLayer;
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// let lengths = service_fn(async |word: String| Ok::<_, Infallible>(word.len()));
+/// let layer = CoalesceLayer::new(|word: &String| Some(word.clone()));
+/// let service = layer.layer(lengths);
+/// let (one, other) = tokio::join!(
+///     service.clone().oneshot("equal".to_owned()),
+///     service.clone().oneshot("equal".to_owned()),
+/// );
+/// assert_eq!((one.unwrap(), other.unwrap()), (5, 5));
+/// # });
+/// ```
+pub struct CoalesceLayer<Q, K, T, E> {
+    key: Arc<KeyOf<Q, K>>,
+    group: Arc<Flights<K, T, E>>,
+}
+
+impl<Q, K, T, E> CoalesceLayer<Q, K, T, E> {
+    /// Makes a layer from what makes requests equal. `None`: the request goes alone.
+    pub fn new(key: impl Fn(&Q) -> Option<K> + Send + Sync + 'static) -> Self {
+        Self::with(Builder::new(), key)
+    }
+
+    /// As [`new`](Self::new), with limits of followers and of age.
+    pub fn with(group: Builder, key: impl Fn(&Q) -> Option<K> + Send + Sync + 'static) -> Self {
+        Self {
+            key: Arc::new(key),
+            group: Arc::new(group.build()),
+        }
+    }
+
+    /// Returns the group, for its counts, to forget, to close.
+    pub fn group(&self) -> &Group<K, Result<T, Shared<E>>> {
+        &self.group
+    }
+}
+
+impl<S, Q, K, T, E> Layer<S> for CoalesceLayer<Q, K, T, E> {
+    type Service = Coalesced<S, Q, K, T, E>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let layer = self.clone();
+        Coalesced { inner, layer }
+    }
+}
+
+/// A service whose equal requests share one execution. Made by [`CoalesceLayer`]; always ready.
+pub struct Coalesced<S, Q, K, T, E> {
+    inner: S,
+    layer: CoalesceLayer<Q, K, T, E>,
+}
+
+impl<S, Q, K, T, E> Service<Q> for Coalesced<S, Q, K, T, E>
+where
+    S: Service<Q, Response = T, Error = E> + Clone + Send + 'static,
+    S::Future: Send,
+    Q: Send + 'static,
+    K: Eq + Hash + Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    type Response = T;
+    type Error = CoalesceError<E>;
+    type Future = Pin<Box<dyn Future<Output = Result<T, CoalesceError<E>>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Q) -> Self::Future {
+        let key = (self.layer.key)(&request);
+        let group = Arc::clone(&self.layer.group);
+        let mut inner = self.inner.clone();
+        Box::pin(async move {
+            let mut request = Some(request);
+            let mut ask = async || {
+                poll_fn(|context| inner.poll_ready(context)).await?;
+                let request = request.take().expect("a call asks once");
+                inner.call(request).await
+            };
+            if let Some(key) = key {
+                let work = async || ask().await.map_err(Shared::new);
+                match group.run_outcome(key, work).await {
+                    // Nothing was asked, and nobody can be waited for.
+                    Err(CallError::Reentrant) => {}
+                    Err(error) => return Err(CoalesceError::Call(error)),
+                    Ok(outcome) => return outcome.value.map_err(CoalesceError::Service),
+                }
+            }
+            let alone = ask().await;
+            alone.map_err(|error| CoalesceError::Service(Shared::new(error)))
+        })
+    }
+}
+
+/// Why a request has no response.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CoalesceError<E> {
+    /// The inner service failed, for all who share the flight.
+    Service(Shared<E>),
+    /// There is no answer: the flight is full, the group closed, the leader panicked.
+    Call(CallError),
+}
+
+impl<E: fmt::Display> fmt::Display for CoalesceError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(error) => error.fmt(f),
+            Self::Call(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> Error for CoalesceError<E> {}
+
+impl<Q, K, T, E> Clone for CoalesceLayer<Q, K, T, E> {
+    fn clone(&self) -> Self {
+        Self {
+            key: Arc::clone(&self.key),
+            group: Arc::clone(&self.group),
+        }
+    }
+}
+
+impl<S: Clone, Q, K, T, E> Clone for Coalesced<S, Q, K, T, E> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            layer: self.layer.clone(),
+        }
+    }
+}
+
+impl<Q, K, T, E> fmt::Debug for CoalesceLayer<Q, K, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CoalesceLayer")
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: fmt::Debug, Q, K, T, E> fmt::Debug for Coalesced<S, Q, K, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Coalesced")
+            .field("inner", &self.inner)
+            .field("layer", &self.layer)
+            .finish()
+    }
+}

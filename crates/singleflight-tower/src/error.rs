@@ -1,0 +1,84 @@
+//! Errors that several callers receive: shared, not cloned.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// An error of the inner service, which every caller of its flight receives.
+///
+/// It reads as the error that it shares. A service that cannot fail still cannot:
+/// `Shared<Infallible>` becomes an [`Infallible`].
+///
+/// # Examples
+///
+/// ```
+/// use singleflight_tower::Shared;
+///
+/// let error = Shared::new(std::fmt::Error);
+/// assert_eq!(*error, std::fmt::Error);
+/// assert_eq!(error.to_string(), std::fmt::Error.to_string());
+/// ```
+#[derive(Debug)]
+pub struct Shared<E>(Arc<E>);
+
+impl<E> Shared<E> {
+    /// Shares an error.
+    pub fn new(error: E) -> Self {
+        Self(Arc::new(error))
+    }
+
+    pub(crate) const fn from_arc(error: Arc<E>) -> Self {
+        Self(error)
+    }
+
+    pub(crate) fn into_arc(self) -> Arc<E> {
+        self.0
+    }
+}
+
+impl<E> Clone for Shared<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<E> Deref for Shared<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        &self.0
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Shared<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+// For boxed errors as well, which are no `Error` themselves.
+impl<E: fmt::Debug + fmt::Display> Error for Shared<E> {}
+
+impl From<Shared<Infallible>> for Infallible {
+    fn from(never: Shared<Self>) -> Self {
+        *never.0
+    }
+}
+
+/// The body of an answer broke off, for all who share it.
+#[derive(Clone, Debug)]
+pub struct BodyFailed(pub(crate) Arc<dyn Error + Send + Sync>);
+
+impl fmt::Display for BodyFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body of the shared answer broke off")
+    }
+}
+
+impl Error for BodyFailed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}

@@ -1,0 +1,118 @@
+//! What makes two requests equal, as the user chooses it.
+
+use std::any::Any;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use http::{HeaderName, request};
+
+/// What makes two requests equal. There is no default: choose one.
+///
+/// The method is part of every key, so `HEAD` and `GET` never meet. The first three hold scheme,
+/// authority, path and query as well, and what changes the meaning of a request: conditional
+/// headers, `Origin`, `Forwarded`, `X-Forwarded-Host`, `-Port`, `-Proto`, `-Prefix`, overrides of the
+/// method and of the URL. Nothing is normalized: requests that are spelled differently do not meet.
+///
+/// # Examples
+///
+/// ```
+/// use singleflight_tower::HttpKey;
+/// use http::header::{ACCEPT, ACCEPT_LANGUAGE};
+///
+/// let strictest = HttpKey::all_headers();
+/// let usual = HttpKey::uri_and([ACCEPT, ACCEPT_LANGUAGE]);
+/// let own = HttpKey::by(|head| Some((head.uri.path().to_owned(), head.headers.len())));
+/// # drop((strictest, usual, own));
+/// ```
+#[derive(Clone)]
+#[must_use = "a key is chosen for a layer"]
+pub struct HttpKey(pub(crate) Kind);
+
+type ByHead = dyn Fn(&request::Parts) -> Option<OwnKey> + Send + Sync;
+
+#[derive(Clone)]
+pub(crate) enum Kind {
+    AllExcept(Vec<HeaderName>),
+    UriAnd(Vec<HeaderName>),
+    By(Arc<ByHead>),
+}
+
+impl HttpKey {
+    /// Takes the URI and every header, but for those of one connection (`Connection`, `TE`, ..) and
+    /// those that only trace a request (`traceparent`, `x-request-id`, ..).
+    ///
+    /// Nothing that the service reads can be forgotten. Clients that send different headers, a
+    /// `User-Agent` for example, do not meet.
+    pub const fn all_headers() -> Self {
+        Self(Kind::AllExcept(Vec::new()))
+    }
+
+    /// As [`all_headers`](Self::all_headers), without headers that the service does not read.
+    pub fn all_headers_except(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self(Kind::AllExcept(names.into_iter().collect()))
+    }
+
+    /// Takes the URI and the headers that are named: all that the service reads. An answer that says
+    /// by `Vary` that it depends on another one is not shared with a request in which that differs.
+    pub fn uri_and(names: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self(Kind::UriAnd(names.into_iter().collect()))
+    }
+
+    /// Takes what the function makes of the head of a request, and the method. `None`: it goes alone.
+    ///
+    /// The key has to hold all that the answer depends on, the host included. A tuple keeps its parts
+    /// apart; strings that are joined do not.
+    pub fn by<K, F>(key: F) -> Self
+    where
+        K: Eq + Hash + Send + Sync + 'static,
+        F: Fn(&request::Parts) -> Option<K> + Send + Sync + 'static,
+    {
+        let own = move |head: &request::Parts| Some(OwnKey(Arc::new(key(head)?)));
+        Self(Kind::By(Arc::new(own)))
+    }
+}
+
+impl fmt::Debug for HttpKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpKey").finish_non_exhaustive()
+    }
+}
+
+/// A key of the user's own type.
+#[derive(Clone)]
+pub(crate) struct OwnKey(Arc<dyn Erased>);
+
+trait Erased: Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn is(&self, other: &dyn Any) -> bool;
+    fn feed(&self, state: &mut dyn Hasher);
+}
+
+impl<K: Eq + Hash + Send + Sync + 'static> Erased for K {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn is(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<K>() == Some(self)
+    }
+
+    fn feed(&self, mut state: &mut dyn Hasher) {
+        self.hash(&mut state);
+    }
+}
+
+impl PartialEq for OwnKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.is(other.0.as_any())
+    }
+}
+
+impl Eq for OwnKey {}
+
+impl Hash for OwnKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.feed(state);
+    }
+}

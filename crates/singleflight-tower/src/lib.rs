@@ -1,0 +1,39 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod body;
+mod builder;
+mod choices;
+mod cloned;
+mod collect;
+mod content;
+mod detached;
+mod error;
+mod flight_key;
+mod future;
+mod http_key;
+mod hub;
+mod inner;
+mod interest;
+mod layer;
+mod lead;
+mod led;
+mod mark;
+mod memory;
+mod names;
+mod refusal;
+mod rules;
+mod service;
+mod wait;
+
+pub use body::SharedBody;
+pub use builder::HttpCoalesceBuilder;
+pub use choices::{Elapsed, Failed, Identity};
+pub use cloned::{CoalesceError, CoalesceLayer, Coalesced};
+pub use error::{BodyFailed, Shared};
+pub use future::HttpCoalescing;
+pub use http_key::HttpKey;
+pub use inner::HttpInner;
+pub use layer::HttpCoalesce;
+pub use service::HttpCoalesced;
+pub use singleflight_core::{CallError, Stats};
