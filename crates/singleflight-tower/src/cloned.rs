@@ -55,7 +55,10 @@ impl<Q, K, T, E> CoalesceLayer<Q, K, T, E> {
     }
 
     /// As [`new`](Self::new), with limits of followers and of age.
-    pub fn with(group: Builder, key: impl Fn(&Q) -> Option<K> + Send + Sync + 'static) -> Self {
+    pub fn with(
+        group: Builder<K, Result<T, Shared<E>>>,
+        key: impl Fn(&Q) -> Option<K> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             key: Arc::new(key),
             group: Arc::new(group.build()),

@@ -44,6 +44,10 @@ impl Led {
     /// Lands the flight. With what has `failed`, another one tries first if the layer says so.
     pub(crate) fn land(self, verdict: Verdict, failed: bool) {
         let keeps = failed && matches!(self.hub.0.settings.failed, Failed::Retry);
-        drop(self.leader.lead_blocking_if(|| verdict, |_| !keeps));
+        if keeps {
+            self.leader.fail();
+        } else {
+            drop(self.leader.complete(verdict));
+        }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) fn refused(error: &CallError) -> Response<Bytes> {
         CallError::LeaderPanicked(_) | CallError::LeaderLost | CallError::TaskLost => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
+        // So many services in a row have failed, each for a request of its own.
+        CallError::TooManyFailures { .. } => StatusCode::BAD_GATEWAY,
         // The flight or the group is full, or closed.
         _ => {
             let seconds = HeaderValue::from_static("1");
