@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +17,14 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::json::Json;
 use crate::ledger::Ledger;
+use crate::live;
 use crate::load::Load;
 use crate::log::{Log, Unreadable};
 use crate::open_files;
 use crate::options::{Options, Request};
 use crate::output::Output;
 use crate::pool::Pool;
+use crate::print::print;
 use crate::server::Server;
 use crate::stop::Stop;
 use crate::table::{Table, ratio};
@@ -59,6 +61,9 @@ fn job(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    if let Some(port) = options.serve {
+        return live::serve(options, port, out).map(|()| 0);
+    }
     let (load, warnings) = load(options, input)?;
     let load = Arc::new(load);
     let mut chart_file = Output::open("--chart", &options.chart)?;
@@ -66,7 +71,7 @@ fn job(
         Some(path) => Some(Output::open("--json", path)?),
         None => None,
     };
-    open_files::allow(options.clients)?;
+    open_files::allow(options.clients())?;
     // Only now: a failure is told in one line.
     for warning in warnings {
         drop(writeln!(err, "stampede: {warning}"));
@@ -198,7 +203,7 @@ impl Trial<'_> {
     /// Serves the load once: fresh connections to the database, a fresh server, fresh clients.
     fn serve(&self, run: &mut Run, grouped: bool) -> Result<(), Failure> {
         let clients = clients(self.options, &self.load);
-        let pool = Pool::open(&self.database, self.options.connections, &self.ledger)?;
+        let pool = Pool::open(&self.database, self.options.connections(), &self.ledger)?;
         let server = Server::start(self.options.runtime, grouped, clients, pool.clone())?;
         let progress = progress(self.load.arrivals.len(), run.name);
         run.tally = self.clients.block_on(async {
@@ -216,7 +221,7 @@ impl Trial<'_> {
 
 /// No more clients than requests: the others would only be connected.
 fn clients(options: &Options, load: &Load) -> usize {
-    load.arrivals.len().min(options.clients as usize)
+    load.arrivals.len().min(options.clients() as usize)
 }
 
 /// A bar on standard error; nothing if that is not a terminal.
@@ -294,15 +299,5 @@ fn report_errors(runs: [&Run; 2]) -> Result<u8, Failure> {
             "{errors} requests failed, the first with: {fault}"
         ))),
         None => Ok(0),
-    }
-}
-
-fn print(out: &mut dyn Write, text: std::fmt::Arguments<'_>) -> Result<(), Failure> {
-    match out.write_fmt(text).and_then(|()| out.flush()) {
-        // Whoever closed the pipe has read what they wanted.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::service(format_args!("standard output: {error}")))
-        }
-        _ => Ok(()),
     }
 }

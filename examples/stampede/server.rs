@@ -118,7 +118,7 @@ fn routes<S: Service>(shared: S, alone: S) -> Router {
 }
 
 /// Serves on a tokio runtime of its own.
-fn on_tokio(listener: TcpListener, router: Router) -> io::Result<runtime::Runtime> {
+pub(crate) fn on_tokio(listener: TcpListener, router: Router) -> io::Result<runtime::Runtime> {
     let tasks = runtime::Builder::new_multi_thread().enable_all().build()?;
     listener.set_nonblocking(true)?;
     let listener = {
