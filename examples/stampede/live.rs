@@ -239,7 +239,7 @@ mod tests {
             });
             for (name, value) in [("coalescing", 1), ("driver", 1), ("disconnects", 50)] {
                 let line = format!("POST /set/{name}/{value}");
-                assert_eq!(status(ask(address, &line, OURS)), "204");
+                assert_eq!(status(ask(address, &line, OURS)), "200");
                 event(&mut feed, "settings", |settings| settings[name] == value);
             }
             let followed = |frame: &Value| {
@@ -249,7 +249,7 @@ mod tests {
             };
             event(&mut feed, "frame", followed);
             // What is driven by callers is handed over when they leave.
-            assert_eq!(status(ask(address, "POST /set/driver/0", OURS)), "204");
+            assert_eq!(status(ask(address, "POST /set/driver/0", OURS)), "200");
             assert_eq!(status(ask(address, "POST /kill", OURS)), "200");
             event(&mut feed, "frame", |frame| {
                 frame["handed_over"].as_u64() > Some(0)

@@ -15,6 +15,8 @@ pub(crate) const TASK: u32 = 1;
 /// What is set: of a switch the place of the choice in its list, of a slider a number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Settings {
+    /// How often something was set.
+    pub(crate) revision: u32,
     /// How equal requests are coalesced.
     pub(crate) coalescing: u32,
     /// What polls a query that several requests wait for.
@@ -32,6 +34,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// What is set at the start: the herd, and nothing done about it.
     pub(crate) const FIRST: Self = Self {
+        revision: 0,
         coalescing: OFF,
         driver: CALLERS,
         load: 400,
@@ -52,17 +55,20 @@ impl Settings {
             return Err(format!("`{name}` is from {least} to {most}, not {number}"));
         }
         *(control.place)(&mut self) = number;
+        self.revision = self.revision.wrapping_add(1);
         Ok(self)
     }
 
-    /// Gives each value under the name of its control.
+    /// Gives each value under the name of its control, and the revision.
     pub(crate) fn to_json(mut self) -> Value {
+        let revision = ("revision".to_owned(), self.revision.into());
         let values = CONTROLS.iter();
         values
             .map(|control| {
                 let value = *(control.place)(&mut self);
                 (control.name.to_owned(), value.into())
             })
+            .chain([revision])
             .collect::<serde_json::Map<_, _>>()
             .into()
     }

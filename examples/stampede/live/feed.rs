@@ -59,17 +59,22 @@ impl Feed {
     }
 
     /// Returns what a new page must be told first, and what comes after.
-    pub(crate) fn subscribe(&self, settings: Settings) -> (Event, broadcast::Receiver<Event>) {
+    pub(crate) fn subscribe(
+        &self,
+        settings: &watch::Sender<Settings>,
+    ) -> (Event, broadcast::Receiver<Event>) {
         // Frames come under the same lock: none is missed between the two, and none told twice.
+        // Settings are read after the subscription, so that no change is missed.
         self.with(|rows| {
+            let events = self.events.subscribe();
             let hello = json!({
                 "controls": controls::described(),
-                "settings": settings.to_json(),
+                "settings": settings.borrow().to_json(),
                 "period": PERIOD.as_secs_f64(),
                 "kept": KEPT,
                 "rows": rows,
             });
-            (Event::new("hello", &hello), self.events.subscribe())
+            (Event::new("hello", &hello), events)
         })
     }
 

@@ -63,7 +63,7 @@ async fn page() -> impl IntoResponse {
 }
 
 async fn feed(State(desk): State<Desk>) -> impl IntoResponse {
-    let (hello, events) = desk.feed.subscribe(*desk.settings.borrow());
+    let (hello, events) = desk.feed.subscribe(&desk.settings);
     let later = stream::unfold(events, async |mut events| {
         let event = match events.recv().await {
             Ok(event) => event,
@@ -83,18 +83,20 @@ fn sent(events: impl Stream<Item = feed::Event>) -> impl Stream<Item = Result<Ev
 async fn set(
     State(desk): State<Desk>,
     Path((name, value)): Path<(String, String)>,
-) -> Result<StatusCode, (StatusCode, String)> {
+) -> Result<String, (StatusCode, String)> {
     let mut result = Ok(());
     desk.settings.send_if_modified(|settings| {
         match settings.with(&name, &value) {
             Ok(changed) => *settings = changed,
             Err(why) => result = Err((StatusCode::BAD_REQUEST, why)),
         }
-        true
+        result.is_ok()
     });
     result?;
-    desk.feed.tell_settings(*desk.settings.borrow());
-    Ok(StatusCode::NO_CONTENT)
+    let settings = *desk.settings.borrow();
+    desk.feed.tell_settings(settings);
+    // So that the page knows which events are older than this.
+    Ok(settings.revision.to_string())
 }
 
 async fn kill(State(desk): State<Desk>) -> String {
