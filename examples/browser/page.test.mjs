@@ -236,6 +236,9 @@ test('it is readable in light and dark and on a phone', async () => {
   await phone.screenshot({path: join(work, 'phone.png'), fullPage: true});
   const beside = await phone.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.equal(beside, 0, 'the page is wider than the phone');
+  const clipped = await page.evaluate(() => [...document.querySelectorAll('svg text')]
+    .filter(text => text.getBBox().x < 0).map(text => text.textContent));
+  assert.deepEqual(clipped, []);
   for (const label of await phone.locator('#charts svg[role=img]').all()) {
     assert.match(await label.getAttribute('aria-label'), /over the last 60 s: .* \S+/);
   }
