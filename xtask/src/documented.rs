@@ -68,10 +68,8 @@ impl Count {
     fn of(json: &Value) -> Self {
         let mut count = Self::default();
         let index = json["index"].as_object().into_iter().flatten();
-        let crate_id = index
-            .clone()
-            .find(|(id, _)| **id == json["root"].to_string())
-            .map_or(&Value::Null, |(_, root)| &root["crate_id"]);
+        let root = json["root"].to_string();
+        let crate_id = &json["index"][root.as_str()]["crate_id"];
         for (_, item) in index.filter(|(_, item)| item["crate_id"] == *crate_id) {
             let inner = &item["inner"];
             let is_block = !inner["impl"].is_null();
