@@ -10,6 +10,9 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+/// The header by which a request says its number.
+pub(crate) const ASKER: &str = "x-request-number";
+
 /// An HTTP client on tokio.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -36,15 +39,21 @@ impl Client {
 
     /// Asks for a key by GET, and returns the body of the response.
     pub(crate) async fn get(&mut self, key: &str) -> Result<Bytes, Fault> {
-        self.ask(Method::GET, key).await
+        self.ask(Method::GET, key, 0).await
     }
 
     /// Asks for a key by POST, and returns the body of the response.
     pub(crate) async fn post(&mut self, key: &str) -> Result<Bytes, Fault> {
-        self.ask(Method::POST, key).await
+        self.ask(Method::POST, key, 0).await
     }
 
-    async fn ask(&mut self, method: Method, key: &str) -> Result<Bytes, Fault> {
+    /// Asks for a key by GET with a number that the server can name the request by, and returns
+    /// the body of the response.
+    pub(crate) async fn get_as(&mut self, number: u64, key: &str) -> Result<Bytes, Fault> {
+        self.ask(Method::GET, key, number).await
+    }
+
+    async fn ask(&mut self, method: Method, key: &str, number: u64) -> Result<Bytes, Fault> {
         let path = format!("/sales/{}", encode(key));
         if self.connection.is_closed() {
             *self = Self::connect(self.address).await?;
@@ -55,6 +64,7 @@ impl Client {
             .method(method)
             .uri(path)
             .header(HOST, self.address.to_string())
+            .header(ASKER, number)
             .body(Empty::new())?;
         let response = self.connection.send_request(request).await?;
         let status = response.status();

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,12 +20,14 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::json::Json;
 use crate::ledger::Ledger;
+use crate::live;
 use crate::load::Load;
 use crate::log::{Log, Unreadable};
 use crate::open_files;
 use crate::options::{Grouping, Options, Request};
 use crate::output::Output;
 use crate::pool::Pool;
+use crate::print::print;
 use crate::processes::{self, Processes, Redis};
 use crate::server::Server;
 use crate::stop::Stop;
@@ -63,8 +65,11 @@ fn job(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<u8, Failure> {
-    if let Some(grouping) = &options.serve {
+    if let Some(grouping) = &options.serve_as {
         return processes::serve(options, grouping, input, out);
+    }
+    if let Some(port) = options.serve {
+        return live::serve(options, port, out).map(|()| 0);
     }
     let (load, warnings) = load(options, input)?;
     let load = Arc::new(load);
@@ -73,7 +78,7 @@ fn job(
         Some(path) => Some(Output::open("--json", path)?),
         None => None,
     };
-    open_files::allow(options.clients)?;
+    open_files::allow(options.clients())?;
     // Only now: a failure is told in one line.
     for warning in warnings {
         drop(writeln!(err, "stampede: {warning}"));
@@ -259,7 +264,7 @@ impl Trial<'_> {
     }
 
     fn pool(&self) -> Result<Pool, Failure> {
-        Pool::open(&self.database, self.options.connections, &self.ledger)
+        Pool::open(&self.database, self.options.connections(), &self.ledger)
     }
 
     /// Works off the load once.
@@ -278,7 +283,7 @@ impl Trial<'_> {
 
 /// No more clients than requests: the others would only be connected.
 fn clients(options: &Options, load: &Load) -> usize {
-    load.arrivals.len().min(options.clients as usize)
+    load.arrivals.len().min(options.clients() as usize)
 }
 
 /// A bar on standard error; nothing if that is not a terminal.
@@ -372,15 +377,5 @@ fn report_errors(runs: &[&Run]) -> Result<u8, Failure> {
             "{errors} requests failed, the first with: {fault}"
         ))),
         None => Ok(0),
-    }
-}
-
-fn print(out: &mut dyn Write, text: std::fmt::Arguments<'_>) -> Result<(), Failure> {
-    match out.write_fmt(text).and_then(|()| out.flush()) {
-        // Whoever closed the pipe has read what they wanted.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::service(format_args!("standard output: {error}")))
-        }
-        _ => Ok(()),
     }
 }

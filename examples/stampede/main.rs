@@ -5,7 +5,8 @@
 //! through a group, and what was measured of both stands in one table and one chart.
 //!
 //! Where to look first: `on_threads`, `on_tokio` and `on_smol` are what a user of the front
-//! ends would write, about 30 lines each. `command` says what happens in which order.
+//! ends would write, about 30 lines each. `command` says what happens in which order. With
+//! `--serve` there is no table: `live` serves a page that shows the herd as it comes.
 
 mod cached;
 mod chart;
@@ -19,6 +20,7 @@ mod failure;
 mod journey;
 mod json;
 mod ledger;
+mod live;
 mod load;
 mod log;
 #[path = "../cache/moka_store.rs"]
@@ -31,6 +33,7 @@ mod open_files;
 mod options;
 mod output;
 mod pool;
+mod print;
 mod processes;
 #[cfg(test)]
 mod replay;

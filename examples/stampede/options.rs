@@ -26,14 +26,10 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = Runtime::Tokio)]
     pub(crate) runtime: Runtime,
 
-    /// Clients that ask at the same time, each over a connection of its own.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 200,
-        value_parser = value_parser!(u32).range(1..=5_000)
-    )]
-    pub(crate) clients: u32,
+    /// Clients that ask at the same time, each over a connection of its own [default: 200; with
+    /// --serve, 2000].
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=5_000))]
+    clients: Option<u32>,
 
     /// Requests in total [default: 2000; with --log, all of its lines].
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=10_000_000))]
@@ -77,18 +73,14 @@ pub(crate) struct Options {
     pub(crate) speed: Option<f64>,
 
     /// Rows of the database that one query reads: what a query costs [default: 40000; with
-    /// --log, 15000].
+    /// --log, 15000; with --serve, 500].
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(ROWS)))]
     rows: Option<u32>,
 
-    /// Connections to the database, each of which runs one query at a time.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 4,
-        value_parser = value_parser!(u32).range(1..=64)
-    )]
-    pub(crate) connections: u32,
+    /// Connections to the database, each of which runs one query at a time [default: 4; with
+    /// --serve, 16].
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=64))]
+    connections: Option<u32>,
 
     /// Serve by this many processes, three times: without groups, with a group in each, and with
     /// groups over Redis. A redis-server that is on the machine is started for it.
@@ -101,7 +93,7 @@ pub(crate) struct Options {
 
     /// Serve until standard input ends: what each of the processes is told.
     #[arg(long, value_name = "HOW", hide = true)]
-    pub(crate) serve: Option<Grouping>,
+    pub(crate) serve_as: Option<Grouping>,
 
     /// The database; made if it does not exist.
     #[arg(long, value_name = "FILE", default_value = "stampede.sqlite")]
@@ -118,6 +110,18 @@ pub(crate) struct Options {
     /// Write the figures to this file for machines, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Serve a page that shows the herd as it comes, with switches and sliders, instead of one
+    /// table: on this port of the loopback interface, or on a free one.
+    #[arg(
+        long,
+        value_name = "PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "0",
+        conflicts_with_all = ["requests", "log", "skew", "json", "chart"]
+    )]
+    pub(crate) serve: Option<u16>,
 }
 
 impl Options {
@@ -136,6 +140,9 @@ impl Options {
             Ok(options) if options.processes.is_some() && options.runtime != Runtime::Tokio => {
                 Err(Failure::input("--processes serves by --runtime tokio only"))
             }
+            Ok(options) if options.serve.is_some() && options.runtime != Runtime::Tokio => Err(
+                Failure::input("--serve is of use with --runtime tokio only"),
+            ),
             Ok(options) => Ok(Request::Job(options)),
             Err(error) if !error.use_stderr() => Ok(Request::Page(error.to_string())),
             Err(error) => Err(Failure::input(first_paragraph(&error.to_string()))),
@@ -148,11 +155,28 @@ impl Options {
         self.requests.unwrap_or(default)
     }
 
+    /// Returns how many clients there are, at most.
+    pub(crate) fn clients(&self) -> u32 {
+        let default = if self.serve.is_some() { 2_000 } else { 200 };
+        self.clients.unwrap_or(default)
+    }
+
+    /// Returns how many connections to the database there are.
+    pub(crate) fn connections(&self) -> u32 {
+        let default = if self.serve.is_some() { 16 } else { 4 };
+        self.connections.unwrap_or(default)
+    }
+
     /// Returns how many rows a query reads.
     ///
     /// A log is longer than what is drawn, and takes about as long by cheaper queries.
     pub(crate) fn rows(&self) -> u32 {
-        let default = if self.log.is_some() { 15_000 } else { 40_000 };
+        let default = match (&self.log, self.serve) {
+            (None, None) => 40_000,
+            (Some(_), _) => 15_000,
+            // A query's time is set on the page.
+            (None, Some(_)) => 500,
+        };
         self.rows.unwrap_or(default)
     }
 }
@@ -279,11 +303,11 @@ mod tests {
         };
         assert_eq!(options.runtime, Runtime::Smol);
         assert_eq!(
-            (options.clients, options.requests(), options.keys),
+            (options.clients(), options.requests(), options.keys),
             (3, 4, 5)
         );
         assert_eq!(
-            (options.seed, options.rows(), options.connections),
+            (options.seed, options.rows(), options.connections()),
             (6, 7, 8)
         );
         assert_eq!(options.json, Some("j".into()));
@@ -320,6 +344,10 @@ mod tests {
             ("--processes 0", "--processes"),
             ("--processes 2 --runtime smol", "--processes"),
             ("--redis redis://x", "--processes"),
+            ("--serve=70000", "--serve"),
+            ("--serve --log x", "--serve"),
+            ("--serve --requests 5", "--serve"),
+            ("--serve --runtime smol", "--serve"),
             ("--colour", "--colour"),
             ("stray", "stray"),
         ] {

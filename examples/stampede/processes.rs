@@ -72,9 +72,9 @@ impl Serving {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command
-            .args(["--serve", grouping.word()])
+            .args(["--serve-as", grouping.word()])
             .args(["--rows", &options.rows().to_string()])
-            .args(["--connections", &options.connections.to_string()])
+            .args(["--connections", &options.connections().to_string()])
             .arg("--database")
             .arg(&options.database)
             .stdin(Stdio::piped())
@@ -124,7 +124,7 @@ pub(crate) fn serve(
         return Ok(0);
     };
     let ledger = std::sync::Arc::new(Ledger::new(options.rows()));
-    let pool = Pool::open(&database, options.connections, &ledger)?;
+    let pool = Pool::open(&database, options.connections(), &ledger)?;
     let server = Server::start(options.runtime, grouping, CLIENTS, pool.clone())?;
     writeln!(out, "{}", server.address().port()).map_err(fail)?;
     out.flush().map_err(fail)?;

@@ -149,7 +149,7 @@ fn on_redis(listener: TcpListener, pool: Pool, url: &str) -> io::Result<runtime:
 }
 
 /// Serves on a tokio runtime of its own.
-fn on_tokio(listener: TcpListener, router: Router) -> io::Result<runtime::Runtime> {
+pub(crate) fn on_tokio(listener: TcpListener, router: Router) -> io::Result<runtime::Runtime> {
     let tasks = runtime::Builder::new_multi_thread().enable_all().build()?;
     serve(tasks, listener, router)
 }

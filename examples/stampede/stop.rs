@@ -42,6 +42,13 @@ impl Stop {
         }
     }
 
+    /// One that is asked by a test.
+    #[cfg(test)]
+    pub(crate) fn by_hand() -> (watch::Sender<bool>, Self) {
+        let (ask, asked) = watch::channel(false);
+        (ask, Self { asked })
+    }
+
     /// One that has been asked already.
     #[cfg(test)]
     pub(crate) fn already() -> Self {

@@ -1,9 +1,11 @@
 //! `cargo xtask ci`: every check, each a list of commands that a person can type.
 
+mod browser;
 mod code;
 mod dependencies;
 mod features;
 mod lowest;
+mod metrics;
 mod programs;
 mod suites;
 
@@ -86,6 +88,16 @@ pub(crate) const STEPS: &[Step] = &[
         "examples",
         "the service does its job on every runtime, with fewer queries",
         programs::examples,
+    ),
+    step(
+        "browser",
+        "the stampede's live page works in Chromium, if it is at hand",
+        browser::browser,
+    ),
+    step(
+        "metrics",
+        "the counts of groups reach every exporter, and the dashboard asks for no others",
+        metrics::metrics,
     ),
     step(
         "benches",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::command::Command;
-use crate::project::{Project, cargo_of_peers};
+use crate::project::{Project, cargo, cargo_of_peers};
 use crate::redis;
 use crate::stop::Stop;
 

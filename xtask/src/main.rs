@@ -6,6 +6,7 @@ mod ci;
 mod command;
 mod compare;
 mod cross;
+mod documented;
 mod instructions;
 mod manifest;
 mod messages;
@@ -13,6 +14,7 @@ mod models;
 mod mutants;
 mod project;
 mod redis;
+mod release;
 mod section;
 mod seeds;
 mod sizes;
@@ -80,6 +82,10 @@ enum Task {
         #[arg(long)]
         again: bool,
     },
+    /// Count what is documented, and name the public methods without an example
+    Documented,
+    /// Try everything of a release but the publishing
+    Release(release::Request),
     /// Print the table of promises as tags on the tests tell it
     Promises {
         /// Write it into ARCHITECTURE.md
@@ -133,6 +139,8 @@ impl Task {
             Self::Shuttle { schedules, models } => SHUTTLE.command(project, schedules, &models),
             Self::Messages => messages::step(project),
             Self::Mutants { again } => mutants::command(project, again),
+            Self::Documented => documented::command(project),
+            Self::Release(request) => release::command(project, &request),
             Self::Promises { write } => tidy::promises(project, write),
             Self::Sizes { machines } => sizes::command(project, &machines),
             Self::Targets { targets } => targets::command(project, &targets),
@@ -217,7 +225,8 @@ mod tests {
     fn what_is_asked_for_is_read() {
         command().debug_assert();
         let lines = "ci, ci tidy fmt --no-skip, bare-metal wasm32, instructions --bless, mutants --again, promises --write, \
-                     sizes cortex-m0, targets, messages, tidy, tsan --seconds=5, word-sizes";
+                     sizes cortex-m0, documented, \
+                     release --dry-run, release --dry-run api --bless, targets, messages, tidy, tsan --seconds=5, word-sizes";
         for line in lines.split(", ") {
             assert!(typed(line).is_ok(), "{line}");
         }
@@ -241,6 +250,7 @@ mod tests {
             ("loom --preemptions", "--preemptions <N>"),
             ("loom --preemption 3", "--preemption"),
             ("loom --mutants claim", "--mutants"),
+            ("release", "--dry-run"),
         ] {
             let why = typed(line).expect_err(line);
             assert!(why.contains(what), "{line}: {why}");

@@ -10,7 +10,7 @@ mod calls;
 /// that several front ends can share one group.
 ///
 /// The front end then adds what its runtime knows: calls
-/// ([`front_end_calls!`](crate::front_end_calls) writes those of tasks), spawning, clocks. The types
+/// ([`front_end_calls!`](crate::front_end_calls!) writes those of tasks), spawning, clocks. The types
 /// are called `Group` and `Builder`; they need `std`, as front ends do.
 ///
 /// # Examples

@@ -291,7 +291,7 @@ impl<K, V, S> fmt::Debug for Group<K, V, S> {
 /// front end.
 ///
 /// Leaders and followers hold one until they end. It is implemented for everything that
-/// dereferences to a group, and by [`front_end!`](crate::front_end) for what that makes.
+/// dereferences to a group, and by [`front_end!`](crate::front_end!) for what that makes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no reference to a group",
     label = "expected `&Group`, `Arc<Group>`, or the group of a front end"

@@ -3,7 +3,7 @@
 //!
 //! What is run is a call like any other: it leads, or follows and leads on if it is its turn, and
 //! ends with an answer. That reaches the handle by the runtime's own join handle, where it has one
-//! that carries what a task returns, else by a [`Receiver`](crate::Receiver).
+//! that carries what a task returns, else by a [`Receiver`].
 //!
 //! | role when it came | runs to its end | while it is wanted |
 //! |---|---|---|

@@ -9,6 +9,7 @@ use crate::stop::Stop;
 pub(crate) fn fmt(_: &Project) -> Result<(), Stop> {
     let apart = [
         "examples/bare-metal",
+        "examples/metrics",
         "examples/no-std",
         "examples/wasm",
         "peers",

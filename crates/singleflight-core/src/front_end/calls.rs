@@ -3,7 +3,7 @@
 /// Makes the calls of a front end for tasks: those of the core's group, by the front end's own type,
 /// and its builders `Call`, `CallMany` and `SpawnCall`.
 ///
-/// It stands beside [`front_end!`](crate::front_end). `open` and `close` are what stands around the
+/// It stands beside [`front_end!`](crate::front_end!). `open` and `close` are what stands around the
 /// lines of an example, so that the runtime runs it.
 #[macro_export]
 macro_rules! front_end_calls {

@@ -130,7 +130,7 @@ impl<G: GroupRef> Leader<G> {
     ///
     /// For a leader that knows that its value is as of now. It goes by the flight and not by the
     /// key, so it never closes a newer one; and nothing is counted as forgotten. A
-    /// [`Fence`](crate::Fence) of the flight says that it was forgotten all the same.
+    /// [`Fence`] of the flight says that it was forgotten all the same.
     ///
     /// Takes the shard's lock.
     ///

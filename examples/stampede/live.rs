@@ -1,0 +1,271 @@
+//! `--serve`: a page that shows the herd as it comes, and lets a person turn coalescing on.
+//!
+//! Three runtimes, so that none holds another up: the service's, the herd's, the page's.
+
+mod controls;
+mod counts;
+mod feed;
+mod herd;
+mod service;
+mod web;
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use tokio::runtime::{self, Runtime};
+use tokio::sync::watch;
+
+use crate::database::Database;
+use crate::failure::Failure;
+use crate::ledger::Ledger;
+use crate::live::controls::Settings;
+use crate::live::counts::Counts;
+use crate::live::feed::{Feed, Meter};
+use crate::live::herd::Herd;
+use crate::live::service::Service;
+use crate::live::web::Desk;
+use crate::open_files;
+use crate::options::Options;
+use crate::pool::Pool;
+use crate::print::print;
+use crate::server::on_tokio;
+use crate::stop::Stop;
+
+/// Serves the page on this port, 0 for a free one, until Ctrl-C.
+pub(crate) fn serve(options: &Options, port: u16, out: &mut dyn Write) -> Result<(), Failure> {
+    let clients = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(fail)?;
+    let stop = Stop::on_interrupt(&clients);
+    serve_until(&stop, clients, options, port, out)
+}
+
+fn serve_until(
+    stop: &Stop,
+    clients: Runtime,
+    options: &Options,
+    port: u16,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    open_files::allow(options.clients())?;
+    let Some(database) = Database::open(&options.database, stop)? else {
+        return Ok(());
+    };
+    let ledger = Arc::new(Ledger::new(options.rows()));
+    let pool = Pool::open(&database, options.connections(), &ledger)?;
+    let (page, address) =
+        listen(port).map_err(|error| Failure::input(format_args!("--serve={port}: {error}")))?;
+    let (listener, service_address) = listen(0).map_err(fail)?;
+
+    let (settings, set) = watch::channel(Settings::FIRST);
+    let service = Service::new(pool.clone(), set.clone());
+    let tasks = on_tokio(listener, service.clone().router()).map_err(fail)?;
+    let herd = Arc::new(Herd {
+        address: service_address,
+        most: options.clients() as usize,
+        keys: options.keys,
+        ledger,
+        counts: Arc::new(Counts::default()),
+        settings: set.clone(),
+        clients: herd::Clients::default(),
+    });
+    clients.spawn(Arc::clone(&herd).run(options.seed));
+    let feed = Arc::new(Feed::new());
+    let meter = Meter::new(service.clone(), Arc::clone(&herd), set);
+    let desk = Desk {
+        feed: Arc::clone(&feed),
+        service,
+        herd,
+        settings,
+    };
+    let own = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(fail)?;
+    print(
+        out,
+        format_args!("The page is at http://{address}/ until Ctrl-C.\n"),
+    )?;
+    let served = own.block_on(async {
+        let page = tokio::net::TcpListener::from_std(page)?;
+        tokio::select! {
+            served = axum::serve(page, desk.router()) => served,
+            () = feed.run(meter) => Ok(()),
+            () = stop.asked() => Ok(()),
+        }
+    });
+    pool.close();
+    end([clients, tasks, own]);
+    served.map_err(fail)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn fail(error: io::Error) -> Failure {
+    Failure::service(format_args!("cannot serve: {error}"))
+}
+
+fn listen(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Pages that are open would keep their connections for ever, so nothing is awaited.
+fn end(runtimes: [Runtime; 3]) {
+    for runtime in runtimes {
+        runtime.shutdown_background();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, BufRead, BufReader, Write};
+    use std::net::TcpStream;
+    use std::sync::mpsc::{self, Sender};
+    use std::thread;
+    use std::time::Duration;
+
+    use serde_json::Value;
+    use tokio::runtime::Runtime;
+
+    use super::serve_until;
+    use super::web::PAGE;
+    use crate::database::tests::{folder, shared};
+    use crate::options::{Options, Request};
+    use crate::stop::Stop;
+
+    /// Hands on what is printed.
+    struct Printed(Sender<String>);
+
+    impl Write for Printed {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            drop(self.0.send(text));
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Runs a test with the address of a page that is served meanwhile.
+    fn while_served(test: impl FnOnce(&str)) {
+        drop(shared());
+        let database = folder().join("shared.sqlite");
+        let line = ["stampede", "--serve", "--connections", "2", "--database"];
+        let line = line.map(Into::into).into_iter().chain([database.into()]);
+        let Ok(Request::Job(options)) = Options::read(line) else {
+            panic!("a right command line was refused");
+        };
+        let (ask, stop) = Stop::by_hand();
+        let (print, printed) = mpsc::channel();
+        let server = thread::spawn(move || {
+            let clients = Runtime::new().unwrap();
+            serve_until(&stop, clients, &options, 0, &mut Printed(print))
+        });
+        let patience = Duration::from_secs(60);
+        let mut text = String::new();
+        while !text.ends_with('\n') {
+            text += &printed.recv_timeout(patience).unwrap();
+        }
+        let address = text.split("http://").nth(1).unwrap().split('/').next();
+        test(address.unwrap());
+        ask.send_replace(true);
+        server.join().unwrap().unwrap();
+    }
+
+    /// Sends a request, and returns the lines of what comes back, as they come.
+    fn ask(address: &str, line: &str, header: &str) -> impl Iterator<Item = String> {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let patience = Duration::from_secs(60);
+        stream.set_read_timeout(Some(patience)).unwrap();
+        let close = if line.contains("/feed") {
+            ""
+        } else {
+            "connection: close\r\n"
+        };
+        let request = format!("{line} HTTP/1.1\r\nhost: {address}\r\n{close}{header}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        BufReader::new(stream).lines().map(Result::unwrap)
+    }
+
+    fn status(mut lines: impl Iterator<Item = String>) -> String {
+        let line = lines.next().unwrap();
+        line.split(' ').nth(1).unwrap().to_owned()
+    }
+
+    /// Reads events until one of this name comes that is as wanted.
+    fn event(
+        lines: &mut impl Iterator<Item = String>,
+        name: &str,
+        is_wanted: impl Fn(&Value) -> bool,
+    ) {
+        while let Some(line) = lines.next() {
+            if line != format!("event: {name}") {
+                continue;
+            }
+            let data = lines.next().unwrap();
+            let data = data.strip_prefix("data: ").unwrap();
+            if is_wanted(&serde_json::from_str(data).unwrap()) {
+                return;
+            }
+        }
+        panic!("the feed ended");
+    }
+
+    #[test]
+    fn the_page_is_small_and_asks_nobody_else() {
+        assert!(PAGE.len() <= 30 * 1_024, "{} bytes", PAGE.len());
+        for foreign in ["http://", "https://", "@import", "src="] {
+            assert!(!PAGE.contains(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_acts_and_is_told_to_everybody() {
+        const OURS: &str = "x-stampede: 1\r\n";
+        while_served(|address| {
+            let mut feed = ask(address, "GET /feed", "");
+            event(&mut feed, "hello", |hello| {
+                hello["settings"]["coalescing"] == 0
+            });
+            event(&mut feed, "frame", |frame| {
+                frame["row"][1].as_f64() > Some(0.0)
+            });
+            for (name, value) in [("coalescing", 1), ("driver", 1), ("disconnects", 50)] {
+                let line = format!("POST /set/{name}/{value}");
+                assert_eq!(status(ask(address, &line, OURS)), "200");
+                event(&mut feed, "settings", |settings| settings[name] == value);
+            }
+            let followed = |frame: &Value| {
+                assert_eq!(frame["fault"], Value::Null);
+                frame["processes"][0]["followed"].as_f64() > Some(0.0)
+                    && frame["left"].as_f64() > Some(0.0)
+            };
+            event(&mut feed, "frame", followed);
+            // What is driven by callers is handed over when they leave.
+            assert_eq!(status(ask(address, "POST /set/driver/0", OURS)), "200");
+            assert_eq!(status(ask(address, "POST /kill", OURS)), "200");
+            event(&mut feed, "frame", |frame| {
+                frame["handed_over"].as_u64() > Some(0)
+            });
+        });
+    }
+
+    #[test]
+    fn other_sites_and_other_names_are_refused() {
+        while_served(|address| {
+            assert_eq!(status(ask(address, "GET /", "")), "200");
+            assert_eq!(status(ask(address, "POST /set/load/1", "")), "403");
+            assert_eq!(status(ask(address, "POST /kill", "")), "403");
+            let ours = "x-stampede: 1\r\n";
+            assert_eq!(status(ask(address, "POST /set/load/5001", ours)), "400");
+            assert_eq!(status(ask(address, "POST /set/colour/1", ours)), "400");
+        });
+    }
+}
