@@ -83,6 +83,10 @@ impl RemoveAll for Served {
     }
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what the database answers with: a row or none"
+)]
 fn value(text: &str) -> Option<String> {
     Some(text.to_owned())
 }

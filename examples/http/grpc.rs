@@ -85,14 +85,14 @@ async fn serve(listener: TcpListener, works: Arc<AtomicUsize>) {
         .body_is_in_key()
         .detached(|task| drop(tokio::spawn(task)))
         .build();
-    let words = service_fn(move |request| {
+    let answers = service_fn(move |request| {
         let method = Length(Arc::clone(&works));
         async move {
             let answer = tonic::server::Grpc::new(Text).unary(method, request).await;
             Ok::<_, Infallible>(answer)
         }
     });
-    let coalesced = layer.layer(words);
+    let coalesced = layer.layer(answers);
     let service = service_fn(move |request: Request<Incoming>| {
         let coalesced = coalesced.clone();
         async move {

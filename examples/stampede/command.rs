@@ -162,7 +162,7 @@ fn job(
         ));
         return Ok(INTERRUPTED);
     }
-    report_errors(&runs)?;
+    report_errors(runs)?;
     cached.map_or(Ok(0), |(run, _)| report_errors(&[&run]))
 }
 

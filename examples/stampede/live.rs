@@ -157,9 +157,9 @@ mod tests {
     fn while_served(test: impl FnOnce(&str)) {
         drop(shared());
         let database = folder().join("shared.sqlite");
-        let line = ["stampede", "--serve", "--connections", "2", "--database"];
-        let line = line.map(Into::into).into_iter().chain([database.into()]);
-        let Ok(Request::Job(options)) = Options::read(line) else {
+        let words = ["stampede", "--serve", "--connections", "2", "--database"];
+        let words = words.map(Into::into).into_iter().chain([database.into()]);
+        let Ok(Request::Job(options)) = Options::read(words) else {
             panic!("a right command line was refused");
         };
         let (ask, stop) = Stop::by_hand();
@@ -169,11 +169,11 @@ mod tests {
             serve_until(&stop, clients, &options, 0, &mut Printed(print))
         });
         let patience = Duration::from_secs(60);
-        let mut text = String::new();
-        while !text.ends_with('\n') {
-            text += &printed.recv_timeout(patience).unwrap();
+        let mut line = String::new();
+        while !line.ends_with('\n') {
+            line += &printed.recv_timeout(patience).unwrap();
         }
-        let address = text.split("http://").nth(1).unwrap().split('/').next();
+        let address = line.split("http://").nth(1).unwrap().split('/').next();
         test(address.unwrap());
         ask.send_replace(true);
         server.join().unwrap().unwrap();

@@ -143,7 +143,7 @@ impl Options {
             Ok(options) if options.serve.is_some() && options.runtime != Runtime::Tokio => Err(
                 Failure::input("--serve is of use with --runtime tokio only"),
             ),
-            Ok(options) => Ok(Request::Job(options)),
+            Ok(options) => Ok(Request::Job(Box::new(options))),
             Err(error) if !error.use_stderr() => Ok(Request::Page(error.to_string())),
             Err(error) => Err(Failure::input(first_paragraph(&error.to_string()))),
         }
@@ -185,7 +185,7 @@ impl Options {
 #[derive(Debug)]
 pub(crate) enum Request {
     /// The main job.
-    Job(Options),
+    Job(Box<Options>),
     /// A text to be read: the help, the version.
     Page(String),
 }

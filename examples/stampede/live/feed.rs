@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use singleflight_tokio::Stats;
+use singleflight_tokio::{FlightInfo, Stats};
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -150,7 +150,7 @@ impl Meter {
         let rate = |count: u64| (count_of(count) / elapsed).round();
         let delta = |now: u64, before: u64| rate(now.saturating_sub(before));
         let mut flights = self.service.flights();
-        let followers: usize = flights.iter().map(|flight| flight.followers()).sum();
+        let followers: usize = flights.iter().map(FlightInfo::followers).sum();
         let in_flight = flights.len();
         flights.sort_by(|a, b| (b.followers(), a.key()).cmp(&(a.followers(), b.key())));
         flights.truncate(SHOWN);

@@ -73,8 +73,8 @@ impl Service {
         let settings = *self.settings.borrow();
         match (settings.coalescing, settings.driver) {
             (IN_THE_PROCESS, TASK) => {
-                let (service, asked) = (self.clone(), key.clone());
-                let lead = move || async move { service.lead(asked, asker).await };
+                let (service, of) = (self.clone(), key.clone());
+                let lead = move || async move { service.lead(of, asker).await };
                 self.group.spawn(key, lead).await?
             }
             (IN_THE_PROCESS, _) => {
