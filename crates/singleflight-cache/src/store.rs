@@ -6,8 +6,8 @@ use core::future::Future;
 use core::hash::Hash;
 use core::time::Duration;
 
+use crate::claims::Claim;
 use crate::entry::{Entry, EntryId};
-use crate::flights::{Claim, Lease};
 
 /// What a store has for a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,6 +29,16 @@ impl<V> From<Option<Entry<V>>> for Found<V> {
     fn from(entry: Option<Entry<V>>) -> Self {
         entry.map_or(Self::Nothing, Self::Entry)
     }
+}
+
+/// By what right a load runs, where that is shared between processes: the flight's identity there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a number or none")]
+pub struct Lease(pub Option<u128>);
+
+impl Lease {
+    /// Of a flight that this process alone knows.
+    pub const NONE: Self = Self(None);
 }
 
 /// How an entry is to be put.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use singleflight_cache::{Aside, Builder, Look};
 use tokio::task::{JoinSet, yield_now};
 
-use crate::Bar;
+use crate::bar::{Bar, bar};
 use crate::contents::Counting;
 #[cfg(feature = "all")]
 use crate::peers::Foyer;
@@ -22,16 +22,6 @@ pub(crate) async fn all() -> Vec<Bar> {
     bars.push(down().await);
     bars.push(stale().await);
     bars
-}
-
-fn bar(what: &'static str, value: f64, most: f64, unit: &'static str) -> Bar {
-    Bar {
-        what,
-        value,
-        most,
-        unit,
-        beside: String::new(),
-    }
 }
 
 /// The median of rounds, in nanoseconds for each call.

@@ -3,6 +3,7 @@
 //!
 //! `cargo xtask compare cache` builds and runs it. It ends with exit code 1 if a bar does not hold.
 
+mod bar;
 mod bars;
 mod contents;
 #[path = "../../../examples/cache/moka_store.rs"]
@@ -12,15 +13,7 @@ mod refreshing;
 
 use std::process::ExitCode;
 
-/// One figure, and what it is held against.
-pub(crate) struct Bar {
-    pub(crate) what: &'static str,
-    pub(crate) value: f64,
-    pub(crate) most: f64,
-    pub(crate) unit: &'static str,
-    /// What the peers come to.
-    pub(crate) beside: String,
-}
+use crate::bar::Bar;
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()

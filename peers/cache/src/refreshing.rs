@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use singleflight_cache::{Aside, Builder, Early, Look};
 
-use crate::Bar;
+use crate::bar::{Bar, bar};
 use crate::contents::Counting;
 use crate::moka_store::MokaStore;
 
@@ -19,16 +19,6 @@ pub(crate) async fn all() -> Vec<Bar> {
     bars.push(spread());
     bars.push(wave().await);
     bars
-}
-
-fn bar(what: &'static str, value: f64, most: f64, unit: &'static str) -> Bar {
-    Bar {
-        what,
-        value,
-        most,
-        unit,
-        beside: String::new(),
-    }
 }
 
 /// Three seconds of ten thousand reads a second, of a value that is fresh for 100 ms and takes 20 ms

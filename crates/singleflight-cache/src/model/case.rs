@@ -12,9 +12,10 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 use std::vec::Vec;
 
-use super::records::{Age, Answer, Invalidation, Limits, Moment, Read};
-use super::store::{Broken, CLOCK, End, Fake, Kept, Wrong};
-use crate::{Aside, Builder, Early, Error, Freshness, Look, StoreDown};
+use super::notes::{Called, Refreshing, begin, call, failed, note, note_refresh, returned};
+use super::records::{Age, Answer, Limits, Wrong};
+use super::store::{CLOCK, End, Fake, Kept};
+use crate::{Aside, Builder, Early, Freshness, Look, StoreDown};
 
 const KEYS: u8 = 2;
 
@@ -43,48 +44,6 @@ struct Case {
     limits: Limits,
     tasks: Vec<Task>,
     refreshes: Refreshes,
-}
-
-/// A read under way, until it is dropped.
-struct Reading {
-    fake: Fake,
-    numbers: std::ops::Range<usize>,
-    begun: Moment,
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        let mut world = self.fake.0.borrow_mut();
-        let now = world.tick();
-        for number in self.numbers.clone() {
-            let read = &mut world.records.reads[number];
-            read.ended = Some(now);
-            let key = read.key;
-            // With nobody there what was asked for is done with.
-            if world.records.reading(key).next().is_none() {
-                world.records.lacking.insert(key, 0);
-            }
-        }
-    }
-}
-
-/// A refresh under way, until it is dropped.
-struct Refreshing(Fake, u8);
-
-impl Drop for Refreshing {
-    fn drop(&mut self) {
-        let mut world = self.0.0.borrow_mut();
-        *world.refreshing.entry(self.1).or_default() -= 1;
-    }
-}
-
-/// A write under way.
-struct Called(Fake, u8);
-
-impl Drop for Called {
-    fn drop(&mut self) {
-        call(&self.0, Some(self.1));
-    }
 }
 
 /// Runs a case. Returns how many answers it has judged.
@@ -213,30 +172,11 @@ impl Case {
         self.tasks.push(Task { future, flag });
     }
 
-    fn begin(fake: &Fake, keys: &[u8]) -> Reading {
-        let mut world = fake.0.borrow_mut();
-        let begun = world.tick();
-        world.log(format!("{begun}: read of {keys:?}"));
-        let first = world.records.reads.len();
-        let reads = keys.iter().map(|key| Read {
-            key: *key,
-            begun,
-            ended: None,
-        });
-        world.records.reads.extend(reads);
-        let numbers = first..world.records.reads.len();
-        Reading {
-            fake: fake.clone(),
-            numbers,
-            begun,
-        }
-    }
-
     fn read(&mut self, key: u8, how: u8) {
         let (aside, fake, limits) = (self.aside.clone(), self.fake.clone(), self.limits);
         let refreshes = Rc::clone(&self.refreshes);
         self.add(async move {
-            let reading = Self::begin(&fake, &[key]);
+            let reading = begin(&fake, &[key]);
             let begun = reading.begun;
             let load = {
                 let fake = fake.clone();
@@ -261,7 +201,7 @@ impl Case {
                             note_refresh(&fake, key);
                             let refreshing = Refreshing(fake.clone(), key);
                             refreshes.borrow_mut().push(Box::pin(async move {
-                                let reading = Self::begin(&refreshing.0, &[key]);
+                                let reading = begin(&refreshing.0, &[key]);
                                 drop(refresh.run().await);
                                 drop((reading, refreshing));
                             }));
@@ -285,7 +225,7 @@ impl Case {
             (0..KEYS).rev().collect()
         };
         self.add(async move {
-            let reading = Self::begin(&fake, &keys);
+            let reading = begin(&fake, &keys);
             let begun = reading.begun;
             let load = async |keys: Vec<u8>| {
                 let mut found = Vec::new();
@@ -439,60 +379,5 @@ impl Case {
         }
         let judged = self.fake.0.borrow().records.judged;
         Ok(judged)
-    }
-}
-
-fn failed(error: &Error<usize, Broken, singleflight_core::CallError>) -> Answer {
-    match error {
-        Error::Load(load) => Answer::LoadFailed(**load),
-        Error::Store(broken) => Answer::StoreFailed(broken.0),
-        Error::Flight(_) => Answer::Other,
-    }
-}
-
-fn note(fake: &Fake, key: u8, begun: Moment, answer: Answer, limits: Limits) {
-    let mut world = fake.0.borrow_mut();
-    let now = world.tick();
-    world.log(format!(
-        "{now}: read of {key} from {begun}: {answer:?}, clock {}",
-        CLOCK.get()
-    ));
-    if let Err(wrong) = world.records.judge(key, begun, answer, CLOCK.get(), limits) {
-        world.wrong.get_or_insert(wrong);
-    }
-}
-
-fn note_refresh(fake: &Fake, key: u8) {
-    let mut world = fake.0.borrow_mut();
-    let refreshing = world.refreshing.entry(key).or_default();
-    *refreshing += 1;
-    if *refreshing > 1 {
-        world
-            .wrong
-            .get_or_insert(format!("two refreshes at once of key {key}"));
-    }
-}
-
-fn call(fake: &Fake, key: Option<u8>) -> usize {
-    let mut world = fake.0.borrow_mut();
-    let called = world.tick();
-    world.log(format!("{called}: invalidation of {key:?}"));
-    let invalidation = Invalidation {
-        key,
-        called,
-        returned: None,
-        ended: None,
-    };
-    world.records.invalidations.push(invalidation);
-    world.records.invalidations.len() - 1
-}
-
-fn returned(fake: &Fake, number: usize, is_made: bool) {
-    let mut world = fake.0.borrow_mut();
-    let now = world.tick();
-    world.log(format!("{now}: returned, invalidation {number}: {is_made}"));
-    world.records.invalidations[number].ended = Some(now);
-    if is_made {
-        world.records.invalidations[number].returned = Some(now);
     }
 }

@@ -5,6 +5,7 @@
 //! found.
 
 mod case;
+mod notes;
 mod records;
 mod store;
 

@@ -5,10 +5,24 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::store::{Stamp, Wrong};
-
 /// A moment: the number of an event.
 pub(crate) type Moment = u64;
+
+/// What is wrong with a case.
+pub(crate) type Text = String;
+
+pub(crate) type Wrong<T> = Result<T, Text>;
+
+/// A value: what it is of, and when the database was read for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Stamp {
+    pub(crate) key: u8,
+    pub(crate) read: Moment,
+    /// By which load; none, if another process has put it.
+    pub(crate) load: Option<usize>,
+    /// The clock when that ended.
+    pub(crate) made: u64,
+}
 
 /// How long a key's entries live, in the case.
 #[derive(Clone, Copy, Debug)]
@@ -287,6 +301,3 @@ impl Records {
         }
     }
 }
-
-/// What is wrong with a case.
-pub(crate) type Text = String;

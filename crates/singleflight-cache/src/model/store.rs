@@ -9,26 +9,13 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::vec::Vec;
 
-use super::records::{Came, Moment, Putting, Records, Text};
+use super::records::{Came, Moment, Putting, Records, Stamp, Text, Wrong};
 use crate::store::{Found, Put, RemoveAll, Store};
 use crate::{Entry, Held};
 
 std::thread_local! {
     /// The clock of the case on this thread, in milliseconds.
     pub(crate) static CLOCK: Cell<u64> = const { Cell::new(0) };
-}
-
-pub(crate) type Wrong<T> = Result<T, Text>;
-
-/// A value: what it is of, and when the database was read for it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Stamp {
-    pub(crate) key: u8,
-    pub(crate) read: Moment,
-    /// By which load; none, if another process has put it.
-    pub(crate) load: Option<usize>,
-    /// The clock when that ended.
-    pub(crate) made: u64,
 }
 
 /// What stands in the store.
