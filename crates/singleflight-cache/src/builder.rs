@@ -3,8 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::flights::Flights;
-use crate::get::{Aside, InProcess};
+use crate::flights::{Flights, InProcess};
+use crate::get::Aside;
 use crate::settings::{Early, Look, Settings, StoreDown};
 use crate::store::Store;
 

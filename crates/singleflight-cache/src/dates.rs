@@ -1,9 +1,9 @@
 //! What an entry's age means: whether it is served, refreshed, kept for bad times, or gone.
 
-use crate::builder::{Early, Settings};
 use crate::entry::{Entry, EntryId, Held};
 use crate::planted::planted;
 use crate::seed::Random;
+use crate::settings::{Early, Settings};
 
 /// What may be done with an entry that was found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -9,7 +9,7 @@ use core::hash::{BuildHasher, Hash};
 use singleflight_core::{CallError, Group};
 
 use crate::entry::Entry;
-use crate::error::Fault;
+use crate::error::{Error, Fault};
 use crate::store::{Lease, Store};
 
 /// What a flight lands: an entry, and how it was come by.
@@ -28,6 +28,12 @@ pub struct Loaded<V> {
 
 /// What is shared of a flight.
 pub type Landing<S, E> = Result<Loaded<<S as Store>::Value>, Fault<E, <S as Store>::Error>>;
+
+/// The flights of one process: the core's group.
+pub type InProcess<S, E> = Group<<S as Store>::Key, Landing<S, E>>;
+
+/// Why a get has no answer.
+pub(crate) type GetError<S, E, F> = Error<E, <S as Store>::Error, <F as Flights<S, E>>::Error>;
 
 /// The work of a batch, which may be called for several times.
 ///

@@ -5,23 +5,15 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 
-use singleflight_core::Group;
-
-use crate::builder::{Look, Settings};
 use crate::dates::Verdict;
 use crate::entry::{Entry, EntryId};
 use crate::error::Error;
-use crate::flights::{self, Flights, Landing};
+use crate::flights::{self, Flights, GetError, InProcess};
 use crate::load::{How, Inner};
 use crate::refresh::{Refresh, Refreshed};
+use crate::settings::{Look, Settings};
 use crate::stats::{Stats, count};
 use crate::store::Store;
-
-/// The flights of one process: the core's group.
-pub type InProcess<S, E> = Group<<S as Store>::Key, Landing<S, E>>;
-
-/// Why a get has no answer.
-pub(crate) type GetError<S, E, F> = Error<E, <S as Store>::Error, <F as Flights<S, E>>::Error>;
 
 /// A cache-aside: looks in the store, loads what it lacks once for all who ask, and stores it.
 ///
@@ -269,7 +261,7 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     ) -> Option<Refresh<S, E, F, L>> {
         let duty = self.0.duties.try_claim(key)?;
         Some(Refresh::new(
-            self.clone(),
+            Arc::clone(&self.0),
             key.clone(),
             old,
             load.take()?,

@@ -6,6 +6,7 @@ extern crate alloc;
 extern crate std;
 
 mod builder;
+mod claims;
 mod dates;
 mod entry;
 mod error;
@@ -17,17 +18,19 @@ mod many;
 mod planted;
 mod refresh;
 mod seed;
+mod settings;
 mod stats;
 mod store;
 
-pub use builder::{Builder, Early, Look, StoreDown};
+pub use builder::Builder;
 pub use entry::{Entry, EntryId, Held};
 pub use error::{Error, Fault, InvalidateError, Unremoved};
-pub use flights::{Batch, Flights, Landing, Lease, Loaded};
-pub use get::{Aside, Freshness, Got, InProcess};
+pub use flights::{Batch, Flights, InProcess, Landing, Loaded};
+pub use get::{Aside, Freshness, Got};
 pub use refresh::{Refresh, Refreshed};
+pub use settings::{Early, Look, StoreDown};
 pub use stats::Stats;
-pub use store::{Found, Put, RemoveAll, Store};
+pub use store::{Found, Lease, Put, RemoveAll, Store};
 
 #[cfg(test)]
 mod model;

@@ -18,16 +18,16 @@ use core::time::Duration;
 
 use singleflight_core::Group;
 
-use crate::builder::{Look, Settings, StoreDown};
+use crate::claims::{Claims, Mark, Marks};
 use crate::dates::Verdict;
 use crate::entry::{Entry, EntryId, Held};
 use crate::error::{Error, Fault};
-use crate::flights::{Claims, Flights, Landing, Lease, Loaded, Mark, Marks};
-use crate::get::GetError;
+use crate::flights::{Flights, GetError, Landing, Loaded};
 use crate::planted::planted;
 use crate::seed::Random;
+use crate::settings::{Look, Settings, StoreDown};
 use crate::stats::{Counts, count};
-use crate::store::{Found, Put, Store};
+use crate::store::{Found, Lease, Put, Store};
 
 /// What all handles of an aside share.
 pub(crate) struct Inner<S: Store, E, F: Flights<S, E>> {

@@ -8,12 +8,13 @@ use core::mem;
 use hashbrown::{HashMap, HashSet};
 use singleflight_core::DefaultHashBuilder;
 
-use crate::builder::StoreDown;
+use crate::claims::Claim;
 use crate::dates::Verdict;
 use crate::entry::Entry;
-use crate::flights::{Batch, Claim, Flights, Landing};
-use crate::get::{Aside, GetError};
+use crate::flights::{Batch, Flights, GetError, Landing};
+use crate::get::Aside;
 use crate::load::{Begun, Elsewhere, How, Inner, Known, Seen};
+use crate::settings::StoreDown;
 use crate::stats::count;
 use crate::store::Store;
 

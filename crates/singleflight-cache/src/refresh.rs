@@ -1,11 +1,13 @@
 //! A value that is loaded anew while the old one is served.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::fmt;
 
+use crate::claims::Claim;
 use crate::entry::EntryId;
-use crate::flights::{Claim, Flights};
-use crate::get::{Aside, GetError};
+use crate::flights::{Flights, GetError};
+use crate::load::Inner;
 use crate::store::Store;
 
 /// The duty to refresh one value, which one caller at a time has.
@@ -14,7 +16,7 @@ use crate::store::Store;
 /// makes, leaves the duty to the next reader.
 #[must_use = "dropping it leaves the refresh to the next reader"]
 pub struct Refresh<S: Store, E, F: Flights<S, E>, L> {
-    aside: Aside<S, E, F>,
+    inner: Arc<Inner<S, E, F>>,
     key: S::Key,
     /// The entry that was found due.
     old: EntryId,
@@ -36,14 +38,14 @@ pub enum Refreshed<V, X> {
 
 impl<S: Store, E, F: Flights<S, E>, L> Refresh<S, E, F, L> {
     pub(crate) fn new(
-        aside: Aside<S, E, F>,
+        inner: Arc<Inner<S, E, F>>,
         key: S::Key,
         old: EntryId,
         load: L,
         duty: Claim<S::Key>,
     ) -> Self {
         Self {
-            aside,
+            inner,
             key,
             old,
             load,
@@ -66,7 +68,7 @@ impl<S: Store, E, F: Flights<S, E>, L> Refresh<S, E, F, L> {
     ///
     /// # Cancel safety
     ///
-    /// As [`Aside::get`].
+    /// As [`Aside::get`](crate::Aside::get).
     pub async fn run(self) -> Refreshed<S::Value, GetError<S, E, F>>
     where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
@@ -80,13 +82,13 @@ impl<S: Store, E, F: Flights<S, E>, L> Refresh<S, E, F, L> {
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
         let Self {
-            aside,
+            inner,
             key,
             old,
             load,
             duty,
         } = self;
-        let (inner, key, mut load) = (&*aside.0, &key, Some(load));
+        let (inner, key, mut load) = (&*inner, &key, Some(load));
         let rest = &mut load;
         let work = Box::pin(async {
             let known = inner.known(key, inner.store.get(key).await).await;
