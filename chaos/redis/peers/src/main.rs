@@ -54,7 +54,10 @@ impl Cachekit {
         }
         // It has no token; the checker needs one to take it for a work under a lease.
         let value = work(Some(1)).await?;
-        self.0.set_with_ttl(&name, &value, KEPT).await.map_err(text)?;
+        self.0
+            .set_with_ttl(&name, &value, KEPT)
+            .await
+            .map_err(text)?;
         flight.release().await;
         Ok(Answer {
             is_leader: true,
@@ -92,7 +95,10 @@ async fn run(settings: &Settings, child: Child) -> Result<(), String> {
         .command_timeout(Duration::from_millis(250))
         .build()
         .map_err(|error| error.to_string())?;
-    let _connection = backend.connect().await.map_err(|error| format!("{error:?}"))?;
+    let _connection = backend
+        .connect()
+        .await
+        .map_err(|error| format!("{error:?}"))?;
     let cache = CacheKit::builder()
         .backend(Arc::new(backend))
         .namespace("chaos")
