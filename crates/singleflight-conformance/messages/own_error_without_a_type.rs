@@ -22,5 +22,6 @@ async fn get(group: &Group<u32, u32>) -> Result<u32, Box<dyn Error>> {
 }
 
 fn main() {
-    let _call = get(&Group::new());
+    let group = Group::new();
+    let _call = get(&group);
 }
