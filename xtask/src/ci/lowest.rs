@@ -64,6 +64,8 @@ fn copy(project: &Project, workspace: &Path) -> Result<(), Stop> {
         fs::remove_dir_all(workspace).map_err(unread)?;
     }
     copy_directory(Path::new("crates"), &workspace.join("crates")).map_err(unread)?;
+    // What starts servers for the tests of crates that need one.
+    copy_directory(Path::new("chaos/arena"), &workspace.join("chaos/arena")).map_err(unread)?;
     fs::copy("Cargo.lock", workspace.join("Cargo.lock")).map_err(unread)?;
     fs::write(workspace.join("Cargo.toml"), text).map_err(unread)
 }
@@ -94,7 +96,7 @@ fn pinned(text: &str, names: &BTreeSet<String>) -> Result<String, String> {
     let mut manifest = parse(text)?;
     let workspace = manifest.get_mut("workspace").and_then(Value::as_table_mut);
     let workspace = workspace.ok_or("there is no workspace")?;
-    workspace.insert("members".to_owned(), vec!["crates/*"].into());
+    workspace.insert("members".to_owned(), vec!["crates/*", "chaos/arena"].into());
     let inherited = workspace.get_mut("dependencies");
     let inherited = inherited
         .and_then(Value::as_table_mut)
