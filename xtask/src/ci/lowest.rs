@@ -179,7 +179,7 @@ mod tests {
         let expected = WORKSPACE
             .replace("\"1.2\"", "\"=1.2.0\"")
             .replace("\"0.3\"", "\"=0.3.0\"")
-            .replace(", \"benches\"", "");
+            .replace("\"benches\"", "\"chaos/arena\"");
         assert_eq!(Ok(pinned), parse(&expected));
     }
 
