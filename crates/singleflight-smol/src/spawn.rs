@@ -215,13 +215,10 @@ where
         F: FnOnce() -> T + Send + 'static,
         T: Future<Output = V> + Send + 'static,
     {
-        match self.call.arrive() {
-            Ok(arrived) => {
-                let (task, guard) = arrived.into_task(work);
-                guard.with_task(Task::new(smol::spawn(task)))
-            }
-            Err(refusal) => Spawned::refused(refusal),
-        }
+        self.call.start(|arrived| {
+            let (task, guard) = arrived.into_task(work);
+            guard.with_task(Task::new(smol::spawn(task)))
+        })
     }
 
     /// As [`Call::try_spawn`].
@@ -231,13 +228,10 @@ where
         T: Future<Output = Result<V, E>> + Send + 'static,
         E: Send + 'static,
     {
-        match self.call.arrive() {
-            Ok(arrived) => {
-                let (task, guard) = arrived.try_into_task(work);
-                guard.with_task(Task::new(smol::spawn(task)))
-            }
-            Err(refusal) => TrySpawned::refused(refusal),
-        }
+        self.call.start(|arrived| {
+            let (task, guard) = arrived.try_into_task(work);
+            guard.with_task(Task::new(smol::spawn(task)))
+        })
     }
 }
 
@@ -255,13 +249,10 @@ where
         F: FnOnce() -> T + Send + 'a,
         T: Future<Output = V> + Send + 'a,
     {
-        match self.call.arrive() {
-            Ok(arrived) => {
-                let (task, guard) = arrived.into_task(work);
-                guard.with_task(Task::new(self.runtime.0.spawn(task)))
-            }
-            Err(refusal) => Spawned::refused(refusal),
-        }
+        self.call.start(|arrived| {
+            let (task, guard) = arrived.into_task(work);
+            guard.with_task(Task::new(self.runtime.0.spawn(task)))
+        })
     }
 
     /// As [`Call::try_spawn`].
@@ -271,13 +262,10 @@ where
         T: Future<Output = Result<V, E>> + Send + 'a,
         E: Send + 'a,
     {
-        match self.call.arrive() {
-            Ok(arrived) => {
-                let (task, guard) = arrived.try_into_task(work);
-                guard.with_task(Task::new(self.runtime.0.spawn(task)))
-            }
-            Err(refusal) => TrySpawned::refused(refusal),
-        }
+        self.call.start(|arrived| {
+            let (task, guard) = arrived.try_into_task(work);
+            guard.with_task(Task::new(self.runtime.0.spawn(task)))
+        })
     }
 }
 
@@ -295,13 +283,10 @@ where
         F: FnOnce() -> T + 'a,
         T: Future<Output = V> + 'a,
     {
-        match self.call.arrive() {
-            Ok(arrived) => {
-                let (task, guard) = arrived.into_task(work);
-                guard.with_task(Task::new(self.runtime.0.spawn(task)))
-            }
-            Err(refusal) => Spawned::refused(refusal),
-        }
+        self.call.start(|arrived| {
+            let (task, guard) = arrived.into_task(work);
+            guard.with_task(Task::new(self.runtime.0.spawn(task)))
+        })
     }
 
     /// As [`Call::try_spawn`].
@@ -311,12 +296,9 @@ where
         T: Future<Output = Result<V, E>> + 'a,
         E: 'a,
     {
-        match self.call.arrive() {
-            Ok(arrived) => {
-                let (task, guard) = arrived.try_into_task(work);
-                guard.with_task(Task::new(self.runtime.0.spawn(task)))
-            }
-            Err(refusal) => TrySpawned::refused(refusal),
-        }
+        self.call.start(|arrived| {
+            let (task, guard) = arrived.try_into_task(work);
+            guard.with_task(Task::new(self.runtime.0.spawn(task)))
+        })
     }
 }

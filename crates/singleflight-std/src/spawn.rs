@@ -257,15 +257,15 @@ where
         self,
         make: impl FnOnce(Arrived<Group<K, V, S>, P>) -> (Job, Handle<Group<K, V, S>, O>),
     ) -> Handle<Group<K, V, S>, O> {
-        let (job, handle) = match self.call.arrive() {
-            Ok(arrived) => make(arrived),
-            Err(refusal) => return Handle::refused(refusal),
-        };
-        // A job that is refused is dropped, which leaves the flight or hands it over.
-        match (self.spawner)(job) {
-            Ok(()) => handle,
-            Err(_) => Handle::refused(CallError::NotSpawned),
-        }
+        let Self { call, spawner } = self;
+        call.start(|arrived| {
+            let (job, handle) = make(arrived);
+            // A job that is refused is dropped, which leaves the flight or hands it over.
+            match spawner(job) {
+                Ok(()) => handle,
+                Err(_) => Handle::refused(CallError::NotSpawned),
+            }
+        })
     }
 }
 

@@ -227,13 +227,10 @@ where
         F: FnOnce() -> T + Send + 'static,
         T: Future<Output = V> + Send + 'static,
     {
-        match self.call.arrive() {
-            Ok(arrived) => {
-                let (task, guard) = arrived.into_task(work);
-                guard.with_task(Task(self.runtime.0.spawn(task)))
-            }
-            Err(refusal) => Spawned::refused(refusal),
-        }
+        self.call.start(|arrived| {
+            let (task, guard) = arrived.into_task(work);
+            guard.with_task(Task(self.runtime.0.spawn(task)))
+        })
     }
 
     /// As [`Call::try_spawn`].
@@ -243,13 +240,10 @@ where
         T: Future<Output = Result<V, E>> + Send + 'static,
         E: Send + 'static,
     {
-        match self.call.arrive() {
-            Ok(arrived) => {
-                let (task, guard) = arrived.try_into_task(work);
-                guard.with_task(Task(self.runtime.0.spawn(task)))
-            }
-            Err(refusal) => TrySpawned::refused(refusal),
-        }
+        self.call.start(|arrived| {
+            let (task, guard) = arrived.try_into_task(work);
+            guard.with_task(Task(self.runtime.0.spawn(task)))
+        })
     }
 }
 
@@ -267,13 +261,10 @@ where
         F: FnOnce() -> T + 'static,
         T: Future<Output = V> + 'static,
     {
-        match self.call.arrive() {
-            Ok(arrived) => {
-                let (task, guard) = arrived.into_task(work);
-                guard.with_task(Task(self.runtime.0.spawn_local(task)))
-            }
-            Err(refusal) => Spawned::refused(refusal),
-        }
+        self.call.start(|arrived| {
+            let (task, guard) = arrived.into_task(work);
+            guard.with_task(Task(self.runtime.0.spawn_local(task)))
+        })
     }
 
     /// As [`Call::try_spawn`].
@@ -283,12 +274,9 @@ where
         T: Future<Output = Result<V, E>> + 'static,
         E: 'static,
     {
-        match self.call.arrive() {
-            Ok(arrived) => {
-                let (task, guard) = arrived.try_into_task(work);
-                guard.with_task(Task(self.runtime.0.spawn_local(task)))
-            }
-            Err(refusal) => TrySpawned::refused(refusal),
-        }
+        self.call.start(|arrived| {
+            let (task, guard) = arrived.try_into_task(work);
+            guard.with_task(Task(self.runtime.0.spawn_local(task)))
+        })
     }
 }

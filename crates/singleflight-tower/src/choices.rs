@@ -36,6 +36,7 @@ pub enum Failed {
     /// They receive the failure: an origin in distress is asked once.
     #[default]
     Share,
-    /// The leader keeps it and one of them tries, three works in a row at most.
+    /// The leader keeps it and one of them tries, three works in a row at most. Those who still wait
+    /// then receive 502.
     Retry,
 }

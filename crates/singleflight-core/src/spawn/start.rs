@@ -5,6 +5,7 @@ use core::fmt;
 use core::hash::BuildHasher;
 
 use super::guard::{Interested, SpawnGuard};
+use super::handle::Spawned;
 use crate::call::{Call, NoDeadline, bind};
 use crate::error::CallResult;
 use crate::group::fence::Binding;
@@ -143,6 +144,23 @@ where
             shares: call.shares,
             binding: call.binding,
         })
+    }
+}
+
+impl<G, Q, M, P> Spawnable<G, Q, M, P>
+where
+    G: GroupRef + Clone,
+    G::Key: Eq,
+    G::Hasher: BuildHasher,
+    Q: Key<G::Key, M>,
+{
+    /// Claims or joins the key, and starts the call by `start`. A call that is refused gives a handle
+    /// that says so: the one way in which front ends tell it.
+    pub fn start<J>(self, start: impl FnOnce(Arrived<G, P>) -> Spawned<G, J>) -> Spawned<G, J> {
+        match self.arrive() {
+            Ok(arrived) => start(arrived),
+            Err(refusal) => Spawned::refused(refusal),
+        }
     }
 }
 

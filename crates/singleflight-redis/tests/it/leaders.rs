@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use singleflight_redis::{Ended, Role};
 
-use crate::stage::{Gate, LONG, SHORT, Stage, connect, over, within};
+use crate::stage::{Gate, LONG, SHORT, Stage, connect, eventually, over, within};
 
 /// Leads in a runtime of its own, which stands for a process of its own.
 fn leads_elsewhere(stage: &Stage, lease: Duration, gate: &Gate) -> tokio::runtime::Runtime {
@@ -175,9 +175,7 @@ async fn a_work_longer_than_its_lease_keeps_it() {
     let following =
         tokio::spawn(async move { other.run_outcome("key", async |_| "two".to_owned()).await });
     let begun = Instant::now();
-    while begun.elapsed() < SHORT * 4 {
-        tokio::time::sleep(SHORT / 10).await;
-    }
+    eventually(|| begun.elapsed() >= SHORT * 4).await;
     gate.open();
     let led = within(leading).await.expect("no panic").expect("a value");
     let followed = within(following).await.expect("no panic").expect("a value");

@@ -1,10 +1,10 @@
 //! The server is down, slow, restarted, failed over, flushed; answers and messages are lost.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use singleflight_redis::{Alone, CallError, Ended, Role, WhenDown};
 
-use crate::stage::{Gate, LONG, SHORT, Stage, eventually, over, within};
+use crate::stage::{Gate, LONG, RESPONSE_TIMEOUT, SHORT, Stage, eventually, over, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_redis_down_the_work_runs_here_and_says_so() {
@@ -43,7 +43,6 @@ async fn with_redis_down_the_work_runs_here_and_says_so() {
             if outcome.expect("a value").role == Role::Leader {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })
     .await;
@@ -95,7 +94,8 @@ async fn a_slow_server_costs_time_and_no_second_work() {
     gate.begun().await;
     stage.redis.pause(true);
     gate.open();
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    let paused = Instant::now();
+    eventually(|| paused.elapsed() > RESPONSE_TIMEOUT).await;
     stage.redis.pause(false);
     let outcome = within(leading).await.expect("no panic").expect("a value");
     // The first LAND was given up, and carried out all the same; nobody waited, so nothing tells.

@@ -12,6 +12,9 @@ use tokio::sync::Semaphore;
 /// Longer than anything here takes, on any machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a reply of the server is waited for.
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// A lease that no test outlives.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
@@ -93,7 +96,7 @@ impl Stage {
 pub(crate) async fn connect(port: u16) -> Server {
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}/")).expect("an address");
     Server::builder(client, Runtime::Tokio)
-        .response_timeout(Duration::from_millis(500))
+        .response_timeout(RESPONSE_TIMEOUT)
         .connect_timeout(Duration::from_secs(5))
         .down_for(Duration::from_millis(50))
         .connect()
