@@ -40,6 +40,8 @@ async fn a_killed_leaders_lease_ends_and_one_waiter_takes_over() {
     // Nothing of it is sent any more: ABANDON would need its runtime.
     process.shutdown_background();
     next.begun().await;
+    // The other one has joined the new flight: it receives what that lands.
+    stage.until_waited_for(1).await;
     next.open();
     let (one, two) = (
         within(one).await.expect("no panic"),
