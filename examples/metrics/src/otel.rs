@@ -27,21 +27,17 @@ pub fn observe(meter: &Meter, groups: &Groups) {
         match family.kind {
             StatKind::Counter => {
                 let instrument = meter.u64_observable_counter(name);
-                drop(
-                    instrument
-                        .with_description(family.help)
-                        .with_callback(observe)
-                        .build(),
-                );
+                let _registered = instrument
+                    .with_description(family.help)
+                    .with_callback(observe)
+                    .build();
             }
             StatKind::Gauge => {
                 let instrument = meter.u64_observable_gauge(name);
-                drop(
-                    instrument
-                        .with_description(family.help)
-                        .with_callback(observe)
-                        .build(),
-                );
+                let _registered = instrument
+                    .with_description(family.help)
+                    .with_callback(observe)
+                    .build();
             }
         }
     }

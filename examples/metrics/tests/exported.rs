@@ -6,7 +6,7 @@ use metrics_example::names::SERIES;
 use metrics_example::{Groups, facade, otel, prometheus};
 use metrics_util::debugging::DebuggingRecorder;
 use opentelemetry::metrics::MeterProvider as _;
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use singleflight_tokio::{Group, Stats};
 
@@ -64,7 +64,7 @@ async fn opentelemetry_is_told_the_same() {
     provider.force_flush().expect("it is collected");
     let mut told = Vec::new();
     for collected in exporter.get_finished_metrics().expect("it is there") {
-        for metric in collected.scope_metrics().flat_map(|scope| scope.metrics()) {
+        for metric in collected.scope_metrics().flat_map(ScopeMetrics::metrics) {
             let AggregatedMetrics::U64(data) = metric.data() else {
                 panic!("{} is of another type", metric.name());
             };
