@@ -180,7 +180,7 @@ test('each slider acts', async () => {
   await slide(page, 'load', 1_000);
   await slide(page, 'work', 500);
   await slide(page, 'skew', 30);
-  await page.locator('#flights span:text-is("item-1")').waitFor();
+  await page.locator('#flights li', {hasText: /^item-1process/}).first().waitFor();
   await slide(page, 'load', 0);
   await until(page, 'requests open', open => open === 0);
 });

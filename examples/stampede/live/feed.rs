@@ -177,8 +177,9 @@ impl Meter {
             in_flight += now("in_flight");
             followers += now("followers");
             handed_over += now("handed_over");
-            flights.extend(report["flights"].as_array().into_iter().flatten().cloned());
             rows.push(row);
+            let of_process = report["flights"].as_array().into_iter().flatten();
+            flights.extend(of_process.map(|flight| json!([flight[0], flight[1], rows.len()])));
             *before = report;
         }
         flights.sort_by_key(|flight| Reverse(flight[1].as_u64()));
