@@ -82,7 +82,7 @@ impl BlockingLimit for TimeLimit {
     }
 }
 
-/// The calls of threads, from which the front end for threads is made. See there for examples.
+/// The calls of threads, from which the front end for threads is made.
 ///
 /// A panic in the call's own work goes on unchanged. A follower parks its thread: never call them on
 /// a thread that polls tasks.
