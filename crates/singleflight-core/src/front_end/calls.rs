@@ -4,7 +4,8 @@
 /// and its builders `Call`, `CallMany` and `SpawnCall`.
 ///
 /// It stands beside [`front_end!`](crate::front_end!). `open` and `close` are what stands around the
-/// lines of an example, so that the runtime runs it.
+/// lines of an example, so that the runtime runs it. Pages and examples name what the front end adds:
+/// `spawn`, `try_spawn`, `on`, `local`, `timeout`, `deadline` and `drain`.
 #[macro_export]
 macro_rules! front_end_calls {
     (open: $open:literal, close: $close:literal) => {
