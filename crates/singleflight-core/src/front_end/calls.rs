@@ -644,7 +644,8 @@ macro_rules! front_end_calls {
         {
             /// Makes it a call that is going to be spawned, and cancelled when the last interested
             /// caller is gone, of whatever entry point: its future is dropped. A caller who comes
-            /// meanwhile runs its own work, after that.
+            /// before the task is polled for that joins it, and it is wanted again; one who comes
+            /// later runs its own work, after that.
             ///
             /// # Examples
             ///

@@ -64,8 +64,9 @@ impl<G: GroupRef, Q, M, P> Call<G, Q, M, P, NoDeadline> {
 }
 
 impl<G: GroupRef, Q, M, P> Spawnable<G, Q, M, P> {
-    /// Cancels the call when the last interested caller is gone, of whatever entry point. Otherwise
-    /// it runs to its end, even if every handle is dropped.
+    /// Cancels the call when the last interested caller is gone, of whatever entry point, unless
+    /// another comes before its task is polled for that. Otherwise it runs to its end, even if every
+    /// handle is dropped.
     ///
     /// # Examples
     ///
