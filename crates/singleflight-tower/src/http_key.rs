@@ -5,7 +5,10 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use http::{HeaderName, request};
+use http::{HeaderMap, HeaderName, request};
+
+use crate::flight_key::FlightKey;
+use crate::names::{ALWAYS, HOP_BY_HOP, TRACING};
 
 /// What makes two requests equal. There is no default: choose one.
 ///
@@ -27,15 +30,22 @@ use http::{HeaderName, request};
 /// ```
 #[derive(Clone)]
 #[must_use = "a key is chosen for a layer"]
-pub struct HttpKey(pub(crate) Kind);
+pub struct HttpKey {
+    named: HeaderMap<Class>,
+    /// What every other header means.
+    others: Class,
+    own: Option<Arc<ByHead>>,
+}
 
 type ByHead = dyn Fn(&request::Parts) -> Option<OwnKey> + Send + Sync;
 
-#[derive(Clone)]
-pub(crate) enum Kind {
-    AllExcept(Vec<HeaderName>),
-    UriAnd(Vec<HeaderName>),
-    By(Arc<ByHead>),
+/// What a header of a request means.
+#[derive(Clone, Copy)]
+pub(crate) enum Class {
+    InKey,
+    NotInKey,
+    /// A request that has it is not coalesced.
+    GoesAlone,
 }
 
 impl HttpKey {
@@ -44,19 +54,25 @@ impl HttpKey {
     ///
     /// Nothing that the service reads can be forgotten. Clients that send different headers, a
     /// `User-Agent` for example, do not meet.
-    pub const fn all_headers() -> Self {
-        Self(Kind::AllExcept(Vec::new()))
+    pub fn all_headers() -> Self {
+        Self::all_headers_except([])
     }
 
     /// As [`all_headers`](Self::all_headers), without headers that the service does not read.
     pub fn all_headers_except(names: impl IntoIterator<Item = HeaderName>) -> Self {
-        Self(Kind::AllExcept(names.into_iter().collect()))
+        Self::of(Class::InKey)
+            .with(names, Class::NotInKey)
+            .with(HOP_BY_HOP.clone(), Class::NotInKey)
+            .with(TRACING.clone(), Class::NotInKey)
+            .with(ALWAYS.clone(), Class::InKey)
     }
 
     /// Takes the URI and the headers that are named: all that the service reads. An answer that says
     /// by `Vary` that it depends on another one is not shared with a request in which that differs.
     pub fn uri_and(names: impl IntoIterator<Item = HeaderName>) -> Self {
-        Self(Kind::UriAnd(names.into_iter().collect()))
+        Self::of(Class::NotInKey)
+            .with(names, Class::InKey)
+            .with(ALWAYS.clone(), Class::InKey)
     }
 
     /// Takes what the function makes of the head of a request, and the method. `None`: it goes alone.
@@ -69,7 +85,49 @@ impl HttpKey {
         F: Fn(&request::Parts) -> Option<K> + Send + Sync + 'static,
     {
         let own = move |head: &request::Parts| Some(OwnKey(Arc::new(key(head)?)));
-        Self(Kind::By(Arc::new(own)))
+        Self {
+            own: Some(Arc::new(own)),
+            ..Self::of(Class::NotInKey)
+        }
+    }
+
+    fn of(others: Class) -> Self {
+        Self {
+            named: HeaderMap::default(),
+            others,
+            own: None,
+        }
+    }
+
+    /// Says what headers mean, whatever was said of them before.
+    pub(crate) fn with(
+        mut self,
+        names: impl IntoIterator<Item = HeaderName>,
+        class: Class,
+    ) -> Self {
+        for name in names {
+            self.named.insert(name, class);
+        }
+        self
+    }
+
+    /// Makes the key of a request, unless that goes alone.
+    pub(crate) fn key(&self, head: &request::Parts) -> Option<FlightKey> {
+        let mut in_key = 0;
+        for (index, (name, _)) in (0..).zip(&head.headers) {
+            // A request that has too many goes alone.
+            let bit = 1_u128.checked_shl(index)?;
+            match self.named.get(name).unwrap_or(&self.others) {
+                Class::InKey => in_key |= bit,
+                Class::NotInKey => {}
+                Class::GoesAlone => return None,
+            }
+        }
+        let own = match &self.own {
+            Some(own) => Some(own(head)?),
+            None => None,
+        };
+        Some(FlightKey::new(head, own, in_key))
     }
 }
 

@@ -48,7 +48,7 @@ impl HttpCoalesce {
     /// Lets the next request that is equal to this one start afresh: what is being answered may be out
     /// of date. Returns whether there was a flight to forget.
     pub fn forget(&self, request: &request::Parts) -> bool {
-        let key = self.hub.0.requests.key(request, false);
+        let key = self.hub.settings().requests.key(request, false);
         key.is_some_and(|key| self.hub.forget(key))
     }
 

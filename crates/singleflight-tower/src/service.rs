@@ -9,9 +9,9 @@ use tower_service::Service;
 use crate::body::SharedBody;
 use crate::error::Shared;
 use crate::future::HttpCoalescing;
-use crate::hub::{Call, Hub};
+use crate::hub::Hub;
 use crate::inner::HttpInner;
-use crate::rules::announces_body;
+use crate::role::Role;
 
 /// A service whose identical requests share one execution. Made by [`HttpCoalesce`](crate::HttpCoalesce).
 ///
@@ -40,19 +40,14 @@ impl<S: HttpInner<B> + Clone, B: Body + Send + 'static> Service<Request<B>> for 
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let hub = self.hub.clone();
         let (head, body) = request.into_parts();
-        let key = if hub.0.mark.is_in(&head.extensions) {
+        let key = if self.hub.mark().is_in(&head.extensions) {
             None
         } else {
-            let has_body = !body.is_end_stream() || announces_body(&head);
-            hub.0.requests.key(&head, has_body)
+            let requests = &self.hub.settings().requests;
+            requests.key(&head, !body.is_end_stream())
         };
-        let call = Call {
-            hub,
-            inner: self.inner.clone(),
-            request: Request::from_parts(head, body),
-        };
-        HttpCoalescing::new(call, key)
+        let role = Role::new(self.hub.clone(), key);
+        HttpCoalescing::new(role, self.inner.clone(), Request::from_parts(head, body))
     }
 }

@@ -1,0 +1,118 @@
+//! What a request is to a flight.
+//!
+//! | key | leader | the request |
+//! |---|---|---|
+//! | none | none | goes alone |
+//! | some | none | waits, or has waited in vain and asks for itself |
+//! | some | some | leads |
+
+use std::mem;
+
+use http::{HeaderName, Response, response};
+use http_body::SizeHint;
+use singleflight_core::{CallError, Joined, Leader};
+
+use crate::answer::{Answer, Verdict};
+use crate::choices::{Elapsed, Failed};
+use crate::flight_key::FlightKey;
+use crate::hub::{Hub, Way};
+use crate::rules::{announced, shared_by};
+
+pub(crate) struct Role {
+    pub(crate) hub: Hub,
+    pub(crate) key: Option<FlightKey>,
+    pub(crate) leader: Option<Leader<Hub>>,
+    pub(crate) may_lead_anew: bool,
+}
+
+impl Role {
+    pub(crate) fn new(hub: Hub, key: Option<FlightKey>) -> Self {
+        Self {
+            may_lead_anew: matches!(hub.settings().elapsed, Elapsed::LeadAnew),
+            hub,
+            key,
+            leader: None,
+        }
+    }
+
+    /// Takes what the request is, and leaves one that goes alone.
+    pub(crate) fn take(&mut self) -> Self {
+        let alone = Self::new(self.hub.clone(), None);
+        mem::replace(self, alone)
+    }
+
+    /// Joins the flight of the request, unless that goes alone.
+    pub(crate) fn join(&mut self) -> Option<Result<Joined<Hub>, CallError>> {
+        let memory = &self.hub.settings().memory;
+        self.key.take_if(|key| memory.knows(key));
+        self.key.as_ref().map(|key| self.hub.join(key))
+    }
+
+    /// Runs a part of the work. A panic in it is the flight's, if there is one.
+    pub(crate) fn step<T>(&mut self, part: impl FnOnce() -> T) -> T {
+        match &mut self.leader {
+            Some(leader) => leader.step(part),
+            None => part(),
+        }
+    }
+
+    /// Whether nobody waits for what the request receives. A flight that it leads has ended then.
+    pub(crate) fn is_alone(&mut self) -> bool {
+        self.leader.as_mut().is_none_or(Leader::close_if_alone)
+    }
+
+    /// Whether an answer may be that of this request.
+    pub(crate) fn may_have(&self, answer: &Answer) -> bool {
+        self.key.as_ref().is_some_and(|key| answer.is_for(key))
+    }
+
+    pub(crate) fn is_head(&self) -> bool {
+        self.key.as_ref().is_some_and(FlightKey::is_head)
+    }
+
+    /// What other requests must agree about to receive this answer. `None`: it is not shared.
+    pub(crate) fn shared_by(
+        &mut self,
+        head: &response::Parts,
+        body: &SizeHint,
+    ) -> Option<Vec<HeaderName>> {
+        let (hub, is_head) = (self.hub.clone(), self.is_head());
+        let limit = hub.settings().body_limit as u64;
+        if body.lower() > limit || announced(head, is_head) > Some(limit) {
+            return None;
+        }
+        let is_wanted = self.step(|| (hub.settings().share_if)(head));
+        is_wanted.then(|| shared_by(head)).flatten()
+    }
+
+    /// Lands the flight without an answer: those who wait ask for themselves.
+    pub(crate) fn land_unshared(&mut self) {
+        // In this order: those who come now find either the memory or the flight.
+        if let Some(key) = &self.key {
+            self.hub.settings().memory.remember(key);
+        }
+        self.land(Verdict::Alone, false);
+    }
+
+    /// Lands the flight. With what has `failed`, another one tries first if the layer says so.
+    pub(crate) fn land(&mut self, verdict: Verdict, failed: bool) {
+        let Some(leader) = self.leader.take() else {
+            return;
+        };
+        if failed && matches!(self.hub.settings().failed, Failed::Retry) {
+            leader.fail();
+        } else {
+            drop(leader.complete(verdict));
+        }
+    }
+
+    /// Makes the answer to this very request what its caller receives.
+    pub(crate) fn finish<R>(&self, response: Response<R>) -> Response<R> {
+        let way = match (&self.leader, &self.key) {
+            (Some(_), _) => Way::Led,
+            (None, Some(_)) => Way::WaitedInVain,
+            (None, None) => Way::Bypassed,
+        };
+        self.hub.finish(response, way)
+    }
+}
