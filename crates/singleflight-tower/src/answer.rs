@@ -27,10 +27,3 @@ pub(crate) struct Answer {
     pub(crate) vary: Vec<HeaderName>,
     pub(crate) leader: FlightKey,
 }
-
-impl Answer {
-    /// Whether the request with this key may have the answer.
-    pub(crate) fn is_for(&self, key: &FlightKey) -> bool {
-        self.vary.iter().all(|name| self.leader.agrees(key, name))
-    }
-}

@@ -93,8 +93,8 @@ impl<R: Body<Data = Bytes, Error: Into<BoxError>>> Body for SharedBody<R> {
         }
     }
 
-    /// Says something only where no trailers and no error come: a server that knows the size of a body
-    /// sends no more, and asks for no more.
+    /// Says something only where the end is known, and clean, and without trailers: a server that knows
+    /// the size of a body sends no more, and asks for no more.
     fn size_hint(&self) -> SizeHint {
         let (pieces, rest) = match &self.form {
             Form::Own { body } => return body.size_hint(),
@@ -104,17 +104,14 @@ impl<R: Body<Data = Bytes, Error: Into<BoxError>>> Body for SharedBody<R> {
             Piece::Data(data) => Some(data.len() as u64),
             Piece::Trailers(_) | Piece::Failed(_) => None,
         };
-        let Some(read) = pieces.iter().map(length).sum::<Option<u64>>() else {
-            return SizeHint::new();
-        };
-        let rest = rest.as_ref().map(|rest| rest.size_hint());
-        let rest = rest.unwrap_or_else(|| SizeHint::with_exact(0));
-        let mut hint = SizeHint::new();
-        hint.set_lower(read.saturating_add(rest.lower()));
-        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(read)) {
-            hint.set_upper(upper);
-        }
-        hint
+        let read = pieces.iter().map(length).sum::<Option<u64>>();
+        let rest = rest
+            .as_ref()
+            .map_or(Some(0), |rest| rest.size_hint().exact());
+        let size = read
+            .zip(rest)
+            .and_then(|(read, rest)| read.checked_add(rest));
+        size.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 }
 

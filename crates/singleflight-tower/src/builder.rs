@@ -15,8 +15,8 @@ use crate::flight_key::FlightKey;
 use crate::http_key::{Class, HttpKey};
 use crate::hub::{BoxFuture, Hub, Settings};
 use crate::layer::HttpCoalesce;
+use crate::mark::Mark;
 use crate::memory::Memory;
-use crate::names::{ALONE, IDENTITY};
 use crate::refusal::{cache_status, refused};
 use crate::rules::Requests;
 
@@ -24,8 +24,6 @@ use crate::rules::Requests;
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct HttpCoalesceBuilder {
     flights: Builder<FlightKey, Verdict>,
-    identity: Identity,
-    identity_headers: Vec<HeaderName>,
     settings: Settings,
 }
 
@@ -46,15 +44,15 @@ impl HttpCoalesce {
         };
         HttpCoalesceBuilder {
             flights: Builder::new().max_followers(10_000),
-            identity: Identity::default(),
-            identity_headers: IDENTITY.to_vec(),
             settings: Settings {
                 requests: Requests {
                     key,
+                    identity: Identity::default(),
                     methods: vec![Method::GET, Method::HEAD],
                     with_body: false,
+                    mark: Mark::new(),
+                    memory: Memory::new(Duration::from_secs(10), 1024),
                 },
-                memory: Memory::new(Duration::from_secs(10), 1024),
                 body_limit: 1 << 20,
                 collect_within: Duration::from_secs(5),
                 wait_at_most: Duration::from_secs(30),
@@ -74,14 +72,14 @@ impl HttpCoalesce {
 impl HttpCoalesceBuilder {
     /// Sets what is done with a request that says whose it is. It goes alone unless told otherwise.
     pub const fn identity(mut self, identity: Identity) -> Self {
-        self.identity = identity;
+        self.settings.requests.identity = identity;
         self
     }
 
     /// Adds headers by which users are told apart, to `Authorization`, `Cookie`,
     /// `Proxy-Authorization`, `X-Api-Key` and `X-Auth-Token`.
     pub fn identity_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.identity_headers.extend(names);
+        self.settings.requests.key.class(names, Class::Identity);
         self
     }
 
@@ -125,7 +123,7 @@ impl HttpCoalesceBuilder {
     /// Sets for how long, and for how many keys, it is remembered that an answer was not shared with
     /// those who waited. Their requests go alone. Ten seconds and 1,024 unless told otherwise.
     pub fn remember_unshareable(mut self, time: Duration, keys: usize) -> Self {
-        self.settings.memory = Memory::new(time, keys);
+        self.settings.requests.memory = Memory::new(time, keys);
         self
     }
 
@@ -191,18 +189,8 @@ impl HttpCoalesceBuilder {
 
     /// Makes the layer.
     pub fn build(self) -> HttpCoalesce {
-        let class = match self.identity {
-            Identity::GoesAlone => Class::GoesAlone,
-            Identity::PartOfKey => Class::InKey,
-            Identity::SharedAcrossUsers => Class::NotInKey,
-        };
-        let mut settings = self.settings;
-        settings.requests.key = settings
-            .requests
-            .key
-            .with(self.identity_headers, class)
-            .with(ALONE.clone(), Class::GoesAlone);
-        HttpCoalesce::new(Hub::new(self.flights.build(), settings))
+        let hub = Hub::new(self.flights.build(), self.settings);
+        HttpCoalesce { hub }
     }
 }
 
@@ -220,7 +208,7 @@ impl fmt::Debug for HttpCoalesceBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpCoalesceBuilder")
             .field("key", &self.settings.requests.key)
-            .field("identity", &self.identity)
+            .field("identity", &self.settings.requests.identity)
             .finish_non_exhaustive()
     }
 }

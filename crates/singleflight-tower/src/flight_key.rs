@@ -21,25 +21,26 @@ use crate::http_key::OwnKey;
 pub(crate) struct FlightKey {
     bytes: Arc<[u8]>,
     split: usize,
-    own: Option<OwnKey>,
+    own: Option<Arc<dyn OwnKey>>,
 }
 
 /// How a length is written.
 const LENGTH: usize = size_of::<u64>();
 
+/// Method, scheme, authority, path and query.
+const BEFORE_HEADERS: usize = 4;
+
 impl FlightKey {
     /// Makes the key of a request. `in_key` has a bit for each value of a header, in their order, that is
     /// part of the key. `own` stands in for the URI.
-    pub(crate) fn new(head: &request::Parts, own: Option<OwnKey>, in_key: u128) -> Self {
+    pub(crate) fn new(head: &request::Parts, own: Option<Arc<dyn OwnKey>>, in_key: u128) -> Self {
         let headers = |is_in_key: bool| {
             let headers = head.headers.iter().enumerate();
             let chosen = headers.filter(move |(index, _)| (in_key >> index & 1 == 1) == is_in_key);
             chosen.flat_map(|(_, (name, value))| [name.as_str().as_bytes(), value.as_bytes()])
         };
-        let uri = own.is_none().then(|| uri(head));
-        let method = head.method.as_str().as_bytes();
-        let uri = uri.iter().flatten().copied();
-        let key = || iter::once(method).chain(uri.clone()).chain(headers(true));
+        let start = start(head, own.is_none());
+        let key = || start.into_iter().chain(headers(true));
         let split = length(key());
 
         // Of an iterator that knows its length: one allocation.
@@ -64,10 +65,8 @@ impl FlightKey {
     }
 
     fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
-        // Method and URI come before the headers.
-        let before = if self.own.is_some() { 1 } else { 4 };
         let name = name.as_str().as_bytes();
-        let mut parts = parts(&self.bytes).skip(before);
+        let mut parts = parts(&self.bytes).skip(BEFORE_HEADERS);
         let headers = iter::from_fn(move || Some((parts.next()?, parts.next()?)));
         headers.filter_map(move |(known, value)| (known == name).then_some(value))
     }
@@ -77,18 +76,22 @@ impl FlightKey {
     }
 }
 
-/// Scheme, authority, path and query, each empty if it is not there.
-fn uri(head: &request::Parts) -> [&[u8]; 3] {
-    let uri = &head.uri;
+/// Method, scheme, authority, path and query, each empty if it is not there.
+fn start(head: &request::Parts, with_uri: bool) -> [&[u8]; BEFORE_HEADERS] {
+    let (uri, method) = (&head.uri, head.method.as_str().as_bytes());
+    if !with_uri {
+        return [method, b"", b"", b""];
+    }
     let authority = uri
         .authority()
         .map(|authority| authority.as_str().as_bytes());
     let host = || head.headers.get(HOST).map(HeaderValue::as_bytes);
-    let path = uri.path_and_query().map(|path| path.as_str().as_bytes());
+    let path = uri.path_and_query().map_or("", |path| path.as_str());
     [
+        method,
         uri.scheme_str().unwrap_or_default().as_bytes(),
         authority.or_else(host).unwrap_or_default(),
-        path.unwrap_or_default(),
+        path.as_bytes(),
     ]
 }
 

@@ -23,9 +23,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_channel::oneshot;
 use http::{Request, Response};
-use http_body::Body;
 use pin_project_lite::pin_project;
-use singleflight_core::{CallError, FlightId, Joined, Turn};
+use singleflight_core::{CallError, FlightId, Group, Joined, Turn};
 use tower_service::Service;
 
 use crate::answer::Verdict;
@@ -163,9 +162,11 @@ impl<S: HttpInner<B>, B: Send + 'static> Future for HttpCoalescing<S, B> {
                     conclude(role, result)
                 }
                 Stage::Reading { collecting } => {
-                    let end = ready!(collecting.poll(role, context));
+                    let is_for_all = ready!(collecting.poll(role, context));
                     match state.as_mut().project_replace(State::Ended) {
-                        Taken::Reading { collecting } => Break(Ok(collecting.end(end, role))),
+                        Taken::Reading { collecting } => {
+                            Break(Ok(collecting.end(is_for_all, role)))
+                        }
                         _ => unreachable!("it was reading"),
                     }
                 }
@@ -189,13 +190,15 @@ impl<S: HttpInner<B>, B: Send + 'static> Future for HttpCoalescing<S, B> {
 
 /// Joins the flight of a request, or lets it go alone.
 fn begin<S: HttpInner<B>, B>(role: &mut Role) -> Step<S, B> {
-    match role.join() {
-        None => Continue(State::Ready),
-        Some(Ok(Joined::Leader(leader))) => {
+    let Some(key) = role.key.clone() else {
+        return Continue(State::Ready);
+    };
+    match Group::join_owned(role.hub.clone(), key) {
+        Ok(Joined::Leader(leader)) => {
             role.leader = Some(leader);
             Continue(State::Leads)
         }
-        Some(Ok(Joined::Follower(follower))) => {
+        Ok(Joined::Follower(follower)) => {
             let settings = role.hub.settings();
             Continue(State::Waiting {
                 flight: follower.flight_id(),
@@ -203,7 +206,7 @@ fn begin<S: HttpInner<B>, B>(role: &mut Role) -> Step<S, B> {
                 expiry: (settings.timer)(settings.wait_at_most),
             })
         }
-        Some(Err(refusal)) => refuse(role, &refusal),
+        Err(refusal) => refuse(role, &refusal),
     }
 }
 
@@ -266,7 +269,11 @@ fn ask<S: HttpInner<B>, B>(role: &mut Role, call: &mut Option<Call<S, B>>) -> St
     let call = call.take().expect("it is called once");
     let (mut inner, mut request) = (call.inner, call.request);
     if role.leader.is_some() {
-        role.hub.mark().put(request.extensions_mut());
+        role.hub
+            .settings()
+            .requests
+            .mark
+            .put(request.extensions_mut());
     }
     let work = role.step(|| inner.call(request));
     Continue(State::Calling { work })
@@ -285,19 +292,16 @@ fn conclude<S: HttpInner<B>, B>(
             return Break(Err(Shared(error)));
         }
     };
-    let is_alone = role.is_alone();
     let (head, body) = response.into_parts();
-    if !is_alone {
-        if let Some(vary) = role.shared_by(&head, &body.size_hint()) {
+    if !role.is_alone() {
+        if let Some(vary) = role.shared_by(&head) {
             let collecting = Box::new(Collecting::new(role, head, body, vary));
             return Continue(State::Reading { collecting });
         }
     }
     let response = Response::from_parts(head, SharedBody::own(body));
     let response = role.finish(response);
-    if !is_alone {
-        role.land_unshared();
-    }
+    role.land_unshared();
     Break(Ok(response))
 }
 

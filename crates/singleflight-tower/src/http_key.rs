@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, request};
 
+use crate::choices::Identity;
 use crate::flight_key::FlightKey;
-use crate::names::{ALWAYS, HOP_BY_HOP, TRACING};
+use crate::names::{ALWAYS, HOP_BY_HOP, IDENTITY, TRACING};
 
 /// What makes two requests equal. There is no default: choose one.
 ///
@@ -37,15 +38,15 @@ pub struct HttpKey {
     own: Option<Arc<ByHead>>,
 }
 
-type ByHead = dyn Fn(&request::Parts) -> Option<OwnKey> + Send + Sync;
+type ByHead = dyn Fn(&request::Parts) -> Option<Arc<dyn OwnKey>> + Send + Sync;
 
 /// What a header of a request means.
 #[derive(Clone, Copy)]
 pub(crate) enum Class {
     InKey,
     NotInKey,
-    /// A request that has it is not coalesced.
-    GoesAlone,
+    /// It says by whom a request is made: what that means is the layer's choice.
+    Identity,
 }
 
 impl HttpKey {
@@ -65,6 +66,7 @@ impl HttpKey {
             .with(HOP_BY_HOP.clone(), Class::NotInKey)
             .with(TRACING.clone(), Class::NotInKey)
             .with(ALWAYS.clone(), Class::InKey)
+            .with(IDENTITY.clone(), Class::Identity)
     }
 
     /// Takes the URI and the headers that are named: all that the service reads. An answer that says
@@ -73,6 +75,7 @@ impl HttpKey {
         Self::of(Class::NotInKey)
             .with(names, Class::InKey)
             .with(ALWAYS.clone(), Class::InKey)
+            .with(IDENTITY.clone(), Class::Identity)
     }
 
     /// Takes what the function makes of the head of a request, and the method. `None`: it goes alone.
@@ -84,10 +87,11 @@ impl HttpKey {
         K: Eq + Hash + Send + Sync + 'static,
         F: Fn(&request::Parts) -> Option<K> + Send + Sync + 'static,
     {
-        let own = move |head: &request::Parts| Some(OwnKey(Arc::new(key(head)?)));
+        let own =
+            move |head: &request::Parts| -> Option<Arc<dyn OwnKey>> { Some(Arc::new(key(head)?)) };
         Self {
             own: Some(Arc::new(own)),
-            ..Self::of(Class::NotInKey)
+            ..Self::of(Class::NotInKey).with(IDENTITY.clone(), Class::Identity)
         }
     }
 
@@ -99,28 +103,28 @@ impl HttpKey {
         }
     }
 
-    /// Says what headers mean, whatever was said of them before.
-    pub(crate) fn with(
-        mut self,
-        names: impl IntoIterator<Item = HeaderName>,
-        class: Class,
-    ) -> Self {
-        for name in names {
-            self.named.insert(name, class);
-        }
+    fn with(mut self, names: impl IntoIterator<Item = HeaderName>, class: Class) -> Self {
+        self.class(names, class);
         self
     }
 
+    /// Says what headers mean, whatever was said of them before.
+    pub(crate) fn class(&mut self, names: impl IntoIterator<Item = HeaderName>, class: Class) {
+        for name in names {
+            self.named.insert(name, class);
+        }
+    }
+
     /// Makes the key of a request, unless that goes alone.
-    pub(crate) fn key(&self, head: &request::Parts) -> Option<FlightKey> {
+    pub(crate) fn key(&self, head: &request::Parts, identity: Identity) -> Option<FlightKey> {
         let mut in_key = 0;
         for (index, (name, _)) in (0..).zip(&head.headers) {
             // A request that has too many goes alone.
             let bit = 1_u128.checked_shl(index)?;
-            match self.named.get(name).unwrap_or(&self.others) {
-                Class::InKey => in_key |= bit,
-                Class::NotInKey => {}
-                Class::GoesAlone => return None,
+            match (self.named.get(name).unwrap_or(&self.others), identity) {
+                (Class::InKey, _) | (Class::Identity, Identity::PartOfKey) => in_key |= bit,
+                (Class::NotInKey, _) | (Class::Identity, Identity::SharedAcrossUsers) => {}
+                (Class::Identity, Identity::GoesAlone) => return None,
             }
         }
         let own = match &self.own {
@@ -138,16 +142,13 @@ impl fmt::Debug for HttpKey {
 }
 
 /// A key of the user's own type.
-#[derive(Clone)]
-pub(crate) struct OwnKey(Arc<dyn Erased>);
-
-trait Erased: Send + Sync {
+pub(crate) trait OwnKey: Send + Sync {
     fn as_any(&self) -> &dyn Any;
     fn is(&self, other: &dyn Any) -> bool;
     fn feed(&self, state: &mut dyn Hasher);
 }
 
-impl<K: Eq + Hash + Send + Sync + 'static> Erased for K {
+impl<K: Eq + Hash + Send + Sync + 'static> OwnKey for K {
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -161,16 +162,16 @@ impl<K: Eq + Hash + Send + Sync + 'static> Erased for K {
     }
 }
 
-impl PartialEq for OwnKey {
+impl PartialEq for dyn OwnKey {
     fn eq(&self, other: &Self) -> bool {
-        self.0.is(other.0.as_any())
+        self.is(other.as_any())
     }
 }
 
-impl Eq for OwnKey {}
+impl Eq for dyn OwnKey {}
 
-impl Hash for OwnKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.feed(state);
+impl Hash for dyn OwnKey {
+    fn hash<H: Hasher>(&self, mut state: &mut H) {
+        self.feed(&mut state);
     }
 }

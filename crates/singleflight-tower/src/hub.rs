@@ -9,14 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, response};
-use singleflight_core::{CallError, Group, Joined};
+use singleflight_core::{CallError, Group};
 
 use crate::answer::Verdict;
 use crate::body::{Piece, SharedBody};
 use crate::choices::{Elapsed, Failed};
 use crate::flight_key::FlightKey;
-use crate::mark::Mark;
-use crate::memory::Memory;
 use crate::rules::Requests;
 
 pub(crate) type Flights = Group<FlightKey, Verdict>;
@@ -24,7 +22,6 @@ pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 pub(crate) struct Settings {
     pub(crate) requests: Requests,
-    pub(crate) memory: Memory,
     pub(crate) body_limit: usize,
     pub(crate) collect_within: Duration,
     pub(crate) wait_at_most: Duration,
@@ -54,7 +51,6 @@ pub(crate) struct Hub(Arc<Inside>);
 
 struct Inside {
     flights: Flights,
-    mark: Mark,
     settings: Settings,
 }
 
@@ -68,24 +64,11 @@ impl Deref for Hub {
 
 impl Hub {
     pub(crate) fn new(flights: Flights, settings: Settings) -> Self {
-        let mark = Mark::new();
-        Self(Arc::new(Inside {
-            flights,
-            mark,
-            settings,
-        }))
+        Self(Arc::new(Inside { flights, settings }))
     }
 
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
-    }
-
-    pub(crate) fn mark(&self) -> Mark {
-        self.0.mark
-    }
-
-    pub(crate) fn join(&self, key: &FlightKey) -> Result<Joined<Self>, CallError> {
-        Group::join_owned(self.clone(), key.clone())
     }
 
     /// Makes a response what its caller receives.

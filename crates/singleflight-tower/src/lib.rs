@@ -19,7 +19,6 @@ mod names;
 mod refusal;
 mod role;
 mod rules;
-mod service;
 
 pub use body::SharedBody;
 pub use builder::HttpCoalesceBuilder;
@@ -29,6 +28,5 @@ pub use error::{BodyFailed, Shared};
 pub use future::HttpCoalescing;
 pub use http_key::HttpKey;
 pub use inner::HttpInner;
-pub use layer::HttpCoalesce;
-pub use service::HttpCoalesced;
+pub use layer::{HttpCoalesce, HttpCoalesced};
 pub use singleflight_core::{CallError, Stats};

@@ -9,14 +9,13 @@
 use std::mem;
 
 use http::{HeaderName, Response, response};
-use http_body::SizeHint;
-use singleflight_core::{CallError, Joined, Leader};
+use singleflight_core::Leader;
 
 use crate::answer::{Answer, Verdict};
 use crate::choices::{Elapsed, Failed};
 use crate::flight_key::FlightKey;
 use crate::hub::{Hub, Way};
-use crate::rules::{announced, shared_by};
+use crate::rules::shared_by;
 
 pub(crate) struct Role {
     pub(crate) hub: Hub,
@@ -41,13 +40,6 @@ impl Role {
         mem::replace(self, alone)
     }
 
-    /// Joins the flight of the request, unless that goes alone.
-    pub(crate) fn join(&mut self) -> Option<Result<Joined<Hub>, CallError>> {
-        let memory = &self.hub.settings().memory;
-        self.key.take_if(|key| memory.knows(key));
-        self.key.as_ref().map(|key| self.hub.join(key))
-    }
-
     /// Runs a part of the work. A panic in it is the flight's, if there is one.
     pub(crate) fn step<T>(&mut self, part: impl FnOnce() -> T) -> T {
         match &mut self.leader {
@@ -61,37 +53,34 @@ impl Role {
         self.leader.as_mut().is_none_or(Leader::close_if_alone)
     }
 
-    /// Whether an answer may be that of this request.
+    /// Whether an answer that others receive is for this request, too.
     pub(crate) fn may_have(&self, answer: &Answer) -> bool {
-        self.key.as_ref().is_some_and(|key| answer.is_for(key))
-    }
-
-    pub(crate) fn is_head(&self) -> bool {
-        self.key.as_ref().is_some_and(FlightKey::is_head)
+        let agrees = |key| {
+            answer
+                .vary
+                .iter()
+                .all(|name| answer.leader.agrees(key, name))
+        };
+        self.key.as_ref().is_some_and(agrees)
     }
 
     /// What other requests must agree about to receive this answer. `None`: it is not shared.
-    pub(crate) fn shared_by(
-        &mut self,
-        head: &response::Parts,
-        body: &SizeHint,
-    ) -> Option<Vec<HeaderName>> {
-        let (hub, is_head) = (self.hub.clone(), self.is_head());
-        let limit = hub.settings().body_limit as u64;
-        if body.lower() > limit || announced(head, is_head) > Some(limit) {
-            return None;
-        }
-        let is_wanted = self.step(|| (hub.settings().share_if)(head));
-        is_wanted.then(|| shared_by(head)).flatten()
+    pub(crate) fn shared_by(&mut self, head: &response::Parts) -> Option<Vec<HeaderName>> {
+        let vary = shared_by(head)?;
+        let hub = self.hub.clone();
+        self.step(|| (hub.settings().share_if)(head))
+            .then_some(vary)
     }
 
-    /// Lands the flight without an answer: those who wait ask for themselves.
+    /// Lands the flight without an answer: those who wait, if anybody does, ask for themselves.
     pub(crate) fn land_unshared(&mut self) {
-        // In this order: those who come now find either the memory or the flight.
-        if let Some(key) = &self.key {
-            self.hub.settings().memory.remember(key);
+        if !self.is_alone() {
+            // In this order: those who come now find either the memory or the flight.
+            if let Some(key) = &self.key {
+                self.hub.settings().requests.memory.remember(key);
+            }
+            self.land(Verdict::Alone, false);
         }
-        self.land(Verdict::Alone, false);
     }
 
     /// Lands the flight. With what has `failed`, another one tries first if the layer says so.

@@ -5,27 +5,41 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, Method, StatusCode, request, response};
 
+use crate::choices::Identity;
 use crate::flight_key::FlightKey;
 use crate::http_key::HttpKey;
+use crate::mark::Mark;
+use crate::memory::Memory;
+use crate::names::ALONE;
 
 /// Which requests are coalesced, and by which key.
 pub(crate) struct Requests {
     pub(crate) key: HttpKey,
+    pub(crate) identity: Identity,
     pub(crate) methods: Vec<Method>,
     pub(crate) with_body: bool,
+    pub(crate) mark: Mark,
+    pub(crate) memory: Memory,
 }
 
 impl Requests {
     /// Returns the key of a request, or nothing if it goes alone.
     pub(crate) fn key(&self, head: &request::Parts, has_body: bool) -> Option<FlightKey> {
-        let has_body = has_body || announces_body(&head.headers);
+        let headers = &head.headers;
+        let has_body = has_body || announces_body(headers);
         let own = ["no-store", "no-cache"];
-        let may_meet = self.methods.contains(&head.method)
-            && (self.with_body || !has_body)
-            && has_one_authority(head)
-            && !has_any(&head.headers, CACHE_CONTROL, &own)
-            && !has_any(&head.headers, PRAGMA, &own);
-        may_meet.then(|| self.key.key(head)).flatten()
+        if self.mark.is_in(&head.extensions)
+            || !self.methods.contains(&head.method)
+            || has_body && !self.with_body
+            || !has_one_authority(head)
+            || ALONE.iter().any(|name| headers.contains_key(name))
+            || has_any(headers, CACHE_CONTROL, &own)
+            || has_any(headers, PRAGMA, &own)
+        {
+            return None;
+        }
+        let key = self.key.key(head, self.identity)?;
+        (!self.memory.knows(&key)).then_some(key)
     }
 }
 
