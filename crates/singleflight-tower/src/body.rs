@@ -88,7 +88,7 @@ impl<R: Body<Data = Bytes, Error: Into<BoxError>>> Body for SharedBody<R> {
         match &self.form {
             Form::Own { body } => body.is_end_stream(),
             Form::Read { pieces, next, rest } => {
-                *next >= pieces.len() && rest.as_ref().is_none_or(|rest| rest.is_end_stream())
+                *next >= pieces.len() && rest.as_ref().is_none_or(Body::is_end_stream)
             }
         }
     }

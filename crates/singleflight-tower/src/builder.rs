@@ -17,6 +17,7 @@ use crate::hub::{BoxFuture, Hub, Settings};
 use crate::layer::HttpCoalesce;
 use crate::mark::Mark;
 use crate::memory::Memory;
+use crate::names::{ALONE, names};
 use crate::refusal::{cache_status, refused};
 use crate::rules::Requests;
 
@@ -79,7 +80,8 @@ impl HttpCoalesceBuilder {
     /// Adds headers by which users are told apart, to `Authorization`, `Cookie`,
     /// `Proxy-Authorization`, `X-Api-Key` and `X-Auth-Token`.
     pub fn identity_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.settings.requests.key.class(names, Class::Identity);
+        let key = self.settings.requests.key;
+        self.settings.requests.key = key.with(names, Class::Identity);
         self
     }
 
@@ -122,6 +124,8 @@ impl HttpCoalesceBuilder {
 
     /// Sets for how long, and for how many keys, it is remembered that an answer was not shared with
     /// those who waited. Their requests go alone. Ten seconds and 1,024 unless told otherwise.
+    ///
+    /// To remember one looks at all that are remembered: keep to thousands of keys.
     pub fn remember_unshareable(mut self, time: Duration, keys: usize) -> Self {
         self.settings.requests.memory = Memory::new(time, keys);
         self
@@ -173,7 +177,7 @@ impl HttpCoalesceBuilder {
     /// `fwd=bypass`, `fwd=miss`, `fwd=miss; collapsed`, or `fwd=miss; collapsed=?0` for one that
     /// waited in vain.
     pub fn cache_status(mut self, name: &str) -> Self {
-        self.settings.cache_status = cache_status(name);
+        self.settings.cache_status = Some(cache_status(name));
         self
     }
 
@@ -188,7 +192,10 @@ impl HttpCoalesceBuilder {
     }
 
     /// Makes the layer.
-    pub fn build(self) -> HttpCoalesce {
+    pub fn build(mut self) -> HttpCoalesce {
+        let key = self.settings.requests.key;
+        // At the end: nothing that was said of other headers changes it.
+        self.settings.requests.key = key.with(names(ALONE), Class::GoesAlone);
         let hub = Hub::new(self.flights.build(), self.settings);
         HttpCoalesce { hub }
     }

@@ -5,8 +5,10 @@
 //! | up to `split` | method; scheme, authority, path and query; the headers of the key | always |
 //! | from there | every other header | only if an answer's `Vary` names it |
 //!
-//! Every part stands behind its length, so that no two heads are the same bytes.
+//! Every part ends with a line break, which none can hold: `http` takes it neither in a method nor in a
+//! URI or a header. So no two heads are the same bytes.
 
+use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::io::Write as _;
 use std::iter;
@@ -15,17 +17,12 @@ use std::sync::Arc;
 use http::header::HOST;
 use http::{HeaderName, HeaderValue, request};
 
-use crate::http_key::OwnKey;
-
 #[derive(Clone)]
 pub(crate) struct FlightKey {
     bytes: Arc<[u8]>,
     split: usize,
     own: Option<Arc<dyn OwnKey>>,
 }
-
-/// How a length is written.
-const LENGTH: usize = size_of::<u64>();
 
 /// Method, scheme, authority, path and query.
 const BEFORE_HEADERS: usize = 4;
@@ -47,16 +44,16 @@ impl FlightKey {
         let room = iter::repeat_n(0, split + length(headers(false)));
         let mut bytes: Arc<[u8]> = room.collect();
         let mut rest = Arc::get_mut(&mut bytes).expect("nobody else has it yet");
-        for part in key().chain(headers(false)) {
-            let length = (part.len() as u64).to_le_bytes();
-            let put = rest.write_all(&length).and_then(|()| rest.write_all(part));
+        key().chain(headers(false)).for_each(|part| {
+            debug_assert!(!part.contains(&b'\n'), "no part of a head has two lines");
+            let put = rest.write_all(part).and_then(|()| rest.write_all(b"\n"));
             put.expect("there is room for what was measured");
-        }
+        });
         Self { bytes, split, own }
     }
 
     pub(crate) fn is_head(&self) -> bool {
-        parts(&self.bytes).next() == Some(b"HEAD")
+        self.bytes.starts_with(b"HEAD\n")
     }
 
     /// Whether another request, which has an equal key, has the same values of a header.
@@ -66,7 +63,8 @@ impl FlightKey {
 
     fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
         let name = name.as_str().as_bytes();
-        let mut parts = parts(&self.bytes).skip(BEFORE_HEADERS);
+        let parts = self.bytes.split(|byte| *byte == b'\n');
+        let mut parts = parts.skip(BEFORE_HEADERS);
         let headers = iter::from_fn(move || Some((parts.next()?, parts.next()?)));
         headers.filter_map(move |(known, value)| (known == name).then_some(value))
     }
@@ -96,17 +94,7 @@ fn start(head: &request::Parts, with_uri: bool) -> [&[u8]; BEFORE_HEADERS] {
 }
 
 fn length<'a, P: Iterator<Item = &'a [u8]>>(parts: P) -> usize {
-    parts.map(|part| LENGTH + part.len()).sum()
-}
-
-fn parts(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    iter::from_fn(move || {
-        let (length, rest) = bytes.split_first_chunk::<LENGTH>()?;
-        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-        let (part, rest) = rest.split_at_checked(length)?;
-        bytes = rest;
-        Some(part)
-    })
+    parts.map(|part| part.len() + 1).sum()
 }
 
 impl PartialEq for FlightKey {
@@ -121,5 +109,40 @@ impl Hash for FlightKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.key().hash(state);
         self.own.hash(state);
+    }
+}
+
+/// A key of the user's own type.
+pub(crate) trait OwnKey: Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn is(&self, other: &dyn Any) -> bool;
+    fn feed(&self, state: &mut dyn Hasher);
+}
+
+impl<K: Eq + Hash + Send + Sync + 'static> OwnKey for K {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn is(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<K>() == Some(self)
+    }
+
+    fn feed(&self, mut state: &mut dyn Hasher) {
+        self.hash(&mut state);
+    }
+}
+
+impl PartialEq for dyn OwnKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other.as_any())
+    }
+}
+
+impl Eq for dyn OwnKey {}
+
+impl Hash for dyn OwnKey {
+    fn hash<H: Hasher>(&self, mut state: &mut H) {
+        self.feed(&mut state);
     }
 }

@@ -38,10 +38,7 @@ use crate::role::Role;
 pin_project! {
     /// The response of a request that may be coalesced. Nothing is registered before it is polled.
     #[must_use = "futures do nothing unless polled"]
-    pub struct HttpCoalescing<S, B>
-    where
-        S: HttpInner<B>,
-    {
+    pub struct HttpCoalescing<S: HttpInner<B>, B> {
         // Fields are dropped in this order: the work is gone before its flight is handed over (P1).
         #[pin]
         state: State<S, B>,
@@ -53,11 +50,7 @@ pin_project! {
 
 pin_project! {
     #[project = Stage]
-    #[project_replace = Taken]
-    enum State<S, B>
-    where
-        S: HttpInner<B>,
-    {
+    enum State<S: HttpInner<B>, B> {
         New,
         Waiting {
             flight: FlightId,
@@ -73,11 +66,8 @@ pin_project! {
     }
 }
 
-/// A request on its way, and the service that it is for.
-struct Call<S, B> {
-    inner: S,
-    request: Request<B>,
-}
+/// The service that a request is for, and the request.
+type Call<S, B> = (S, Request<B>);
 
 /// What a caller receives.
 type Answered<S, B> = Result<
@@ -93,7 +83,7 @@ impl<S: HttpInner<B>, B> HttpCoalescing<S, B> {
         Self {
             state: State::New,
             role,
-            call: Some(Call { inner, request }),
+            call: Some((inner, request)),
         }
     }
 }
@@ -149,7 +139,7 @@ impl<S: HttpInner<B>, B: Send + 'static> Future for HttpCoalescing<S, B> {
                 },
                 Stage::Leads => start(role, call),
                 Stage::Ready => {
-                    let inner = &mut call.as_mut().expect("it is not called yet").inner;
+                    let (inner, _) = call.as_mut().expect("it is not called yet");
                     match ready!(role.step(|| inner.poll_ready(context))) {
                         Ok(()) => ask(role, call),
                         Err(error) => conclude(role, Err(error)),
@@ -161,15 +151,7 @@ impl<S: HttpInner<B>, B: Send + 'static> Future for HttpCoalescing<S, B> {
                     state.set(State::Ended);
                     conclude(role, result)
                 }
-                Stage::Reading { collecting } => {
-                    let is_for_all = ready!(collecting.poll(role, context));
-                    match state.as_mut().project_replace(State::Ended) {
-                        Taken::Reading { collecting } => {
-                            Break(Ok(collecting.end(is_for_all, role)))
-                        }
-                        _ => unreachable!("it was reading"),
-                    }
-                }
+                Stage::Reading { collecting } => Break(Ok(ready!(collecting.poll(role, context)))),
                 Stage::Task { answer } => {
                     // Without an answer the task was dropped, or the work panicked in it.
                     let lost = |_| Ok(role.hub.refuse(&CallError::TaskLost));
@@ -255,9 +237,10 @@ fn start<S: HttpInner<B>, B: Send + 'static>(
         return Continue(State::Ready);
     };
     let (caller, answer) = oneshot::channel();
+    let alone = Role::new(hub.clone(), None);
     let work = HttpCoalescing {
         state: State::Ready,
-        role: role.take(),
+        role: mem::replace(role, alone),
         call: call.take(),
     };
     spawn(Box::pin(work.lead_for(caller)));
@@ -266,14 +249,10 @@ fn start<S: HttpInner<B>, B: Send + 'static>(
 
 /// Calls the service.
 fn ask<S: HttpInner<B>, B>(role: &mut Role, call: &mut Option<Call<S, B>>) -> Step<S, B> {
-    let call = call.take().expect("it is called once");
-    let (mut inner, mut request) = (call.inner, call.request);
+    let (mut inner, mut request) = call.take().expect("it is called once");
     if role.leader.is_some() {
-        role.hub
-            .settings()
-            .requests
-            .mark
-            .put(request.extensions_mut());
+        let requests = &role.hub.settings().requests;
+        requests.mark.put(request.extensions_mut());
     }
     let work = role.step(|| inner.call(request));
     Continue(State::Calling { work })

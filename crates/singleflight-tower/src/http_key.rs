@@ -1,15 +1,14 @@
 //! What makes two requests equal, as the user chooses it.
 
-use std::any::Any;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, request};
 
 use crate::choices::Identity;
-use crate::flight_key::FlightKey;
-use crate::names::{ALWAYS, HOP_BY_HOP, IDENTITY, TRACING};
+use crate::flight_key::{FlightKey, OwnKey};
+use crate::names::{ALWAYS, HOP_BY_HOP, IDENTITY, TRACING, names};
 
 /// What makes two requests equal. There is no default: choose one.
 ///
@@ -47,6 +46,8 @@ pub(crate) enum Class {
     NotInKey,
     /// It says by whom a request is made: what that means is the layer's choice.
     Identity,
+    /// A request that has it is not coalesced.
+    GoesAlone,
 }
 
 impl HttpKey {
@@ -60,22 +61,22 @@ impl HttpKey {
     }
 
     /// As [`all_headers`](Self::all_headers), without headers that the service does not read.
-    pub fn all_headers_except(names: impl IntoIterator<Item = HeaderName>) -> Self {
+    pub fn all_headers_except(excepted: impl IntoIterator<Item = HeaderName>) -> Self {
         Self::of(Class::InKey)
-            .with(names, Class::NotInKey)
-            .with(HOP_BY_HOP.clone(), Class::NotInKey)
-            .with(TRACING.clone(), Class::NotInKey)
-            .with(ALWAYS.clone(), Class::InKey)
-            .with(IDENTITY.clone(), Class::Identity)
+            .with(excepted, Class::NotInKey)
+            .with(names(HOP_BY_HOP), Class::NotInKey)
+            .with(names(TRACING), Class::NotInKey)
+            .with(names(ALWAYS), Class::InKey)
+            .with(names(IDENTITY), Class::Identity)
     }
 
     /// Takes the URI and the headers that are named: all that the service reads. An answer that says
     /// by `Vary` that it depends on another one is not shared with a request in which that differs.
-    pub fn uri_and(names: impl IntoIterator<Item = HeaderName>) -> Self {
+    pub fn uri_and(read: impl IntoIterator<Item = HeaderName>) -> Self {
         Self::of(Class::NotInKey)
-            .with(names, Class::InKey)
-            .with(ALWAYS.clone(), Class::InKey)
-            .with(IDENTITY.clone(), Class::Identity)
+            .with(read, Class::InKey)
+            .with(names(ALWAYS), Class::InKey)
+            .with(names(IDENTITY), Class::Identity)
     }
 
     /// Takes what the function makes of the head of a request, and the method. `None`: it goes alone.
@@ -91,7 +92,7 @@ impl HttpKey {
             move |head: &request::Parts| -> Option<Arc<dyn OwnKey>> { Some(Arc::new(key(head)?)) };
         Self {
             own: Some(Arc::new(own)),
-            ..Self::of(Class::NotInKey).with(IDENTITY.clone(), Class::Identity)
+            ..Self::of(Class::NotInKey).with(names(IDENTITY), Class::Identity)
         }
     }
 
@@ -103,16 +104,16 @@ impl HttpKey {
         }
     }
 
-    fn with(mut self, names: impl IntoIterator<Item = HeaderName>, class: Class) -> Self {
-        self.class(names, class);
-        self
-    }
-
     /// Says what headers mean, whatever was said of them before.
-    pub(crate) fn class(&mut self, names: impl IntoIterator<Item = HeaderName>, class: Class) {
-        for name in names {
+    pub(crate) fn with(
+        mut self,
+        headers: impl IntoIterator<Item = HeaderName>,
+        class: Class,
+    ) -> Self {
+        for name in headers {
             self.named.insert(name, class);
         }
+        self
     }
 
     /// Makes the key of a request, unless that goes alone.
@@ -124,7 +125,7 @@ impl HttpKey {
             match (self.named.get(name).unwrap_or(&self.others), identity) {
                 (Class::InKey, _) | (Class::Identity, Identity::PartOfKey) => in_key |= bit,
                 (Class::NotInKey, _) | (Class::Identity, Identity::SharedAcrossUsers) => {}
-                (Class::Identity, Identity::GoesAlone) => return None,
+                (Class::GoesAlone, _) | (Class::Identity, Identity::GoesAlone) => return None,
             }
         }
         let own = match &self.own {
@@ -138,40 +139,5 @@ impl HttpKey {
 impl fmt::Debug for HttpKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpKey").finish_non_exhaustive()
-    }
-}
-
-/// A key of the user's own type.
-pub(crate) trait OwnKey: Send + Sync {
-    fn as_any(&self) -> &dyn Any;
-    fn is(&self, other: &dyn Any) -> bool;
-    fn feed(&self, state: &mut dyn Hasher);
-}
-
-impl<K: Eq + Hash + Send + Sync + 'static> OwnKey for K {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn is(&self, other: &dyn Any) -> bool {
-        other.downcast_ref::<K>() == Some(self)
-    }
-
-    fn feed(&self, mut state: &mut dyn Hasher) {
-        self.hash(&mut state);
-    }
-}
-
-impl PartialEq for dyn OwnKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.is(other.as_any())
-    }
-}
-
-impl Eq for dyn OwnKey {}
-
-impl Hash for dyn OwnKey {
-    fn hash<H: Hasher>(&self, mut state: &mut H) {
-        self.feed(&mut state);
     }
 }

@@ -20,6 +20,8 @@ use crate::rules::Requests;
 pub(crate) type Flights = Group<FlightKey, Verdict>;
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+type Refused = dyn Fn(&CallError) -> Response<Bytes> + Send + Sync;
+
 pub(crate) struct Settings {
     pub(crate) requests: Requests,
     pub(crate) body_limit: usize,
@@ -30,7 +32,7 @@ pub(crate) struct Settings {
     pub(crate) share_if: Box<dyn Fn(&response::Parts) -> bool + Send + Sync>,
     pub(crate) timer: Box<dyn Fn(Duration) -> BoxFuture<()> + Send + Sync>,
     pub(crate) spawner: Option<Box<dyn Fn(BoxFuture<()>) + Send + Sync>>,
-    pub(crate) refused: Box<dyn Fn(&CallError) -> Response<Bytes> + Send + Sync>,
+    pub(crate) refused: Box<Refused>,
     pub(crate) cache_status: Option<[HeaderValue; 4]>,
 }
 

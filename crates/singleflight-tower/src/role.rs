@@ -6,8 +6,6 @@
 //! | some | none | waits, or has waited in vain and asks for itself |
 //! | some | some | leads |
 
-use std::mem;
-
 use http::{HeaderName, Response, response};
 use singleflight_core::Leader;
 
@@ -32,12 +30,6 @@ impl Role {
             key,
             leader: None,
         }
-    }
-
-    /// Takes what the request is, and leaves one that goes alone.
-    pub(crate) fn take(&mut self) -> Self {
-        let alone = Self::new(self.hub.clone(), None);
-        mem::replace(self, alone)
     }
 
     /// Runs a part of the work. A panic in it is the flight's, if there is one.

@@ -3,14 +3,13 @@
 use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, PRAGMA, SET_COOKIE, TRANSFER_ENCODING, VARY,
 };
-use http::{HeaderMap, HeaderName, Method, StatusCode, request, response};
+use http::{HeaderMap, HeaderName, Method, request, response};
 
 use crate::choices::Identity;
 use crate::flight_key::FlightKey;
 use crate::http_key::HttpKey;
 use crate::mark::Mark;
 use crate::memory::Memory;
-use crate::names::ALONE;
 
 /// Which requests are coalesced, and by which key.
 pub(crate) struct Requests {
@@ -27,14 +26,13 @@ impl Requests {
     pub(crate) fn key(&self, head: &request::Parts, has_body: bool) -> Option<FlightKey> {
         let headers = &head.headers;
         let has_body = has_body || announces_body(headers);
-        let own = ["no-store", "no-cache"];
+        let fresh = ["no-store", "no-cache"];
         if self.mark.is_in(&head.extensions)
             || !self.methods.contains(&head.method)
             || has_body && !self.with_body
             || !has_one_authority(head)
-            || ALONE.iter().any(|name| headers.contains_key(name))
-            || has_any(headers, CACHE_CONTROL, &own)
-            || has_any(headers, PRAGMA, &own)
+            || has_any(headers, CACHE_CONTROL, &fresh)
+            || has_any(headers, PRAGMA, &fresh)
         {
             return None;
         }
@@ -52,14 +50,11 @@ fn announces_body(headers: &HeaderMap) -> bool {
 /// Whether there is one host at most, which is that of the URI if that has one.
 fn has_one_authority(head: &request::Parts) -> bool {
     let mut hosts = head.headers.get_all(HOST).iter();
-    let (host, more) = (hosts.next(), hosts.next());
-    let differs = || match (host, head.uri.authority()) {
-        (Some(host), Some(authority)) => !host
-            .as_bytes()
-            .eq_ignore_ascii_case(authority.as_str().as_bytes()),
-        _ => false,
-    };
-    more.is_none() && !differs()
+    match (hosts.next(), hosts.next(), head.uri.authority()) {
+        // Of them upper and lower case are the same.
+        (Some(host), None, Some(authority)) => host.to_str().is_ok_and(|host| authority == host),
+        (_, more, _) => more.is_none(),
+    }
 }
 
 /// Whether one of these words is anywhere in the values of a header. A word in a quoted string counts as
@@ -77,16 +72,10 @@ fn has_any(headers: &HeaderMap, name: HeaderName, words: &[&str]) -> bool {
 
 /// What other requests must agree about to receive an answer. `None`: nobody else receives it.
 pub(crate) fn shared_by(head: &response::Parts) -> Option<Vec<HeaderName>> {
-    let (status, headers) = (head.status, &head.headers);
-    let own = [
-        StatusCode::PARTIAL_CONTENT,
-        StatusCode::UNAUTHORIZED,
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
-    ];
+    let headers = &head.headers;
     // A stream of events has no end that could be waited for.
     let streams = ["text/event-stream", "multipart/x-mixed-replace"];
-    if status.is_informational()
-        || own.contains(&status)
+    if matches!(head.status.as_u16(), 100..=199 | 206 | 401 | 407)
         || headers.contains_key(SET_COOKIE)
         || has_any(headers, CACHE_CONTROL, &["private", "no-store", "no-cache"])
         || has_any(headers, CONTENT_TYPE, &streams)
@@ -110,10 +99,7 @@ pub(crate) fn shared_by(head: &response::Parts) -> Option<Vec<HeaderName>> {
 /// How many bytes the body has by its head, if that says so. An answer to `HEAD`, and one that has no
 /// body, tells the size of another.
 pub(crate) fn announced(head: &response::Parts, is_head: bool) -> Option<u64> {
-    let has_none = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&head.status);
-    let length = head
-        .headers
-        .get(CONTENT_LENGTH)
-        .filter(|_| !is_head && !has_none)?;
-    length.to_str().ok()?.trim().parse().ok()
+    let length = head.headers.get(CONTENT_LENGTH)?.to_str().ok()?;
+    let has_body = !is_head && !matches!(head.status.as_u16(), 204 | 304);
+    has_body.then(|| length.trim().parse().ok()).flatten()
 }
