@@ -97,18 +97,8 @@ fn job(
         .processes
         .map(|_| Redis::start(options))
         .transpose()?;
-    let groupings = match &redis {
-        None => vec![
-            ("without a group", Grouping::None),
-            ("with a group", Grouping::Here),
-        ],
-        Some(redis) => vec![
-            ("without a group", Grouping::None),
-            ("groups alone", Grouping::Here),
-            ("groups over Redis", Grouping::Redis(redis.url())),
-        ],
-    };
-    let mut runs: Vec<_> = groupings.iter().map(|(name, _)| Run::new(name)).collect();
+    let ways = ways(options, redis.as_ref());
+    let mut runs: Vec<_> = ways.iter().map(|way| Run::new(way.name)).collect();
     let mut cached = None;
     if let Some(database) = Database::open(&options.database, &stop)? {
         let trial = Trial {
@@ -119,9 +109,9 @@ fn job(
             clients: &clients,
             stop: &stop,
         };
-        for (run, (_, grouping)) in runs.iter_mut().zip(&groupings) {
+        for (run, way) in runs.iter_mut().zip(&ways) {
             if !stop.is_asked() {
-                trial.serve(run, grouping)?;
+                trial.serve(run, &way.grouping)?;
             }
         }
         if options.cache && !stop.is_asked() {
@@ -137,7 +127,10 @@ fn job(
         out,
         format_args!("{}\n\n{}\n", title(options, &load), Table(runs)),
     )?;
-    print(out, format_args!("{}\n{}", saving(runs), remarks(&load)))?;
+    print(
+        out,
+        format_args!("{}\n{}", saving(&ways, runs), remarks(&load)),
+    )?;
     if let Some((run, stats)) = &cached {
         let table = Table(&[runs[0], run]);
         print(out, format_args!("\n{table}\n{}\n", CacheTable(*stats)))?;
@@ -151,6 +144,7 @@ fn job(
     }
     if let Some(file) = &mut json_file {
         let json = Json {
+            keys: &ways.iter().map(|way| way.key).collect::<Vec<_>>(),
             runs,
             runtime: options.runtime,
             seed: options.seed,
@@ -167,6 +161,51 @@ fn job(
     }
     report_errors(runs)?;
     cached.map_or(Ok(0), |(run, _)| report_errors(&[&run]))
+}
+
+/// A way in which the load is served.
+struct Way {
+    /// What it is called in the table and in the chart.
+    name: &'static str,
+    /// What it is called in the file for machines.
+    key: &'static str,
+    /// What stands before how often it saved a query.
+    what: &'static str,
+    grouping: Grouping,
+}
+
+/// In which ways the load is served, the first without a group.
+fn ways(options: &Options, redis: Option<&Redis>) -> Vec<Way> {
+    let way = |name, key, what, grouping| Way {
+        name,
+        key,
+        what,
+        grouping,
+    };
+    let mut ways = vec![way("without a group", "without", "", Grouping::None)];
+    if let Some(redis) = redis {
+        let over = Grouping::Redis(redis.url());
+        let what = "Groups cut the queries";
+        ways.push(way("groups alone", "with", what, Grouping::Here));
+        ways.push(way(
+            "groups over Redis",
+            "over_redis",
+            "groups over Redis",
+            over,
+        ));
+    } else {
+        let what = "The group cut the queries";
+        ways.push(way("with a group", "with", what, Grouping::Here));
+    }
+    if options.layer {
+        ways.push(way(
+            "by the layer",
+            "by_layer",
+            "the layer",
+            Grouping::Layer,
+        ));
+    }
+    ways
 }
 
 /// Reads the log or draws the load; also returns what a person must know of it.
@@ -327,20 +366,18 @@ fn title(options: &Options, load: &Load) -> String {
     )
 }
 
-/// Says what the group saved: by how much fewer queries a request cost, which also holds for
+/// Says what groups saved: by how much fewer queries a request cost, which also holds for
 /// runs that were cut short.
-fn saving(runs: &[&Run]) -> String {
-    if let [without, alone, over] = runs {
-        let [alone, over] = [alone, over].map(|run| fold(without, run));
-        let (Some(alone), Some(over)) = (alone, over) else {
-            return "There is nothing to compare.".to_owned();
-        };
-        return format!("Groups cut the queries {alone}-fold, groups over Redis {over}-fold.");
+fn saving(ways: &[Way], runs: &[&Run]) -> String {
+    let others = ways.iter().zip(runs).skip(1);
+    let saved = others.filter_map(|(way, run)| Some((way.what, fold(runs[0], run)?)));
+    let saved: Vec<_> = saved
+        .map(|(what, fold)| format!("{what} {fold}-fold"))
+        .collect();
+    if saved.is_empty() {
+        return "There is nothing to compare.".to_owned();
     }
-    match fold(runs[0], runs[1]) {
-        Some(fold) => format!("The group cut the queries {fold}-fold."),
-        None => "There is nothing to compare.".to_owned(),
-    }
+    format!("{}.", saved.join(", "))
 }
 
 /// By how much a run cut what a request costs.

@@ -114,6 +114,28 @@ fn smol_serves_the_load_twice() {
 }
 
 #[test]
+fn the_layer_serves_the_load_once_more() {
+    let files = Files("layer");
+    let end = files.run(&format!(
+        "--layer --requests 60 --clients 8 --keys 3 --seed 7 --json {}",
+        files.path("json").display()
+    ));
+    assert_eq!((end.code, end.err.as_str()), (0, ""), "{}", end.out);
+    for text in ["by the layer", "The group cut the queries ", ", the layer "] {
+        assert!(end.out.contains(text), "{text}: {}", end.out);
+    }
+    let json = files.read("json");
+    assert!(json.contains("\"by_layer\": {\"requests\": 60,"), "{json}");
+    assert_eq!(numbers(&json, "errors"), [0, 0, 0]);
+    let queries = numbers(&json, "queries");
+    assert!(
+        queries[0] == 60 && (3..=60).contains(&queries[2]),
+        "{queries:?}"
+    );
+    assert!(files.read("svg").contains("by the layer"));
+}
+
+#[test]
 fn a_log_is_replayed_and_its_bad_lines_are_named() {
     let files = Files("replay");
     let line = |second, path| {
@@ -189,6 +211,7 @@ fn help_goes_to_standard_output() {
         "--speed",
         "--seed",
         "--json",
+        "--layer",
     ] {
         assert!(end.out.contains(option), "{option}");
     }

@@ -8,7 +8,8 @@ use crate::tally::Run;
 /// The runs and what they were made with.
 #[derive(Debug)]
 pub(crate) struct Json<'a> {
-    /// Without a group, with one, and in several processes with groups over Redis.
+    /// What each run is called here.
+    pub(crate) keys: &'a [&'a str],
     pub(crate) runs: &'a [&'a Run],
     /// Which front end served.
     pub(crate) runtime: Runtime,
@@ -21,7 +22,7 @@ pub(crate) struct Json<'a> {
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{{")?;
-        for (name, run) in ["without", "with", "over_redis"].into_iter().zip(self.runs) {
+        for (name, run) in self.keys.iter().zip(self.runs) {
             let tally = &run.tally;
             writeln!(
                 f,
@@ -54,6 +55,7 @@ mod tests {
     fn every_figure_stands_under_its_name() {
         let (without, with) = (run("", 3, &[10, 20, 30]), Run::new(""));
         let json = Json {
+            keys: &["without", "with"],
             runs: &[&without, &with],
             runtime: Runtime::Smol,
             seed: 7,

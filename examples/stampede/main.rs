@@ -5,7 +5,7 @@
 //! through a group, and what was measured of both stands in one table and one chart.
 //!
 //! Where to look first: `on_threads`, `on_tokio` and `on_smol` are what a user of the front
-//! ends would write, about 30 lines each. `command` says what happens in which order. With
+//! ends would write, about 30 lines each; `on_layer` is the same by a layer, in ten. `command` says what happens in which order. With
 //! `--serve` there is no table: `live` serves a page that shows the herd as it comes.
 
 mod cached;
@@ -25,6 +25,7 @@ mod load;
 mod log;
 #[path = "../cache/moka_store.rs"]
 mod moka_store;
+mod on_layer;
 mod on_redis;
 mod on_smol;
 mod on_threads;

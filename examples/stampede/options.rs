@@ -112,6 +112,11 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) cache: bool,
 
+    /// Serve the load once more with a layer in front of the routes that coalesces requests, in place
+    /// of a group in the service. On tokio only.
+    #[arg(long, conflicts_with_all = ["processes", "serve"])]
+    pub(crate) layer: bool,
+
     /// Write the figures to this file for machines, as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -148,6 +153,9 @@ impl Options {
             }
             Ok(options) if options.cache && options.runtime != Runtime::Tokio => Err(
                 Failure::input("--cache is served with --runtime tokio only"),
+            ),
+            Ok(options) if options.layer && options.runtime != Runtime::Tokio => Err(
+                Failure::input("--layer is served with --runtime tokio only"),
             ),
             Ok(options) if options.cache && options.processes.is_some() => Err(Failure::input(
                 "--cache is served by one process; leave out --processes",
@@ -212,6 +220,8 @@ pub(crate) enum Grouping {
     None,
     /// A group in the process.
     Here,
+    /// A layer in front of the routes.
+    Layer,
     /// A group over the Redis at this address.
     Redis(String),
 }
@@ -222,6 +232,7 @@ impl Grouping {
         match self {
             Self::None => "none",
             Self::Here => "here",
+            Self::Layer => "layer",
             Self::Redis(url) => url,
         }
     }
@@ -234,6 +245,7 @@ impl FromStr for Grouping {
         Ok(match word {
             "none" => Self::None,
             "here" => Self::Here,
+            "layer" => Self::Layer,
             url => Self::Redis(url.to_owned()),
         })
     }
@@ -352,6 +364,9 @@ mod tests {
             ("--rows 999999999", "--rows"),
             ("--speed 2", "--speed"),
             ("--cache --runtime smol", "--cache"),
+            ("--layer --runtime smol", "--layer"),
+            ("--layer --processes 2", "--layer"),
+            ("--layer --serve", "--layer"),
             ("--log x --speed 0", "--speed"),
             ("--log x --speed inf", "--speed"),
             ("--log x --keys 3", "--keys"),

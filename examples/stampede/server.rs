@@ -15,6 +15,7 @@ use tokio::runtime;
 
 use crate::cached::Cached;
 use crate::failure::Failure;
+use crate::on_layer;
 use crate::on_redis::OnRedis;
 use crate::on_smol::OnSmol;
 use crate::on_threads::OnThreads;
@@ -117,6 +118,10 @@ impl Host {
             Runtime::Tokio => {
                 if let Grouping::Redis(url) = grouping {
                     return on_redis(listener, pool, url).map(Self::Tokio);
+                }
+                if *grouping == Grouping::Layer {
+                    let router = on_layer::routes(pool, on_layer::layer());
+                    return on_tokio(listener, router).map(Self::Tokio);
                 }
                 let group = grouped.then(singleflight_tokio::Group::new);
                 let alone = OnTokio::new(pool.clone(), None);

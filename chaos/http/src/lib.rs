@@ -13,7 +13,7 @@ mod wire;
 
 pub use direct::direct;
 pub use oracle::Violation;
-pub use origin::{Failure, Origin, Payload, Stack};
+pub use origin::{Failure, Origin, Payload, Stack, payload};
 pub use proxy::{Fate, Fault, Proxy};
 pub use report::Report;
 pub use sabotage::{Bug, Mode, stack};

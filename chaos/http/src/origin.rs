@@ -23,6 +23,14 @@ use tower::util::BoxCloneSyncService;
 #[derive(Debug)]
 pub struct Failure(pub(crate) String);
 
+impl Failure {
+    /// Makes one that says this.
+    #[must_use]
+    pub const fn new(what: String) -> Self {
+        Self(what)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -272,7 +280,7 @@ impl Body for Plan {
 }
 
 /// The body that a client sends or receives, as one type.
-pub(crate) fn payload<B>(body: B) -> Payload
+pub fn payload<B>(body: B) -> Payload
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: fmt::Display,

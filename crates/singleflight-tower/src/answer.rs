@@ -3,10 +3,9 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, Response, StatusCode};
+use http::{HeaderName, Response};
 
-use crate::body::SharedBody;
-use crate::content::Content;
+use crate::body::Piece;
 use crate::flight_key::FlightKey;
 
 /// What those who wait for a flight are told.
@@ -22,25 +21,9 @@ pub(crate) enum Verdict {
 
 /// An answer that is shared.
 pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
+    /// Each has a copy, without version and extensions: they belong to the leader's connection.
+    pub(crate) response: Response<Arc<[Piece]>>,
     /// In which headers a request must agree with the leader's.
     pub(crate) vary: Vec<HeaderName>,
     pub(crate) leader: FlightKey,
-    pub(crate) content: Arc<Content>,
-}
-
-impl Answer {
-    /// Whether the request with this key may have the answer.
-    pub(crate) fn is_for(&self, key: &FlightKey) -> bool {
-        self.vary.iter().all(|name| self.leader.agrees(key, name))
-    }
-
-    /// A follower's copy. Version and extensions belong to the leader's connection.
-    pub(crate) fn response<R>(&self) -> Response<SharedBody<R>> {
-        let mut response = Response::new(SharedBody::read(Arc::clone(&self.content)));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers.clone();
-        response
-    }
 }

@@ -2,34 +2,29 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderName, Method, Response, response};
 use singleflight_core::{Builder, CallError};
 
+use crate::answer::Verdict;
 use crate::choices::{Elapsed, Failed, Identity};
-use crate::http_key::HttpKey;
-use crate::hub::{BoxFuture, Hub, Inside, Settings};
+use crate::flight_key::FlightKey;
+use crate::http_key::{Class, HttpKey};
+use crate::hub::{BoxFuture, Hub, Settings};
 use crate::layer::HttpCoalesce;
 use crate::mark::Mark;
 use crate::memory::Memory;
-use crate::names::IDENTITY;
+use crate::names::{ALONE, names};
 use crate::refusal::{cache_status, refused};
 use crate::rules::Requests;
 
 /// Makes an [`HttpCoalesce`]. Every setting but key and timer has a default that is safe.
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct HttpCoalesceBuilder {
-    key: HttpKey,
-    identity: Identity,
-    identity_headers: Vec<HeaderName>,
-    methods: Vec<Method>,
-    with_body: bool,
-    remember: (Duration, usize),
-    max_age: Duration,
-    max_followers: u32,
+    flights: Builder<FlightKey, Verdict>,
     settings: Settings,
 }
 
@@ -44,68 +39,63 @@ impl HttpCoalesce {
         T: Fn(Duration) -> F + Send + Sync + 'static,
         F: Future + Send + 'static,
     {
-        HttpCoalesceBuilder::new(key, timer)
-    }
-}
-
-impl HttpCoalesceBuilder {
-    pub(crate) fn new<T, F>(key: HttpKey, timer: T) -> Self
-    where
-        T: Fn(Duration) -> F + Send + Sync + 'static,
-        F: Future + Send + 'static,
-    {
         let timer = move |time| -> BoxFuture<()> {
             let timer = timer(time);
             Box::pin(async move { drop(timer.await) })
         };
-        Self {
-            key,
-            identity: Identity::default(),
-            identity_headers: IDENTITY.to_vec(),
-            methods: vec![Method::GET, Method::HEAD],
-            with_body: false,
-            remember: (Duration::from_secs(10), 1024),
-            max_age: Duration::from_secs(30),
-            max_followers: 10_000,
+        HttpCoalesceBuilder {
+            flights: Builder::new().max_followers(10_000),
             settings: Settings {
+                requests: Requests {
+                    key,
+                    identity: Identity::default(),
+                    methods: vec![Method::GET, Method::HEAD],
+                    with_body: false,
+                    mark: Mark::new(),
+                    memory: Memory::new(Duration::from_secs(10), 1024),
+                },
                 body_limit: 1 << 20,
                 collect_within: Duration::from_secs(5),
                 wait_at_most: Duration::from_secs(30),
                 elapsed: Elapsed::default(),
                 failed: Failed::default(),
-                share_if: None,
-                timer: Arc::new(timer),
+                share_if: Box::new(|_| true),
+                timer: Box::new(timer),
                 spawner: None,
-                refused: Arc::new(refused),
+                refused: Box::new(refused),
                 cache_status: None,
             },
         }
+        .max_age(Duration::from_secs(30))
     }
+}
 
+impl HttpCoalesceBuilder {
     /// Sets what is done with a request that says whose it is. It goes alone unless told otherwise.
     pub const fn identity(mut self, identity: Identity) -> Self {
-        self.identity = identity;
+        self.settings.requests.identity = identity;
         self
     }
 
     /// Adds headers by which users are told apart, to `Authorization`, `Cookie`,
     /// `Proxy-Authorization`, `X-Api-Key` and `X-Auth-Token`.
     pub fn identity_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.identity_headers.extend(names);
+        let key = self.settings.requests.key;
+        self.settings.requests.key = key.with(names, Class::Identity);
         self
     }
 
     /// Coalesces requests of other methods than `GET` and `HEAD`: right only if to ask once and to ask
     /// often is the same.
     pub fn also_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
-        self.methods.extend(methods);
+        self.settings.requests.methods.extend(methods);
         self
     }
 
     /// Coalesces requests that have a body. Their key, [by a function](HttpKey::by), has to hold it:
     /// something outside of this layer reads it and puts it into the request's extensions.
     pub const fn body_is_in_key(mut self) -> Self {
-        self.with_body = true;
+        self.settings.requests.with_body = true;
         self
     }
 
@@ -128,14 +118,16 @@ impl HttpCoalesceBuilder {
     where
         F: Fn(&response::Parts) -> bool + Send + Sync + 'static,
     {
-        self.settings.share_if = Some(Arc::new(share));
+        self.settings.share_if = Box::new(share);
         self
     }
 
     /// Sets for how long, and for how many keys, it is remembered that an answer was not shared with
     /// those who waited. Their requests go alone. Ten seconds and 1,024 unless told otherwise.
-    pub const fn remember_unshareable(mut self, time: Duration, keys: usize) -> Self {
-        self.remember = (time, keys);
+    ///
+    /// To remember one looks at all that are remembered: keep to thousands of keys.
+    pub fn remember_unshareable(mut self, time: Duration, keys: usize) -> Self {
+        self.settings.requests.memory = Memory::new(time, keys);
         self
     }
 
@@ -149,15 +141,15 @@ impl HttpCoalesceBuilder {
 
     /// Sets how old a flight may be to be joined: 30 seconds unless told otherwise. So a service that
     /// hangs holds a key no longer.
-    pub const fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.flights = self.flights.max_age(milliseconds_of(age), milliseconds);
         self
     }
 
     /// Sets how many requests may wait for one flight, 10,000 unless told otherwise. Those beyond are
     /// refused.
-    pub const fn max_followers(mut self, most: u32) -> Self {
-        self.max_followers = most;
+    pub fn max_followers(mut self, most: u32) -> Self {
+        self.flights = self.flights.max_followers(most);
         self
     }
 
@@ -177,7 +169,7 @@ impl HttpCoalesceBuilder {
     where
         F: Fn(BoxFuture<()>) + Send + Sync + 'static,
     {
-        self.settings.spawner = Some(Arc::new(spawn));
+        self.settings.spawner = Some(Box::new(spawn));
         self
     }
 
@@ -185,7 +177,7 @@ impl HttpCoalesceBuilder {
     /// `fwd=bypass`, `fwd=miss`, `fwd=miss; collapsed`, or `fwd=miss; collapsed=?0` for one that
     /// waited in vain.
     pub fn cache_status(mut self, name: &str) -> Self {
-        self.settings.cache_status = cache_status(name);
+        self.settings.cache_status = Some(cache_status(name));
         self
     }
 
@@ -195,31 +187,17 @@ impl HttpCoalesceBuilder {
     where
         F: Fn(&CallError) -> Response<Bytes> + Send + Sync + 'static,
     {
-        self.settings.refused = Arc::new(answer);
+        self.settings.refused = Box::new(answer);
         self
     }
 
     /// Makes the layer.
-    pub fn build(self) -> HttpCoalesce {
-        let identity = match self.identity {
-            Identity::GoesAlone => None,
-            Identity::PartOfKey => Some(true),
-            Identity::SharedAcrossUsers => Some(false),
-        };
-        let flights = Builder::new()
-            .max_followers(self.max_followers)
-            .max_age(milliseconds_of(self.max_age), milliseconds)
-            .build();
-        let identity = (&*self.identity_headers, identity);
-        let requests = Requests::new(self.key, identity, self.methods, self.with_body);
-        let memory = Memory::new(self.remember.0, self.remember.1);
-        HttpCoalesce::new(Hub(Arc::new(Inside {
-            flights,
-            requests,
-            memory,
-            mark: Mark::new(),
-            settings: self.settings,
-        })))
+    pub fn build(mut self) -> HttpCoalesce {
+        let key = self.settings.requests.key;
+        // At the end: nothing that was said of other headers changes it.
+        self.settings.requests.key = key.with(names(ALONE), Class::GoesAlone);
+        let hub = Hub::new(self.flights.build(), self.settings);
+        HttpCoalesce { hub }
     }
 }
 
@@ -236,8 +214,8 @@ fn milliseconds() -> u64 {
 impl fmt::Debug for HttpCoalesceBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpCoalesceBuilder")
-            .field("key", &self.key)
-            .field("identity", &self.identity)
+            .field("key", &self.settings.requests.key)
+            .field("identity", &self.settings.requests.identity)
             .finish_non_exhaustive()
     }
 }

@@ -14,9 +14,6 @@ use tower_service::Service;
 
 use crate::error::Shared;
 
-type Flights<K, T, E> = Group<K, Result<T, Shared<E>>>;
-type KeyOf<Q, K> = dyn Fn(&Q) -> Option<K> + Send + Sync;
-
 /// Coalesces equal requests of a service whose response is `Clone`.
 ///
 /// Each caller drives the work, and hands it over if it goes. An error is shared, as an `Arc`. There are
@@ -44,8 +41,14 @@ type KeyOf<Q, K> = dyn Fn(&Q) -> Option<K> + Send + Sync;
 /// # });
 /// ```
 pub struct CoalesceLayer<Q, K, T, E> {
-    key: Arc<KeyOf<Q, K>>,
-    group: Arc<Flights<K, T, E>>,
+    inside: Arc<Inside<Q, K, T, E>>,
+}
+
+type KeyOf<Q, K> = dyn Fn(&Q) -> Option<K> + Send + Sync;
+
+struct Inside<Q, K, T, E> {
+    key: Box<KeyOf<Q, K>>,
+    group: Group<K, Result<T, Shared<E>>>,
 }
 
 impl<Q, K, T, E> CoalesceLayer<Q, K, T, E> {
@@ -59,15 +62,14 @@ impl<Q, K, T, E> CoalesceLayer<Q, K, T, E> {
         group: Builder<K, Result<T, Shared<E>>>,
         key: impl Fn(&Q) -> Option<K> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            key: Arc::new(key),
-            group: Arc::new(group.build()),
-        }
+        let (key, group) = (Box::new(key), group.build());
+        let inside = Arc::new(Inside { key, group });
+        Self { inside }
     }
 
     /// Returns the group, for its counts, to forget, to close.
     pub fn group(&self) -> &Group<K, Result<T, Shared<E>>> {
-        &self.group
+        &self.inside.group
     }
 }
 
@@ -104,27 +106,25 @@ where
     }
 
     fn call(&mut self, request: Q) -> Self::Future {
-        let key = (self.layer.key)(&request);
-        let group = Arc::clone(&self.layer.group);
-        let mut inner = self.inner.clone();
+        let key = (self.layer.inside.key)(&request);
+        let (layer, mut inner) = (self.layer.clone(), self.inner.clone());
         Box::pin(async move {
             let mut request = Some(request);
             let mut ask = async || {
-                poll_fn(|context| inner.poll_ready(context)).await?;
+                let ready = poll_fn(|context| inner.poll_ready(context)).await;
+                ready.map_err(Shared::new)?;
                 let request = request.take().expect("a call asks once");
-                inner.call(request).await
+                inner.call(request).await.map_err(Shared::new)
             };
             if let Some(key) = key {
-                let work = async || ask().await.map_err(Shared::new);
-                match group.run_outcome(key, work).await {
+                match layer.group().run_outcome(key, async || ask().await).await {
                     // Nothing was asked, and nobody can be waited for.
                     Err(CallError::Reentrant) => {}
                     Err(error) => return Err(CoalesceError::Call(error)),
                     Ok(outcome) => return outcome.value.map_err(CoalesceError::Service),
                 }
             }
-            let alone = ask().await;
-            alone.map_err(|error| CoalesceError::Service(Shared::new(error)))
+            ask().await.map_err(CoalesceError::Service)
         })
     }
 }
@@ -152,26 +152,21 @@ impl<E: fmt::Debug + fmt::Display> Error for CoalesceError<E> {}
 
 impl<Q, K, T, E> Clone for CoalesceLayer<Q, K, T, E> {
     fn clone(&self) -> Self {
-        Self {
-            key: Arc::clone(&self.key),
-            group: Arc::clone(&self.group),
-        }
+        let inside = Arc::clone(&self.inside);
+        Self { inside }
     }
 }
 
 impl<S: Clone, Q, K, T, E> Clone for Coalesced<S, Q, K, T, E> {
     fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            layer: self.layer.clone(),
-        }
+        self.layer.layer(self.inner.clone())
     }
 }
 
 impl<Q, K, T, E> fmt::Debug for CoalesceLayer<Q, K, T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CoalesceLayer")
-            .field("group", &self.group)
+            .field("group", self.group())
             .finish_non_exhaustive()
     }
 }

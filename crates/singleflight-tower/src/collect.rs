@@ -1,109 +1,120 @@
 //! Reading a body for all who wait: within a limit of size and of time, and only while somebody waits.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
+use std::{io, mem};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response, response};
-use http_body::Body;
+use http_body::{Body, Frame};
 
 use crate::answer::{Answer, Verdict};
-use crate::body::SharedBody;
-use crate::content::{Content, End};
-use crate::hub::Way;
+use crate::body::{Piece, SharedBody};
+use crate::flight_key::FlightKey;
+use crate::hub::{BoxFuture, Way};
 use crate::inner::BoxError;
-use crate::interest::{Interest, Unwanted};
-use crate::led::Led;
+use crate::role::Role;
 use crate::rules::announced;
 
-/// An answer whose body is to be read. Dropped, it drops the body first and hands over then.
+/// An answer whose body is being read.
 pub(crate) struct Collecting<R> {
-    pub(crate) body: Pin<Box<R>>,
-    pub(crate) led: Led,
-    pub(crate) head: response::Parts,
-    pub(crate) vary: Vec<HeaderName>,
+    head: Response<()>,
+    announced: Option<u64>,
+    vary: Vec<HeaderName>,
+    pieces: Vec<Piece>,
+    read: u64,
+    /// What is not read yet. Nothing, once the body is at its end.
+    rest: Option<Pin<Box<R>>>,
+    expiry: BoxFuture<()>,
 }
 
 impl<R: Body<Data = Bytes, Error: Into<BoxError>>> Collecting<R> {
+    pub(crate) fn new(role: &Role, head: response::Parts, body: R, vary: Vec<HeaderName>) -> Self {
+        let settings = role.hub.settings();
+        let is_head = role.key.as_ref().is_some_and(FlightKey::is_head);
+        Self {
+            announced: announced(&head, is_head),
+            head: Response::from_parts(head, ()),
+            vary,
+            pieces: Vec::new(),
+            read: 0,
+            rest: Some(Box::pin(body)),
+            expiry: (settings.timer)(settings.collect_within),
+        }
+    }
+
     /// Reads the body and lands the flight. Returns what the leader's own caller receives.
-    pub(crate) async fn collect<A>(
-        mut self: Box<Self>,
-        interest: &mut Interest<A>,
-    ) -> Result<Response<SharedBody<R>>, Unwanted> {
-        let (mut frames, mut read) = (Vec::new(), 0);
-        let settings = &self.led.hub.0.settings;
-        let limit = settings.body_limit as u64;
-        let mut expiry = (settings.timer)(settings.collect_within);
-        let end = loop {
-            let body = &mut self.body;
-            let next = self.led.step(interest, |context| {
-                if expiry.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(None);
-                }
-                body.as_mut().poll_frame(context).map(Some)
-            });
-            match next.await?.map(Option::transpose) {
-                None => return Ok((*self).keep(frames, false)),
-                Some(Err(error)) => break End::Failed(Arc::from(error.into())),
-                Some(Ok(None)) => break self.clean_end(read, None),
-                Some(Ok(Some(frame))) => match frame.into_data() {
-                    Ok(data) => {
-                        read += data.len() as u64;
-                        frames.push(data);
-                        // Nobody else is there any more: nobody need wait for the rest.
-                        let is_alone = self.led.leader.close_if_alone();
-                        if is_alone || read > limit {
-                            return Ok((*self).keep(frames, is_alone));
-                        }
-                    }
-                    // Nothing comes after trailers.
-                    Err(frame) => break self.clean_end(read, frame.into_trailers().ok()),
-                },
+    pub(crate) fn poll(
+        &mut self,
+        role: &mut Role,
+        context: &mut Context<'_>,
+    ) -> Poll<Response<SharedBody<R>>> {
+        ready!(self.read(role, context));
+        let (head, pieces) = (mem::take(&mut self.head), mem::take(&mut self.pieces));
+        let (rest, pieces) = (self.rest.take(), Arc::<[Piece]>::from(pieces));
+        if rest.is_none() {
+            let is_broken = matches!(pieces.last(), Some(Piece::Failed(_)));
+            let mut response = Response::new(Arc::clone(&pieces));
+            *response.status_mut() = head.status();
+            *response.headers_mut() = head.headers().clone();
+            let answer = Answer {
+                response,
+                vary: mem::take(&mut self.vary),
+                leader: role.key.clone().expect("a leader has a key"),
+            };
+            let failed = is_broken || head.status().is_server_error();
+            role.land(Verdict::Shared(Arc::new(answer)), failed);
+        } else {
+            role.land_unshared();
+        }
+        let response = head.map(|()| SharedBody::read(pieces, rest));
+        Poll::Ready(role.hub.finish(response, Way::Led))
+    }
+
+    /// Reads to the end, unless the body is too large, takes too long, or nobody else waits for it.
+    fn read(&mut self, role: &mut Role, context: &mut Context<'_>) -> Poll<()> {
+        let limit = role.hub.settings().body_limit as u64;
+        while let Some(body) = &mut self.rest {
+            let known = self.read.saturating_add(body.size_hint().lower());
+            if known > limit || self.announced > Some(limit) || role.is_alone() {
+                break;
             }
-        };
-        Ok((*self).share(Content { frames, end }))
+            let polled = role.step(|| match self.expiry.as_mut().poll(context) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => body.as_mut().poll_frame(context).map(Some),
+            });
+            let Some(frame) = ready!(polled) else {
+                break;
+            };
+            let last = match frame.map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => {
+                    self.read += data.len() as u64;
+                    self.pieces.push(Piece::Data(data));
+                    continue;
+                }
+                // Nothing comes after trailers.
+                Some(Ok(Err(frame))) => self.clean_end(frame.into_trailers().ok()),
+                Some(Err(error)) => Some(Piece::Failed(Arc::from(error.into()))),
+                None => self.clean_end(None),
+            };
+            self.pieces.extend(last);
+            // P1: the work is gone before its flight is.
+            self.rest = None;
+        }
+        Poll::Ready(())
     }
 
     /// A body that ends before as many bytes as were announced has failed, whatever it says.
-    fn clean_end(&self, read: u64, trailers: Option<HeaderMap>) -> End {
-        match announced(&self.head, self.led.key.is_head()) {
+    fn clean_end(&self, trailers: Option<HeaderMap>) -> Option<Piece> {
+        let read = self.read;
+        match self.announced {
             Some(announced) if announced != read => {
                 let what = format!("the head announced {announced} bytes, the body had {read}");
-                End::Failed(Arc::new(io::Error::new(io::ErrorKind::UnexpectedEof, what)))
+                let error = io::Error::new(io::ErrorKind::UnexpectedEof, what);
+                Some(Piece::Failed(Arc::new(error)))
             }
-            _ => End::Clean(trailers),
+            _ => trailers.map(Piece::Trailers),
         }
-    }
-
-    /// The leader keeps its answer. Those who wait ask for themselves, if anybody does.
-    fn keep(self, frames: Vec<Bytes>, is_alone: bool) -> Response<SharedBody<R>> {
-        let hub = self.led.hub.clone();
-        if !is_alone {
-            self.led.land_unshared();
-        }
-        let response = Response::from_parts(self.head, SharedBody::kept(frames, self.body));
-        hub.finish(response, Way::Led)
-    }
-
-    fn share(self, content: Content) -> Response<SharedBody<R>> {
-        let Self {
-            body, led, head, ..
-        } = self;
-        // P1: the work is over before its flight is.
-        drop(body);
-        let failed = head.status.is_server_error() || matches!(content.end, End::Failed(_));
-        let (hub, content) = (led.hub.clone(), Arc::new(content));
-        let answer = Arc::new(Answer {
-            status: head.status,
-            headers: head.headers.clone(),
-            vary: self.vary,
-            leader: led.key.clone(),
-            content: Arc::clone(&content),
-        });
-        led.land(Verdict::Shared(answer), failed);
-        let response = Response::from_parts(head, SharedBody::read(content));
-        hub.finish(response, Way::Led)
     }
 }

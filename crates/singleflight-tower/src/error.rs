@@ -21,20 +21,12 @@ use std::sync::Arc;
 /// assert_eq!(error.to_string(), std::fmt::Error.to_string());
 /// ```
 #[derive(Debug)]
-pub struct Shared<E>(Arc<E>);
+pub struct Shared<E>(pub(crate) Arc<E>);
 
 impl<E> Shared<E> {
     /// Shares an error.
     pub fn new(error: E) -> Self {
         Self(Arc::new(error))
-    }
-
-    pub(crate) const fn from_arc(error: Arc<E>) -> Self {
-        Self(error)
-    }
-
-    pub(crate) fn into_arc(self) -> Arc<E> {
-        self.0
     }
 }
 

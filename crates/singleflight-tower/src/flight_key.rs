@@ -5,78 +5,55 @@
 //! | up to `split` | method; scheme, authority, path and query; the headers of the key | always |
 //! | from there | every other header | only if an answer's `Vary` names it |
 //!
-//! Every part stands behind its length, so that no two heads are the same bytes.
+//! Every part ends with a line break, which none can hold: `http` takes it neither in a method nor in a
+//! URI or a header. So no two heads are the same bytes.
 
+use std::any::Any;
 use std::hash::{Hash, Hasher};
+use std::io::Write as _;
+use std::iter;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, request};
-
-use crate::http_key::OwnKey;
+use http::header::HOST;
+use http::{HeaderName, HeaderValue, request};
 
 #[derive(Clone)]
 pub(crate) struct FlightKey {
     bytes: Arc<[u8]>,
     split: usize,
-    own: Option<OwnKey>,
+    own: Option<Arc<dyn OwnKey>>,
 }
 
-/// How a length is written.
-const LENGTH: usize = size_of::<u64>();
-
-/// Which values of a request's headers are part of its key: a bit for each, in their order.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct InKey(u128);
-
-impl InKey {
-    /// How many there may be.
-    pub(crate) const MOST: u32 = u128::BITS;
-
-    pub(crate) const fn set(&mut self, index: u32) {
-        self.0 |= 1 << index;
-    }
-
-    fn has(self, index: usize) -> bool {
-        self.0 >> index & 1 == 1
-    }
-}
+/// Method, scheme, authority, path and query.
+const BEFORE_HEADERS: usize = 4;
 
 impl FlightKey {
-    /// Makes the key of a request with at most [`InKey::MOST`] values of headers. `own` stands in for
-    /// the URI.
-    pub(crate) fn new(head: &request::Parts, own: Option<OwnKey>, in_key: InKey) -> Self {
-        let key = |put: &mut dyn FnMut(&[u8])| {
-            put(head.method.as_str().as_bytes());
-            if own.is_none() {
-                uri(head).into_iter().for_each(&mut *put);
-            }
-            put_headers(&head.headers, |index| in_key.has(index), put);
+    /// Makes the key of a request. `in_key` has a bit for each value of a header, in their order, that is
+    /// part of the key. `own` stands in for the URI.
+    pub(crate) fn new(head: &request::Parts, own: Option<Arc<dyn OwnKey>>, in_key: u128) -> Self {
+        let headers = |is_in_key: bool| {
+            let headers = head.headers.iter().enumerate();
+            let chosen = headers.filter(move |(index, _)| (in_key >> index & 1 == 1) == is_in_key);
+            chosen.flat_map(|(_, (name, value))| [name.as_str().as_bytes(), value.as_bytes()])
         };
-        let others = |put: &mut dyn FnMut(&[u8])| {
-            put_headers(&head.headers, |index| !in_key.has(index), put);
-        };
-        let mut length = 0;
-        key(&mut |part| length += LENGTH + part.len());
-        let split = length;
-        others(&mut |part| length += LENGTH + part.len());
+        let start = start(head, own.is_none());
+        let key = || start.into_iter().chain(headers(true));
+        let split = length(key());
 
         // Of an iterator that knows its length: one allocation.
-        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, length).collect();
+        let room = iter::repeat_n(0, split + length(headers(false)));
+        let mut bytes: Arc<[u8]> = room.collect();
         let mut rest = Arc::get_mut(&mut bytes).expect("nobody else has it yet");
-        let mut put = |part: &[u8]| {
-            for bytes in [&(part.len() as u64).to_le_bytes()[..], part] {
-                let (at, after) = std::mem::take(&mut rest).split_at_mut(bytes.len());
-                at.copy_from_slice(bytes);
-                rest = after;
-            }
-        };
-        key(&mut put);
-        others(&mut put);
+        key().chain(headers(false)).for_each(|part| {
+            debug_assert!(!part.contains(&b'\n'), "no part of a head has two lines");
+            let put = rest.write_all(part).and_then(|()| rest.write_all(b"\n"));
+            put.expect("there is room for what was measured");
+        });
         Self { bytes, split, own }
     }
 
     pub(crate) fn is_head(&self) -> bool {
-        parts(&self.bytes).next() == Some(b"HEAD")
+        self.bytes.starts_with(b"HEAD\n")
     }
 
     /// Whether another request, which has an equal key, has the same values of a header.
@@ -85,19 +62,11 @@ impl FlightKey {
     }
 
     fn values(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
-        let (key, others) = self.bytes.split_at(self.split);
-        // Method and URI come before the headers of the key.
-        let before = if self.own.is_some() { 1 } else { 4 };
         let name = name.as_str().as_bytes();
-        let mut parts = parts(key).skip(before).chain(parts(others));
-        std::iter::from_fn(move || {
-            loop {
-                let (known, value) = (parts.next()?, parts.next()?);
-                if known == name {
-                    return Some(value);
-                }
-            }
-        })
+        let parts = self.bytes.split(|byte| *byte == b'\n');
+        let mut parts = parts.skip(BEFORE_HEADERS);
+        let headers = iter::from_fn(move || Some((parts.next()?, parts.next()?)));
+        headers.filter_map(move |(known, value)| (known == name).then_some(value))
     }
 
     fn key(&self) -> &[u8] {
@@ -105,41 +74,27 @@ impl FlightKey {
     }
 }
 
-/// Scheme, authority, path and query, each empty if it is not there.
-fn uri(head: &request::Parts) -> [&[u8]; 3] {
-    let uri = &head.uri;
-    let host = head.headers.get(http::header::HOST);
+/// Method, scheme, authority, path and query, each empty if it is not there.
+fn start(head: &request::Parts, with_uri: bool) -> [&[u8]; BEFORE_HEADERS] {
+    let (uri, method) = (&head.uri, head.method.as_str().as_bytes());
+    if !with_uri {
+        return [method, b"", b"", b""];
+    }
     let authority = uri
         .authority()
         .map(|authority| authority.as_str().as_bytes());
+    let host = || head.headers.get(HOST).map(HeaderValue::as_bytes);
+    let path = uri.path_and_query().map_or("", |path| path.as_str());
     [
+        method,
         uri.scheme_str().unwrap_or_default().as_bytes(),
-        authority
-            .or(host.map(HeaderValue::as_bytes))
-            .unwrap_or_default(),
-        uri.path_and_query()
-            .map_or("", |path| path.as_str())
-            .as_bytes(),
+        authority.or_else(host).unwrap_or_default(),
+        path.as_bytes(),
     ]
 }
 
-fn put_headers(headers: &HeaderMap, takes: impl Fn(usize) -> bool, put: &mut dyn FnMut(&[u8])) {
-    for (index, (name, value)) in headers.iter().enumerate() {
-        if takes(index) {
-            put(name.as_str().as_bytes());
-            put(value.as_bytes());
-        }
-    }
-}
-
-fn parts(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let (length, rest) = bytes.split_first_chunk::<LENGTH>()?;
-        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-        let (part, rest) = rest.split_at_checked(length)?;
-        bytes = rest;
-        Some(part)
-    })
+fn length<'a, P: Iterator<Item = &'a [u8]>>(parts: P) -> usize {
+    parts.map(|part| part.len() + 1).sum()
 }
 
 impl PartialEq for FlightKey {
@@ -154,5 +109,40 @@ impl Hash for FlightKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.key().hash(state);
         self.own.hash(state);
+    }
+}
+
+/// A key of the user's own type.
+pub(crate) trait OwnKey: Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn is(&self, other: &dyn Any) -> bool;
+    fn feed(&self, state: &mut dyn Hasher);
+}
+
+impl<K: Eq + Hash + Send + Sync + 'static> OwnKey for K {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn is(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<K>() == Some(self)
+    }
+
+    fn feed(&self, mut state: &mut dyn Hasher) {
+        self.hash(&mut state);
+    }
+}
+
+impl PartialEq for dyn OwnKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other.as_any())
+    }
+}
+
+impl Eq for dyn OwnKey {}
+
+impl Hash for dyn OwnKey {
+    fn hash<H: Hasher>(&self, mut state: &mut H) {
+        self.feed(&mut state);
     }
 }

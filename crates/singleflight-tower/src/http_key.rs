@@ -1,11 +1,14 @@
 //! What makes two requests equal, as the user chooses it.
 
-use std::any::Any;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 use std::sync::Arc;
 
-use http::{HeaderName, request};
+use http::{HeaderMap, HeaderName, request};
+
+use crate::choices::Identity;
+use crate::flight_key::{FlightKey, OwnKey};
+use crate::names::{ALWAYS, HOP_BY_HOP, IDENTITY, TRACING, names};
 
 /// What makes two requests equal. There is no default: choose one.
 ///
@@ -27,15 +30,24 @@ use http::{HeaderName, request};
 /// ```
 #[derive(Clone)]
 #[must_use = "a key is chosen for a layer"]
-pub struct HttpKey(pub(crate) Kind);
+pub struct HttpKey {
+    named: HeaderMap<Class>,
+    /// What every other header means.
+    others: Class,
+    own: Option<Arc<ByHead>>,
+}
 
-type ByHead = dyn Fn(&request::Parts) -> Option<OwnKey> + Send + Sync;
+type ByHead = dyn Fn(&request::Parts) -> Option<Arc<dyn OwnKey>> + Send + Sync;
 
-#[derive(Clone)]
-pub(crate) enum Kind {
-    AllExcept(Vec<HeaderName>),
-    UriAnd(Vec<HeaderName>),
-    By(Arc<ByHead>),
+/// What a header of a request means.
+#[derive(Clone, Copy)]
+pub(crate) enum Class {
+    InKey,
+    NotInKey,
+    /// It says by whom a request is made: what that means is the layer's choice.
+    Identity,
+    /// A request that has it is not coalesced.
+    GoesAlone,
 }
 
 impl HttpKey {
@@ -44,19 +56,27 @@ impl HttpKey {
     ///
     /// Nothing that the service reads can be forgotten. Clients that send different headers, a
     /// `User-Agent` for example, do not meet.
-    pub const fn all_headers() -> Self {
-        Self(Kind::AllExcept(Vec::new()))
+    pub fn all_headers() -> Self {
+        Self::all_headers_except([])
     }
 
     /// As [`all_headers`](Self::all_headers), without headers that the service does not read.
-    pub fn all_headers_except(names: impl IntoIterator<Item = HeaderName>) -> Self {
-        Self(Kind::AllExcept(names.into_iter().collect()))
+    pub fn all_headers_except(excepted: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self::of(Class::InKey)
+            .with(excepted, Class::NotInKey)
+            .with(names(HOP_BY_HOP), Class::NotInKey)
+            .with(names(TRACING), Class::NotInKey)
+            .with(names(ALWAYS), Class::InKey)
+            .with(names(IDENTITY), Class::Identity)
     }
 
     /// Takes the URI and the headers that are named: all that the service reads. An answer that says
     /// by `Vary` that it depends on another one is not shared with a request in which that differs.
-    pub fn uri_and(names: impl IntoIterator<Item = HeaderName>) -> Self {
-        Self(Kind::UriAnd(names.into_iter().collect()))
+    pub fn uri_and(read: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self::of(Class::NotInKey)
+            .with(read, Class::InKey)
+            .with(names(ALWAYS), Class::InKey)
+            .with(names(IDENTITY), Class::Identity)
     }
 
     /// Takes what the function makes of the head of a request, and the method. `None`: it goes alone.
@@ -68,51 +88,56 @@ impl HttpKey {
         K: Eq + Hash + Send + Sync + 'static,
         F: Fn(&request::Parts) -> Option<K> + Send + Sync + 'static,
     {
-        let own = move |head: &request::Parts| Some(OwnKey(Arc::new(key(head)?)));
-        Self(Kind::By(Arc::new(own)))
+        let own =
+            move |head: &request::Parts| -> Option<Arc<dyn OwnKey>> { Some(Arc::new(key(head)?)) };
+        Self {
+            own: Some(Arc::new(own)),
+            ..Self::of(Class::NotInKey).with(names(IDENTITY), Class::Identity)
+        }
+    }
+
+    fn of(others: Class) -> Self {
+        Self {
+            named: HeaderMap::default(),
+            others,
+            own: None,
+        }
+    }
+
+    /// Says what headers mean, whatever was said of them before.
+    pub(crate) fn with(
+        mut self,
+        headers: impl IntoIterator<Item = HeaderName>,
+        class: Class,
+    ) -> Self {
+        for name in headers {
+            self.named.insert(name, class);
+        }
+        self
+    }
+
+    /// Makes the key of a request, unless that goes alone.
+    pub(crate) fn key(&self, head: &request::Parts, identity: Identity) -> Option<FlightKey> {
+        let mut in_key = 0;
+        for (index, (name, _)) in (0..).zip(&head.headers) {
+            // A request that has too many goes alone.
+            let bit = 1_u128.checked_shl(index)?;
+            match (self.named.get(name).unwrap_or(&self.others), identity) {
+                (Class::InKey, _) | (Class::Identity, Identity::PartOfKey) => in_key |= bit,
+                (Class::NotInKey, _) | (Class::Identity, Identity::SharedAcrossUsers) => {}
+                (Class::GoesAlone, _) | (Class::Identity, Identity::GoesAlone) => return None,
+            }
+        }
+        let own = match &self.own {
+            Some(own) => Some(own(head)?),
+            None => None,
+        };
+        Some(FlightKey::new(head, own, in_key))
     }
 }
 
 impl fmt::Debug for HttpKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpKey").finish_non_exhaustive()
-    }
-}
-
-/// A key of the user's own type.
-#[derive(Clone)]
-pub(crate) struct OwnKey(Arc<dyn Erased>);
-
-trait Erased: Send + Sync {
-    fn as_any(&self) -> &dyn Any;
-    fn is(&self, other: &dyn Any) -> bool;
-    fn feed(&self, state: &mut dyn Hasher);
-}
-
-impl<K: Eq + Hash + Send + Sync + 'static> Erased for K {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn is(&self, other: &dyn Any) -> bool {
-        other.downcast_ref::<K>() == Some(self)
-    }
-
-    fn feed(&self, mut state: &mut dyn Hasher) {
-        self.hash(&mut state);
-    }
-}
-
-impl PartialEq for OwnKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.is(other.0.as_any())
-    }
-}
-
-impl Eq for OwnKey {}
-
-impl Hash for OwnKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.feed(state);
     }
 }

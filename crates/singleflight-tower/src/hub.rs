@@ -8,37 +8,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, response};
-use http_body::{Body, SizeHint};
-use singleflight_core::{CallError, Group, Joined};
+use http::{HeaderName, HeaderValue, Response, response};
+use singleflight_core::{CallError, Group};
 
 use crate::answer::Verdict;
-use crate::body::SharedBody;
+use crate::body::{Piece, SharedBody};
 use crate::choices::{Elapsed, Failed};
-use crate::content::{Content, End};
 use crate::flight_key::FlightKey;
-use crate::mark::Mark;
-use crate::memory::Memory;
-use crate::rules::{Requests, announced, shared_by};
+use crate::rules::Requests;
 
 pub(crate) type Flights = Group<FlightKey, Verdict>;
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-pub(crate) type Spawner = dyn Fn(BoxFuture<()>) + Send + Sync;
-pub(crate) type Timer = dyn Fn(Duration) -> BoxFuture<()> + Send + Sync;
-pub(crate) type ShareIf = dyn Fn(&response::Parts) -> bool + Send + Sync;
-pub(crate) type Refused = dyn Fn(&CallError) -> Response<Bytes> + Send + Sync;
+type Refused = dyn Fn(&CallError) -> Response<Bytes> + Send + Sync;
 
 pub(crate) struct Settings {
+    pub(crate) requests: Requests,
     pub(crate) body_limit: usize,
     pub(crate) collect_within: Duration,
     pub(crate) wait_at_most: Duration,
     pub(crate) elapsed: Elapsed,
     pub(crate) failed: Failed,
-    pub(crate) share_if: Option<Arc<ShareIf>>,
-    pub(crate) timer: Arc<Timer>,
-    pub(crate) spawner: Option<Arc<Spawner>>,
-    pub(crate) refused: Arc<Refused>,
+    pub(crate) share_if: Box<dyn Fn(&response::Parts) -> bool + Send + Sync>,
+    pub(crate) timer: Box<dyn Fn(Duration) -> BoxFuture<()> + Send + Sync>,
+    pub(crate) spawner: Option<Box<dyn Fn(BoxFuture<()>) + Send + Sync>>,
+    pub(crate) refused: Box<Refused>,
     pub(crate) cache_status: Option<[HeaderValue; 4]>,
 }
 
@@ -55,21 +49,11 @@ pub(crate) enum Way {
 
 /// A handle to what the services of a layer share.
 #[derive(Clone)]
-pub(crate) struct Hub(pub(crate) Arc<Inside>);
+pub(crate) struct Hub(Arc<Inside>);
 
-pub(crate) struct Inside {
-    pub(crate) flights: Flights,
-    pub(crate) requests: Requests,
-    pub(crate) memory: Memory,
-    pub(crate) mark: Mark,
-    pub(crate) settings: Settings,
-}
-
-/// A request on its way, and the service that it is for.
-pub(crate) struct Call<S, B> {
-    pub(crate) hub: Hub,
-    pub(crate) inner: S,
-    pub(crate) request: Request<B>,
+struct Inside {
+    flights: Flights,
+    settings: Settings,
 }
 
 impl Deref for Hub {
@@ -81,30 +65,17 @@ impl Deref for Hub {
 }
 
 impl Hub {
-    pub(crate) fn join(&self, key: &FlightKey) -> Result<Joined<Self>, CallError> {
-        Group::join_owned(self.clone(), key.clone())
+    pub(crate) fn new(flights: Flights, settings: Settings) -> Self {
+        Self(Arc::new(Inside { flights, settings }))
     }
 
-    /// What other requests must agree about to receive this answer. `None`: it is not shared.
-    pub(crate) fn shared_by(
-        &self,
-        head: &response::Parts,
-        body: &SizeHint,
-        is_head: bool,
-    ) -> Option<Vec<HeaderName>> {
-        let settings = &self.0.settings;
-        let limit = settings.body_limit as u64;
-        let is_large = body.lower() > limit || announced(head, is_head) > Some(limit);
-        let is_refused = || settings.share_if.as_ref().is_some_and(|share| !share(head));
-        if is_large || is_refused() {
-            return None;
-        }
-        shared_by(head)
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
     }
 
     /// Makes a response what its caller receives.
     pub(crate) fn finish<R>(&self, mut response: Response<R>, way: Way) -> Response<R> {
-        if let Some(values) = &self.0.settings.cache_status {
+        if let Some(values) = &self.settings().cache_status {
             let name = HeaderName::from_static("cache-status");
             response
                 .headers_mut()
@@ -114,15 +85,10 @@ impl Hub {
     }
 
     /// The answer of a caller that has none.
-    pub(crate) fn refuse<R: Body>(&self, error: &CallError) -> Response<SharedBody<R>> {
-        (self.0.settings.refused)(error).map(|body| {
-            let frames = if body.is_empty() {
-                Vec::new()
-            } else {
-                vec![body]
-            };
-            let end = End::Clean(None);
-            SharedBody::read(Arc::new(Content { frames, end }))
+    pub(crate) fn refuse<R>(&self, error: &CallError) -> Response<SharedBody<R>> {
+        (self.settings().refused)(error).map(|body| {
+            let pieces = Some(body).filter(|body| !body.is_empty());
+            SharedBody::read(pieces.into_iter().map(Piece::Data).collect(), None)
         })
     }
 }

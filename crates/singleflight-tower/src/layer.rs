@@ -1,11 +1,19 @@
-//! The layer for HTTP, in which the group lives.
+//! The layer for HTTP, in which the group lives, and the services that it makes.
 
-use http::request;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, request};
+use http_body::Body;
 use singleflight_core::Stats;
 use tower_layer::Layer;
+use tower_service::Service;
 
+use crate::body::SharedBody;
+use crate::error::Shared;
+use crate::future::HttpCoalescing;
 use crate::hub::Hub;
-use crate::service::HttpCoalesced;
+use crate::inner::HttpInner;
+use crate::role::Role;
 
 /// Coalesces identical HTTP requests: while one is being answered, those that are equal to it wait for
 /// its answer.
@@ -26,14 +34,10 @@ use crate::service::HttpCoalesced;
 /// ```
 #[derive(Clone, Debug)]
 pub struct HttpCoalesce {
-    hub: Hub,
+    pub(crate) hub: Hub,
 }
 
 impl HttpCoalesce {
-    pub(crate) const fn new(hub: Hub) -> Self {
-        Self { hub }
-    }
-
     /// Returns what the layer's group has done so far. Requests that went alone are not counted, but for
     /// those that had waited.
     pub fn stats(&self) -> Stats {
@@ -48,7 +52,7 @@ impl HttpCoalesce {
     /// Lets the next request that is equal to this one start afresh: what is being answered may be out
     /// of date. Returns whether there was a flight to forget.
     pub fn forget(&self, request: &request::Parts) -> bool {
-        let key = self.hub.0.requests.key(request, false);
+        let key = self.hub.settings().requests.key(request, false);
         key.is_some_and(|key| self.hub.forget(key))
     }
 
@@ -76,6 +80,36 @@ impl<S> Layer<S> for HttpCoalesce {
     type Service = HttpCoalesced<S>;
 
     fn layer(&self, inner: S) -> HttpCoalesced<S> {
-        HttpCoalesced::new(inner, self.hub.clone())
+        let hub = self.hub.clone();
+        HttpCoalesced { inner, hub }
+    }
+}
+
+/// A service whose identical requests share one execution. Made by [`HttpCoalesce`].
+///
+/// It is always ready: a request that follows another needs nothing of the inner service, and the one
+/// that leads waits until that is ready inside of its flight. So what counts requests by readiness
+/// (`load_shed`, for example) does so inside of it.
+#[derive(Clone, Debug)]
+pub struct HttpCoalesced<S> {
+    inner: S,
+    hub: Hub,
+}
+
+impl<S: HttpInner<B> + Clone, B: Body + Send + 'static> Service<Request<B>> for HttpCoalesced<S> {
+    type Response = Response<SharedBody<S::Body>>;
+    type Error = Shared<S::Error>;
+    type Future = HttpCoalescing<S, B>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        let requests = &self.hub.settings().requests;
+        let key = requests.key(&head, !body.is_end_stream());
+        let role = Role::new(self.hub.clone(), key);
+        HttpCoalescing::new(role, self.inner.clone(), Request::from_parts(head, body))
     }
 }

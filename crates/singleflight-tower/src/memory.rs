@@ -4,10 +4,10 @@
 //! It holds hashes of keys, by secrets of its own: two keys that have one cost no more than a request
 //! that goes alone.
 
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::collections::{HashSet, VecDeque};
 use std::hash::BuildHasher as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,16 +17,10 @@ pub(crate) struct Memory {
     lasts: Duration,
     most: usize,
     hasher: RandomState,
-    /// How many there are, so that a layer that never had one takes no lock.
-    count: AtomicUsize,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    hashes: HashSet<u64>,
-    /// The same, the oldest first, with the time at which each ends.
-    order: VecDeque<(Instant, u64)>,
+    /// So a layer that never remembered anything takes no lock.
+    is_used: AtomicBool,
+    /// When each ends.
+    known: Mutex<HashMap<u64, Instant>>,
 }
 
 impl Memory {
@@ -35,53 +29,40 @@ impl Memory {
             lasts,
             most,
             hasher: RandomState::new(),
-            count: AtomicUsize::new(0),
+            is_used: AtomicBool::new(false),
             known: Mutex::default(),
         }
     }
 
     /// Remembers a key. It is not prolonged by being remembered, or asked for, again.
     pub(crate) fn remember(&self, key: &FlightKey) {
-        let Some(until) = Instant::now().checked_add(self.lasts) else {
+        let now = Instant::now();
+        let Some(until) = now.checked_add(self.lasts).filter(|_| self.most > 0) else {
             return;
         };
-        let hash = self.hasher.hash_one(key);
         let mut known = self.known();
-        if self.most > 0 && known.hashes.insert(hash) {
-            known.order.push_back((until, hash));
-            if known.order.len() > self.most {
-                known.forget_oldest();
+        known.retain(|_, until| *until > now);
+        known.entry(self.hasher.hash_one(key)).or_insert(until);
+        if known.len() > self.most {
+            let oldest = known.iter().min_by_key(|(_, until)| **until);
+            if let Some(oldest) = oldest.map(|(hash, _)| *hash) {
+                known.remove(&oldest);
             }
         }
-        self.count.store(known.order.len(), Ordering::Relaxed);
+        self.is_used.store(true, Ordering::Relaxed);
     }
 
     /// Whether requests of this key go alone. One that comes while a key is being remembered may miss
     /// it, and is told by the flight.
     pub(crate) fn knows(&self, key: &FlightKey) -> bool {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return false;
+        self.is_used.load(Ordering::Relaxed) && {
+            let until = self.known().get(&self.hasher.hash_one(key)).copied();
+            until.is_some_and(|until| until > Instant::now())
         }
-        let hash = self.hasher.hash_one(key);
-        let now = Instant::now();
-        let mut known = self.known();
-        while known.order.front().is_some_and(|(until, _)| *until <= now) {
-            known.forget_oldest();
-        }
-        self.count.store(known.order.len(), Ordering::Relaxed);
-        known.hashes.contains(&hash)
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, HashMap<u64, Instant>> {
         // Nothing under the lock panics half-way.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Known {
-    fn forget_oldest(&mut self) {
-        if let Some((_, hash)) = self.order.pop_front() {
-            self.hashes.remove(&hash);
-        }
     }
 }

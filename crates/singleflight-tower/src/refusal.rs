@@ -28,21 +28,15 @@ pub(crate) fn refused(error: &CallError) -> Response<Bytes> {
 
 /// The values of `Cache-Status` (RFC 9211), in the order of [`Way`](crate::hub::Way). What cannot stand
 /// in a string of a header is left out of the name.
-pub(crate) fn cache_status(name: &str) -> Option<[HeaderValue; 4]> {
-    let name: String = name
-        .chars()
-        .filter(|c| matches!(c, ' '..='~') && !r#""\"#.contains(*c))
-        .collect();
-    let is_token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let is_plain =
-        name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(is_token);
-    let quote = if is_plain { "" } else { "\"" };
-    let value =
-        |what: &str| HeaderValue::from_str(&format!("{quote}{name}{quote}; fwd={what}")).ok();
-    Some([
-        value("bypass")?,
-        value("miss")?,
-        value("miss; collapsed")?,
-        value("miss; collapsed=?0")?,
-    ])
+pub(crate) fn cache_status(name: &str) -> [HeaderValue; 4] {
+    let can_stand = |c: &char| matches!(c, ' '..='~') && !r#""\"#.contains(*c);
+    let mut name: String = name.chars().filter(can_stand).collect();
+    let in_token = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.chars().all(in_token) {
+        name = format!("\"{name}\"");
+    }
+    ["bypass", "miss", "miss; collapsed", "miss; collapsed=?0"].map(|what| {
+        let value = HeaderValue::try_from(format!("{name}; fwd={what}"));
+        value.expect("what cannot stand in a header was left out")
+    })
 }

@@ -1,153 +1,84 @@
 //! Which requests are coalesced, and which answers are shared. What is not sure goes alone.
 
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, PRAGMA, SET_COOKIE, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, request, response};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, PRAGMA, SET_COOKIE, TRANSFER_ENCODING, VARY,
+};
+use http::{HeaderMap, HeaderName, Method, request, response};
 
-use crate::flight_key::{FlightKey, InKey};
-use crate::http_key::{HttpKey, Kind};
-use crate::names::{ALONE, ALWAYS, HOP_BY_HOP, TRACING};
-
-/// What a header of a request means.
-#[derive(Clone, Copy, Default)]
-struct Class {
-    is_in_key: bool,
-    goes_alone: bool,
-    /// It goes alone if one of these words is in it.
-    has_directives: bool,
-}
+use crate::choices::Identity;
+use crate::flight_key::FlightKey;
+use crate::http_key::HttpKey;
+use crate::mark::Mark;
+use crate::memory::Memory;
 
 /// Which requests are coalesced, and by which key.
 pub(crate) struct Requests {
-    key: Kind,
-    classes: HeaderMap<Class>,
-    others: Class,
-    methods: Vec<Method>,
-    with_body: bool,
+    pub(crate) key: HttpKey,
+    pub(crate) identity: Identity,
+    pub(crate) methods: Vec<Method>,
+    pub(crate) with_body: bool,
+    pub(crate) mark: Mark,
+    pub(crate) memory: Memory,
 }
 
 impl Requests {
-    /// `identity` are the headers of a user's identity, with which a request goes alone, or which are
-    /// part of the key (`Some(true)`), or are not looked at (`Some(false)`).
-    pub(crate) fn new(
-        HttpKey(key): HttpKey,
-        identity: (&[HeaderName], Option<bool>),
-        methods: Vec<Method>,
-        with_body: bool,
-    ) -> Self {
-        let mut classes = HeaderMap::default();
-        let mut class = |names: &[HeaderName], set: &dyn Fn(&mut Class)| {
-            for name in names {
-                set(classes.entry(name).or_insert(Class::default()));
-            }
-        };
-        let with = |class: &mut Class| class.is_in_key = true;
-        let without = |class: &mut Class| class.is_in_key = false;
-        let alone = |class: &mut Class| class.goes_alone = true;
-        let is_all = matches!(key, Kind::AllExcept(_));
-        match &key {
-            Kind::AllExcept(except) => {
-                class(&[CACHE_CONTROL, PRAGMA], &with);
-                class(except, &without);
-            }
-            Kind::UriAnd(names) => class(names, &with),
-            Kind::By(_) => {}
-        }
-        if is_all {
-            class(&HOP_BY_HOP, &without);
-            class(&TRACING, &without);
-        }
-        if !matches!(key, Kind::By(_)) {
-            class(&ALWAYS, &with);
-        }
-        let directives = |class: &mut Class| class.has_directives = true;
-        class(&[CACHE_CONTROL, PRAGMA], &directives);
-        match identity.1 {
-            None => class(identity.0, &alone),
-            Some(true) => class(identity.0, &with),
-            Some(false) => class(identity.0, &without),
-        }
-        class(&ALONE, &alone);
-        let others = Class {
-            is_in_key: is_all,
-            ..Class::default()
-        };
-        Self {
-            key,
-            classes,
-            others,
-            methods,
-            with_body,
-        }
-    }
-
     /// Returns the key of a request, or nothing if it goes alone.
     pub(crate) fn key(&self, head: &request::Parts, has_body: bool) -> Option<FlightKey> {
-        if has_body && !self.with_body
+        let headers = &head.headers;
+        let has_body = has_body || announces_body(headers);
+        let fresh = ["no-store", "no-cache"];
+        if self.mark.is_in(&head.extensions)
             || !self.methods.contains(&head.method)
+            || has_body && !self.with_body
             || !has_one_authority(head)
+            || has_any(headers, CACHE_CONTROL, &fresh)
+            || has_any(headers, PRAGMA, &fresh)
         {
             return None;
         }
-        let mut in_key = InKey::default();
-        for (index, (name, value)) in (0..).zip(&head.headers) {
-            let class = self.classes.get(name).unwrap_or(&self.others);
-            if index >= InKey::MOST
-                || class.goes_alone
-                || class.has_directives && has_any(value, &[b"no-store", b"no-cache"])
-            {
-                return None;
-            }
-            if class.is_in_key {
-                in_key.set(index);
-            }
-        }
-        let own = match &self.key {
-            Kind::By(own) => Some(own(head)?),
-            Kind::AllExcept(_) | Kind::UriAnd(_) => None,
-        };
-        Some(FlightKey::new(head, own, in_key))
+        let key = self.key.key(head, self.identity)?;
+        (!self.memory.knows(&key)).then_some(key)
     }
+}
+
+/// Whether a request's head announces a body, whatever the body says.
+fn announces_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH);
+    length.is_some_and(|length| length != "0") || headers.contains_key(TRANSFER_ENCODING)
 }
 
 /// Whether there is one host at most, which is that of the URI if that has one.
 fn has_one_authority(head: &request::Parts) -> bool {
     let mut hosts = head.headers.get_all(HOST).iter();
-    let (host, more) = (hosts.next(), hosts.next());
-    let differs = || match (host, head.uri.authority()) {
-        (Some(host), Some(authority)) => !host
-            .as_bytes()
-            .eq_ignore_ascii_case(authority.as_str().as_bytes()),
-        _ => false,
-    };
-    more.is_none() && !differs()
+    match (hosts.next(), hosts.next(), head.uri.authority()) {
+        // Of them upper and lower case are the same.
+        (Some(host), None, Some(authority)) => host.to_str().is_ok_and(|host| authority == host),
+        (_, more, _) => more.is_none(),
+    }
 }
 
-/// Whether one of these words is anywhere in a value. A word in a quoted string counts as well: the
-/// worst that follows is that something is not shared.
-fn has_any(value: &HeaderValue, words: &[&[u8]]) -> bool {
-    let value = value.as_bytes();
-    let has = |word: &&[u8]| {
-        value
-            .windows(word.len())
-            .any(|at| at.eq_ignore_ascii_case(word))
+/// Whether one of these words is anywhere in the values of a header. A word in a quoted string counts as
+/// well: the worst that follows is that something is not shared.
+fn has_any(headers: &HeaderMap, name: HeaderName, words: &[&str]) -> bool {
+    let has = |value: &[u8], word: &str| {
+        let mut windows = value.windows(word.len());
+        windows.any(|at| at.eq_ignore_ascii_case(word.as_bytes()))
     };
-    words.iter().any(has)
+    let values = headers.get_all(name);
+    values
+        .iter()
+        .any(|value| words.iter().any(|word| has(value.as_bytes(), word)))
 }
 
 /// What other requests must agree about to receive an answer. `None`: nobody else receives it.
 pub(crate) fn shared_by(head: &response::Parts) -> Option<Vec<HeaderName>> {
     let headers = &head.headers;
-    let is_own = |value: &HeaderValue| has_any(value, &[b"private", b"no-store", b"no-cache"]);
-    if head.status.is_informational()
-        || [
-            StatusCode::PARTIAL_CONTENT,
-            StatusCode::UNAUTHORIZED,
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED,
-        ]
-        .contains(&head.status)
+    // A stream of events has no end that could be waited for.
+    let streams = ["text/event-stream", "multipart/x-mixed-replace"];
+    if matches!(head.status.as_u16(), 100..=199 | 206 | 401 | 407)
         || headers.contains_key(SET_COOKIE)
-        || headers.get_all(CACHE_CONTROL).iter().any(is_own)
-        || is_endless(headers)
+        || has_any(headers, CACHE_CONTROL, &["private", "no-store", "no-cache"])
+        || has_any(headers, CONTENT_TYPE, &streams)
     {
         return None;
     }
@@ -165,27 +96,10 @@ pub(crate) fn shared_by(head: &response::Parts) -> Option<Vec<HeaderName>> {
     Some(names)
 }
 
-/// A stream of events has no end that could be waited for.
-fn is_endless(headers: &HeaderMap) -> bool {
-    let is_stream =
-        |value: &HeaderValue| has_any(value, &[b"text/event-stream", b"multipart/x-mixed-replace"]);
-    headers.get_all(CONTENT_TYPE).iter().any(is_stream)
-}
-
 /// How many bytes the body has by its head, if that says so. An answer to `HEAD`, and one that has no
 /// body, tells the size of another.
 pub(crate) fn announced(head: &response::Parts, is_head: bool) -> Option<u64> {
-    let has_none = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&head.status);
-    let length = head
-        .headers
-        .get(CONTENT_LENGTH)
-        .filter(|_| !is_head && !has_none)?;
-    length.to_str().ok()?.trim().parse().ok()
-}
-
-/// Whether a request's head announces a body, whatever the body says.
-pub(crate) fn announces_body(head: &request::Parts) -> bool {
-    let length = head.headers.get(CONTENT_LENGTH);
-    length.is_some_and(|length| length.as_bytes() != b"0")
-        || head.headers.contains_key(http::header::TRANSFER_ENCODING)
+    let length = head.headers.get(CONTENT_LENGTH)?.to_str().ok()?;
+    let has_body = !is_head && !matches!(head.status.as_u16(), 204 | 304);
+    has_body.then(|| length.trim().parse().ok()).flatten()
 }

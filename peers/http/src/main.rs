@@ -1,14 +1,19 @@
 //! `compare-http`: the layer beside the bare service, the two peer layers, and nginx and Varnish where
-//! they are installed. Prints a table for docs/performance.md, then the bars.
+//! they are installed. Prints a table for docs/performance.md, then the bars. `compare-http oracle`: ours
+//! and the two peers before the oracle of the leaks, with a table for docs/verification.md.
 //!
-//! Exit code: 0 if the bars stand, 1 if not, 2 if it could not be run.
+//! Exit code: 0 if the bars stand, or if nothing leaks through ours; 1 if not, 2 if it could not be run.
 
+mod arena;
 mod counting;
 mod inside;
 mod outside;
 mod stacks;
 
 use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
 
 use crate::outside::Server;
 use crate::stacks::{KINDS, Kind};
@@ -27,7 +32,32 @@ struct Row {
     memory: Option<usize>,
 }
 
+/// The HTTP layer beside its peers.
+#[derive(Parser)]
+#[command(name = "compare-http")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Ask for each answer of each layer whether the origin could have made it for that very request
+    Oracle {
+        /// How long for each layer
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        seconds: u64,
+
+        /// What the clients' choices follow from
+        #[arg(long, value_name = "S", default_value_t = 1)]
+        seed: u64,
+    },
+}
+
 fn main() -> ExitCode {
+    if let Some(Task::Oracle { seconds, seed }) = Arguments::parse().task {
+        return arena::oracle(Duration::from_secs(seconds), seed);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

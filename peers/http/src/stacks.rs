@@ -9,13 +9,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use singleflight_tower::{HttpCoalesce, HttpKey};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer as _, Service, ServiceExt as _};
+use tower_http_cache::prelude::{CacheLayer, InMemoryBackend};
 
 pub type Asked = Request<Empty<Bytes>>;
 pub type Payload = UnsyncBoxBody<Bytes, String>;
@@ -118,20 +119,24 @@ impl Kind {
                 erased(layer.layer(inner))
             }
             Self::Resilience => {
-                let key = |request: &Asked| (request.method().clone(), request.uri().to_string());
-                let layer = tower_resilience_coalesce::CoalesceLayer::new(key);
+                let layer = tower_resilience_coalesce::CoalesceLayer::new(by_uri::<Empty<Bytes>>);
                 erased(layer.layer(inner))
             }
-            Self::HttpCache => {
-                let layer = tower_http_cache::prelude::CacheLayer::builder(
-                    tower_http_cache::prelude::InMemoryBackend::new(10_000),
-                )
-                .ttl(Duration::from_secs(60))
-                .build();
-                erased(layer.layer(inner))
-            }
+            Self::HttpCache => erased(cache().layer(inner)),
         }
     }
+}
+
+/// The key of a peer that has to be given one.
+pub fn by_uri<B>(request: &Request<B>) -> (Method, String) {
+    (request.method().clone(), request.uri().to_string())
+}
+
+/// The peer that is a cache.
+pub fn cache() -> CacheLayer<InMemoryBackend> {
+    CacheLayer::builder(InMemoryBackend::new(10_000))
+        .ttl(Duration::from_secs(60))
+        .build()
 }
 
 fn erased<S, B>(service: S) -> Stack

@@ -1,0 +1,99 @@
+//! What a request is to a flight.
+//!
+//! | key | leader | the request |
+//! |---|---|---|
+//! | none | none | goes alone |
+//! | some | none | waits, or has waited in vain and asks for itself |
+//! | some | some | leads |
+
+use http::{HeaderName, Response, response};
+use singleflight_core::Leader;
+
+use crate::answer::{Answer, Verdict};
+use crate::choices::{Elapsed, Failed};
+use crate::flight_key::FlightKey;
+use crate::hub::{Hub, Way};
+use crate::rules::shared_by;
+
+pub(crate) struct Role {
+    pub(crate) hub: Hub,
+    pub(crate) key: Option<FlightKey>,
+    pub(crate) leader: Option<Leader<Hub>>,
+    pub(crate) may_lead_anew: bool,
+}
+
+impl Role {
+    pub(crate) fn new(hub: Hub, key: Option<FlightKey>) -> Self {
+        Self {
+            may_lead_anew: matches!(hub.settings().elapsed, Elapsed::LeadAnew),
+            hub,
+            key,
+            leader: None,
+        }
+    }
+
+    /// Runs a part of the work. A panic in it is the flight's, if there is one.
+    pub(crate) fn step<T>(&mut self, part: impl FnOnce() -> T) -> T {
+        match &mut self.leader {
+            Some(leader) => leader.step(part),
+            None => part(),
+        }
+    }
+
+    /// Whether nobody waits for what the request receives. A flight that it leads has ended then.
+    pub(crate) fn is_alone(&mut self) -> bool {
+        self.leader.as_mut().is_none_or(Leader::close_if_alone)
+    }
+
+    /// Whether an answer that others receive is for this request, too.
+    pub(crate) fn may_have(&self, answer: &Answer) -> bool {
+        let agrees = |key| {
+            answer
+                .vary
+                .iter()
+                .all(|name| answer.leader.agrees(key, name))
+        };
+        self.key.as_ref().is_some_and(agrees)
+    }
+
+    /// What other requests must agree about to receive this answer. `None`: it is not shared.
+    pub(crate) fn shared_by(&mut self, head: &response::Parts) -> Option<Vec<HeaderName>> {
+        let vary = shared_by(head)?;
+        let hub = self.hub.clone();
+        self.step(|| (hub.settings().share_if)(head))
+            .then_some(vary)
+    }
+
+    /// Lands the flight without an answer: those who wait, if anybody does, ask for themselves.
+    pub(crate) fn land_unshared(&mut self) {
+        if !self.is_alone() {
+            // In this order: those who come now find either the memory or the flight.
+            if let Some(key) = &self.key {
+                self.hub.settings().requests.memory.remember(key);
+            }
+            self.land(Verdict::Alone, false);
+        }
+    }
+
+    /// Lands the flight. With what has `failed`, another one tries first if the layer says so.
+    pub(crate) fn land(&mut self, verdict: Verdict, failed: bool) {
+        let Some(leader) = self.leader.take() else {
+            return;
+        };
+        if failed && matches!(self.hub.settings().failed, Failed::Retry) {
+            leader.fail();
+        } else {
+            drop(leader.complete(verdict));
+        }
+    }
+
+    /// Makes the answer to this very request what its caller receives.
+    pub(crate) fn finish<R>(&self, response: Response<R>) -> Response<R> {
+        let way = match (&self.leader, &self.key) {
+            (Some(_), _) => Way::Led,
+            (None, Some(_)) => Way::WaitedInVain,
+            (None, None) => Way::Bypassed,
+        };
+        self.hub.finish(response, way)
+    }
+}
