@@ -1,11 +1,20 @@
 //! What an aside is made with.
 
+use alloc::sync::Arc;
 use core::fmt;
+use core::marker::PhantomData;
+use core::sync::atomic::AtomicUsize;
 use core::time::Duration;
 
+use singleflight_core::Group;
+
+use crate::claims::Claims;
 use crate::flights::{Flights, InProcess};
 use crate::get::Aside;
+use crate::load::Inner;
+use crate::seed::Random;
 use crate::settings::{Early, Look, Settings, StoreDown};
+use crate::stats::Counts;
 use crate::store::Store;
 
 /// Makes an [`Aside`].
@@ -76,7 +85,7 @@ impl<S: Store> Builder<S> {
             stale_if_error: 0,
             jitter: share(0.1),
             look: Look::default(),
-            store_down: StoreDown::default(),
+            unprotected: 0,
             early: Early::default(),
             after_failure: (1_000, 60_000),
             clock,
@@ -131,7 +140,10 @@ impl<S: Store> Builder<S> {
 
     /// Sets what a get does when the store fails to get.
     pub fn store_down(mut self, policy: StoreDown) -> Self {
-        self.settings.store_down = policy;
+        self.settings.unprotected = match policy {
+            StoreDown::Fail => 0,
+            StoreDown::Load { at_most } => at_most,
+        };
         self
     }
 
@@ -158,7 +170,20 @@ impl<S: Store> Builder<S> {
     /// Makes the aside over flights of the caller's choice, which may be shared between processes.
     #[must_use = "an aside does nothing until it is asked"]
     pub fn build_over<E, F: Flights<S, E>>(self, flights: F) -> Aside<S, E, F> {
-        Aside::new(self.store, flights, self.settings, self.seed)
+        Aside(Arc::new(Inner {
+            store: self.store,
+            settings: self.settings,
+            looks: Group::new(),
+            loads: flights,
+            marks: Claims::new(),
+            claims: Claims::new(),
+            duties: Claims::new(),
+            random: Random::new(self.seed),
+            counts: Counts::default(),
+            unprotected: AtomicUsize::new(0),
+            ended: AtomicUsize::new(0),
+            errors: PhantomData,
+        }))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::error::{InvalidateError, Unremoved};
 use crate::flights::Flights;
 use crate::get::Aside;
 use crate::load::Inner;
+use crate::on_drop::OnDrop;
 use crate::planted::planted;
 use crate::stats::count;
 use crate::store::{RemoveAll, Store};
@@ -94,15 +95,12 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
         key: &S::Key,
         write: impl AsyncFnOnce() -> T,
     ) -> Result<T, Unremoved<T, S::Error, F::Error>> {
-        let voiding = Voiding {
-            inner: &self.0,
-            key,
-        };
-        voiding.inner.void(key);
+        self.0.void(key);
+        // However the write ends, the loads that have begun by then are void.
+        let voiding = OnDrop(|| self.0.void(key));
         let written = write().await;
         drop(voiding);
-        let invalidated = self.invalidate(key).await;
-        match invalidated {
+        match self.invalidate(key).await {
             Ok(()) => Ok(written),
             Err(error) => Err(Unremoved { written, error }),
         }
@@ -181,17 +179,5 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         }
         removed.map_err(InvalidateError::Store)?;
         forgotten.map_err(InvalidateError::Flight)
-    }
-}
-
-/// A write under way. However it ends, the loads that have begun by then are void.
-struct Voiding<'a, S: Store, E, F: Flights<S, E>> {
-    inner: &'a Inner<S, E, F>,
-    key: &'a S::Key,
-}
-
-impl<S: Store, E, F: Flights<S, E>> Drop for Voiding<'_, S, E, F> {
-    fn drop(&mut self) {
-        self.inner.void(self.key);
     }
 }

@@ -57,7 +57,7 @@ pub struct Put<K> {
     /// ask puts only while it holds.
     pub lease: Lease,
     /// Held for its `Drop`. Empty where somebody else than an `Aside` puts.
-    _claim: Option<Claim<K>>,
+    pub(crate) _claim: Option<Claim<K>>,
 }
 
 impl<K> Put<K> {
@@ -68,20 +68,6 @@ impl<K> Put<K> {
             expect,
             lease: Lease::NONE,
             _claim: None,
-        }
-    }
-
-    pub(crate) fn claimed(
-        keep: Duration,
-        expect: Option<EntryId>,
-        lease: Lease,
-        claim: Claim<K>,
-    ) -> Self {
-        Self {
-            keep,
-            expect,
-            lease,
-            _claim: Some(claim),
         }
     }
 }
