@@ -36,4 +36,5 @@ pub use stats::Stats;
 pub use store::{Found, Lease, Put, RemoveAll, Store};
 
 #[cfg(test)]
+#[path = "../tests/model/mod.rs"]
 mod model;
