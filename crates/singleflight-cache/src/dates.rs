@@ -2,7 +2,6 @@
 
 use crate::entry::{Entry, EntryId, Held};
 use crate::planted::planted;
-use crate::seed::Random;
 use crate::settings::{Early, Settings};
 
 /// How old an entry is, in the light of its limits.
@@ -45,13 +44,14 @@ impl Settings {
             .saturating_sub(age(entry, now))
     }
 
-    /// Whether a value that is served is to be refreshed.
-    pub(crate) fn is_due<V>(&self, entry: &Entry<V>, now: u64, random: &Random) -> bool {
+    /// Whether a value that is served is to be refreshed. Where that is left to chance, it is the less
+    /// probable the higher the number is that is drawn.
+    pub(crate) fn is_due<V>(&self, entry: &Entry<V>, now: u64, draw: impl FnOnce() -> u64) -> bool {
         if matches!(entry.held, Held::Absent) {
             return false;
         }
         let (age, fresh) = (age(entry, now), self.shortened(self.fresh_for, entry.id));
-        (age >= fresh || self.is_early(age, fresh, entry.took, random)) && self.may_try(entry, now)
+        (age >= fresh || self.is_early(age, fresh, entry.took, draw)) && self.may_try(entry, now)
     }
 
     /// Whether as much time has gone by as is waited after so many failures.
@@ -86,14 +86,13 @@ impl Settings {
         clippy::cast_precision_loss,
         reason = "a share of a time is good for a few digits"
     )]
-    fn is_early(&self, age: u64, fresh: u64, took: u64, random: &Random) -> bool {
+    fn is_early(&self, age: u64, fresh: u64, took: u64, draw: impl FnOnce() -> u64) -> bool {
         match self.early {
             Early::Never => false,
             Early::Share(share) => age as f64 >= share * fresh as f64,
             Early::XFetch { beta } => {
                 let (left, scale) = ((fresh - age) as f64, beta * took as f64);
-                // No draw is above 45.
-                left < 45.0 * scale && exponential(random.draw()) * scale >= left
+                exponential(draw()) * scale >= left
             }
         }
     }

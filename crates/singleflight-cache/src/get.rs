@@ -7,8 +7,9 @@ use crate::flights::{Flights, GetError, InProcess};
 use crate::got::Got;
 use crate::load::{Inner, Known};
 use crate::refresh::{Answer, Refresh};
+use crate::settings::Look;
 use crate::stats::Stats;
-use crate::store::Store;
+use crate::store::{Found, Store};
 
 /// A cache-aside: looks in the store, loads what it lacks once for all who ask, and stores it.
 ///
@@ -63,7 +64,21 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
-        Ok(self.find(key, load, false).await?.value)
+        let inner = &*self.0;
+        // A hit comes first and at once: most calls are nothing else.
+        let known = match inner.settings.look {
+            Look::Inside => inner.look(key).await?,
+            Look::Both => {
+                let since = inner.ended();
+                match inner.store.get(key).await {
+                    Ok(Found::Entry(entry)) if inner.is_hit(&entry) => {
+                        return Ok(entry.held.into_value());
+                    }
+                    found => Known::new(inner.sight(key, found).await, Some(since), None),
+                }
+            }
+        };
+        Ok(self.find(key, load, known, false).await?.value)
     }
 
     /// As [`get`](Self::get), and says how old the answer is. Nobody who has a value waits: if it
@@ -116,7 +131,8 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
-        self.find(key, load, true).await
+        let known = self.0.look(key).await?;
+        self.find(key, load, known, true).await
     }
 
     /// Returns what has been done so far.
@@ -129,11 +145,13 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
         &self.0.store
     }
 
-    /// Finds a value. If it is due for a refresh, that is handed out, or comes first.
+    /// Goes on from what a look has found. If it is due for a refresh, that is handed out, or comes
+    /// first.
     async fn find<L>(
         &self,
         key: &S::Key,
         load: L,
+        mut known: Known<S, E, F>,
         hands_out: bool,
     ) -> Result<Answer<S, E, F, L>, GetError<S, E, F>>
     where
@@ -141,7 +159,6 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     {
         let inner = &*self.0;
         let mut load = Some(load);
-        let mut known = inner.look(key).await?;
         let mut now = inner.settings.now();
         let mut judged = inner.looked(key, &mut known, now)?;
         loop {

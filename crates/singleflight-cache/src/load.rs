@@ -154,6 +154,26 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         }
     }
 
+    /// Whether a look has found something that is fresh and not due, whatever is drawn, and counts
+    /// that.
+    #[inline]
+    pub(crate) fn is_hit(&self, entry: &Entry<S::Value>) -> bool {
+        let now = self.settings.now();
+        let is_hit =
+            self.settings.age(entry, now) == Age::Fresh && !self.settings.is_due(entry, now, || 0);
+        if is_hit {
+            self.count_hit(entry);
+        }
+        is_hit
+    }
+
+    fn count_hit(&self, entry: &Entry<S::Value>) {
+        count(match entry.held {
+            Held::Value(_) => &self.counts.hits,
+            Held::Absent => &self.counts.absent_hits,
+        });
+    }
+
     /// Judges what a look has found, counts that, and takes the duty to refresh it if it is due.
     pub(crate) fn looked(
         &self,
@@ -164,11 +184,8 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         let judged = self.judge(known, now)?;
         match (known.entry(), &judged) {
             (Some(entry), Some(_)) => {
-                count(match entry.held {
-                    Held::Value(_) => &self.counts.hits,
-                    Held::Absent => &self.counts.absent_hits,
-                });
-                if self.settings.is_due(entry, now, &self.random) {
+                self.count_hit(entry);
+                if self.settings.is_due(entry, now, || self.random.draw()) {
                     // It may be refreshed at any later time, and is looked for again then.
                     (known.duty, known.since) = (self.duties.try_claim(key), None);
                 }
