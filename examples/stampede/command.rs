@@ -106,7 +106,10 @@ fn job(
         ],
     };
     let mut runs: Vec<_> = groupings.iter().map(|(name, _)| Run::new(name)).collect();
-    let mut cached = None;
+    if options.cache {
+        runs.push(Run::new("with a cache"));
+    }
+    let mut cache = None;
     if let Some(database) = Database::open(&options.database, &stop)? {
         let trial = Trial {
             options,
@@ -121,10 +124,8 @@ fn job(
                 trial.serve(run, grouping)?;
             }
         }
-        if options.cache && !stop.is_asked() {
-            let mut run = Run::new("with a cache");
-            let stats = trial.serve_cached(&mut run)?;
-            cached = Some((run, stats));
+        if let (Some(run), true) = (runs.last_mut(), options.cache && !stop.is_asked()) {
+            cache = Some(trial.serve_cached(run)?);
         }
     }
 
@@ -134,11 +135,11 @@ fn job(
         out,
         format_args!("{}\n\n{}\n", title(options, &load), Table(runs)),
     )?;
-    print(out, format_args!("{}\n{}", saving(runs), remarks(&load)))?;
-    if let Some((run, stats)) = &cached {
-        let table = Table(&[runs[0], run]);
-        print(out, format_args!("\n{table}\n{}\n", CacheTable(*stats)))?;
+    if let Some(stats) = cache {
+        print(out, format_args!("{}\n", CacheTable(stats)))?;
     }
+    let saving = saving(runs, options.cache);
+    print(out, format_args!("{saving}\n{}", remarks(&load)))?;
     if let Some(chart) = Chart::new(runs, title(options, &load)) {
         chart_file.write(&chart.draw()?)?;
         print(
@@ -149,6 +150,7 @@ fn job(
     if let Some(file) = &mut json_file {
         let json = Json {
             runs,
+            cache: options.cache.then(|| cache.unwrap_or_default()),
             runtime: options.runtime,
             seed: options.seed,
             alone: load.alone(),
@@ -162,8 +164,7 @@ fn job(
         ));
         return Ok(INTERRUPTED);
     }
-    report_errors(runs)?;
-    cached.map_or(Ok(0), |(run, _)| report_errors(&[&run]))
+    report_errors(runs)
 }
 
 /// Reads the log or draws the load; also returns what a person must know of it.
@@ -326,17 +327,17 @@ fn title(options: &Options, load: &Load) -> String {
 
 /// Says what the group saved: by how much fewer queries a request cost, which also holds for
 /// runs that were cut short.
-fn saving(runs: &[&Run]) -> String {
-    if let [without, alone, over] = runs {
-        let [alone, over] = [alone, over].map(|run| fold(without, run));
-        let (Some(alone), Some(over)) = (alone, over) else {
-            return "There is nothing to compare.".to_owned();
-        };
-        return format!("Groups cut the queries {alone}-fold, groups over Redis {over}-fold.");
-    }
-    match fold(runs[0], runs[1]) {
-        Some(fold) => format!("The group cut the queries {fold}-fold."),
-        None => "There is nothing to compare.".to_owned(),
+fn saving(runs: &[&Run], has_cache: bool) -> String {
+    let folds: Option<Vec<_>> = runs[1..].iter().map(|run| fold(runs[0], run)).collect();
+    match folds.as_deref() {
+        Some([group]) => format!("The group cut the queries {group}-fold."),
+        Some([group, cache]) if has_cache => {
+            format!("The group cut the queries {group}-fold, the cache {cache}-fold.")
+        }
+        Some([alone, over]) => {
+            format!("Groups cut the queries {alone}-fold, groups over Redis {over}-fold.")
+        }
+        _ => "There is nothing to compare.".to_owned(),
     }
 }
 

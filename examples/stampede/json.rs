@@ -2,14 +2,18 @@
 
 use std::fmt;
 
+use singleflight_cache::Stats;
+
 use crate::options::Runtime;
 use crate::tally::Run;
 
 /// The runs and what they were made with.
 #[derive(Debug)]
 pub(crate) struct Json<'a> {
-    /// Without a group, with one, and in several processes with groups over Redis.
+    /// Without a group, with one, and with a cache or in several processes with groups over Redis.
     pub(crate) runs: &'a [&'a Run],
+    /// What the cache has done, where there is one.
+    pub(crate) cache: Option<Stats>,
     /// Which front end served.
     pub(crate) runtime: Runtime,
     /// Where the random sequence started.
@@ -21,7 +25,8 @@ pub(crate) struct Json<'a> {
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{{")?;
-        for (name, run) in ["without", "with", "over_redis"].into_iter().zip(self.runs) {
+        let third = self.cache.map_or("over_redis", |_| "with_cache");
+        for (name, run) in ["without", "with", third].into_iter().zip(self.runs) {
             let tally = &run.tally;
             writeln!(
                 f,
@@ -36,6 +41,19 @@ impl fmt::Display for Json<'_> {
                 tally.wall().as_millis(),
             )?;
         }
+        if let Some(stats) = self.cache {
+            writeln!(
+                f,
+                "  \"cache\": {{\"hits\": {}, \"served_stale\": {}, \"absences\": {}, \"misses\": {}, \
+                 \"loads\": {}, \"refreshes\": {}}},",
+                stats.hits,
+                stats.served_stale,
+                stats.absent_hits,
+                stats.misses,
+                stats.loads,
+                stats.refreshes,
+            )?;
+        }
         writeln!(f, "  \"runtime\": \"{}\",", self.runtime.name())?;
         writeln!(f, "  \"seed\": {},", self.seed)?;
         writeln!(f, "  \"alone\": {}", self.alone)?;
@@ -45,6 +63,8 @@ impl fmt::Display for Json<'_> {
 
 #[cfg(test)]
 mod tests {
+    use singleflight_cache::Stats;
+
     use super::Json;
     use crate::options::Runtime;
     use crate::tally::Run;
@@ -55,6 +75,7 @@ mod tests {
         let (without, with) = (run("", 3, &[10, 20, 30]), Run::new(""));
         let json = Json {
             runs: &[&without, &with],
+            cache: None,
             runtime: Runtime::Smol,
             seed: 7,
             alone: 4,
@@ -70,5 +91,26 @@ mod tests {
 }
 "#
         );
+    }
+
+    #[test]
+    fn a_cache_is_a_third_run_and_tells_what_it_has_done() {
+        let (without, with) = (Run::new(""), Run::new(""));
+        let cached = run("", 2, &[10, 20, 30]);
+        let json = Json {
+            runs: &[&without, &with, &cached],
+            cache: Some(Stats::default()),
+            runtime: Runtime::Tokio,
+            seed: 7,
+            alone: 0,
+        };
+        let json = json.to_string();
+        for part in [
+            "\"with_cache\": {\"requests\": 3, \"queries\": 2,",
+            "\"cache\": {\"hits\": 0, \"served_stale\": 0, \"absences\": 0, \"misses\": 0, \"loads\": 0, ",
+        ] {
+            assert!(json.contains(part), "{part} in {json}");
+        }
+        assert!(!json.contains("over_redis"));
     }
 }
