@@ -16,8 +16,8 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// the store nor anybody else's load has, in one call, and returns what it has found. A key
     /// that it does not return has no value, and that is stored.
     ///
-    /// The store is asked for all keys, and once more for those that are to be loaded. Values that
-    /// are found due for a refresh are loaded with the others.
+    /// The store is asked for all keys, and once more for those that are to be loaded if another load
+    /// has ended meanwhile. Values that are found due for a refresh are loaded with the others.
     ///
     /// # Errors
     ///

@@ -8,8 +8,8 @@ pub enum Look {
     /// and one put. For a store on a network.
     #[default]
     Inside,
-    /// Before the flight and again inside it: a hit takes no flight at all, a lone miss costs two
-    /// gets and one put. For a store in this process.
+    /// Before the flight, and again inside it if another load has ended meanwhile: a hit takes no
+    /// flight at all, a lone miss costs one get and one put. For a store in this process.
     Both,
 }
 
