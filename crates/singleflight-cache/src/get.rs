@@ -60,6 +60,23 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     ///
     /// Costs one get for a hit, one or two gets and one put for a miss. A hit before any flight
     /// ([`Look::Both`]) takes no lock of ours and allocates nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::Builder;
+    ///
+    /// let aside = Builder::new(Map::default()).build();
+    /// let load = async || Ok::<_, std::io::Error>(Some("Ada".to_owned()));
+    /// let (one, other) = futures_lite::future::zip(aside.get(&7, load), aside.get(&7, load)).await;
+    /// assert_eq!(one?, other?);
+    /// assert_eq!(aside.stats().loads, 1);
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn get<L>(&self, key: &S::Key, load: L) -> Result<Option<S::Value>, GetError<S, E, F>>
     where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
@@ -136,11 +153,44 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     }
 
     /// Returns what has been done so far.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::Builder;
+    ///
+    /// let aside = Builder::new(Map::default()).build();
+    /// for _ in 0..3 {
+    ///     aside.get(&7, async || Ok::<_, std::io::Error>(Some("Ada".to_owned()))).await?;
+    /// }
+    /// let stats = aside.stats();
+    /// assert_eq!((stats.misses, stats.loads, stats.hits), (1, 1, 2));
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn stats(&self) -> Stats {
         self.0.counts.read()
     }
 
     /// Returns the store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::{Builder, Found, Store};
+    ///
+    /// let aside = Builder::new(Map::default()).build();
+    /// aside.get(&7, async || Ok::<_, std::io::Error>(Some("Ada".to_owned()))).await?;
+    /// assert!(matches!(aside.store().get(&7).await, Ok(Found::Entry(_))));
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn store(&self) -> &S {
         &self.0.store
     }

@@ -120,6 +120,25 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// # Cancel safety
     ///
     /// As [`invalidate`](Self::invalidate).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::Builder;
+    ///
+    /// let aside = Builder::new(Map::default()).build();
+    /// let lag = async { /* sleep for as long as the replica lags */ };
+    /// let again = aside.invalidate_twice(&7, lag).await.unwrap();
+    /// aside.get(&7, async || Ok::<_, std::io::Error>(Some("from the replica".to_owned()))).await?;
+    /// again.await.unwrap(); // in a task
+    /// let name = aside.get(&7, async || Ok(Some("new".to_owned()))).await?;
+    /// assert_eq!(name.as_deref(), Some("new"));
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn invalidate_twice<X: Future>(
         &self,
         key: &S::Key,
@@ -145,6 +164,23 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// # Cancel safety
     ///
     /// As [`invalidate`](Self::invalidate).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::Builder;
+    ///
+    /// let aside = Builder::new(Map::default()).build();
+    /// aside.get(&7, async || Ok::<_, std::io::Error>(Some("old".to_owned()))).await?;
+    /// aside.invalidate_all().await.unwrap();
+    /// let name = aside.get(&7, async || Ok(Some("new".to_owned()))).await?;
+    /// assert_eq!(name.as_deref(), Some("new"));
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn invalidate_all(&self) -> Result<(), NotInvalidated<S, E, F>>
     where
         S: RemoveAll,

@@ -37,6 +37,25 @@ pub enum Refreshed<V, X> {
 
 impl<S: Store, E, F: Flights<S, E>, L> Refresh<S, E, F, L> {
     /// Returns which key it is for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use std::time::Duration;
+    /// use singleflight_cache::{Builder};
+    ///
+    /// let builder = Builder::new(Map::default()).fresh_for(Duration::ZERO);
+    /// let aside = builder.stale_for(Duration::from_secs(600)).build();
+    /// let load = async || Ok::<_, std::io::Error>(Some("Ada".to_owned()));
+    /// aside.get(&7, load).await?;
+    /// let refresh = aside.get_with_age(&7, load).await?.refresh.expect("nothing is fresh here");
+    /// assert_eq!(*refresh.key(), 7);
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn key(&self) -> &S::Key {
         &self.key
     }
@@ -52,6 +71,25 @@ impl<S: Store, E, F: Flights<S, E>, L> Refresh<S, E, F, L> {
     /// # Cancel safety
     ///
     /// As [`Aside::get`](crate::Aside::get).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use std::time::Duration;
+    /// use singleflight_cache::{Builder, Refreshed};
+    ///
+    /// let builder = Builder::new(Map::default()).fresh_for(Duration::ZERO);
+    /// let aside = builder.stale_for(Duration::from_secs(600)).build();
+    /// let load = async || Ok::<_, std::io::Error>(Some("Ada".to_owned()));
+    /// aside.get(&7, load).await?;
+    /// let refresh = aside.get_with_age(&7, load).await?.refresh.expect("nothing is fresh here");
+    /// assert!(matches!(refresh.run().await, Refreshed::New(Some(_)))); // in a task
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn run(self) -> Refreshed<S::Value, GetError<S, E, F>>
     where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,

@@ -62,6 +62,16 @@ pub struct Put<K> {
 
 impl<K> Put<K> {
     /// Makes one by hand, for tests of a store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use singleflight_cache::Put;
+    ///
+    /// let over_nothing: Put<u64> = Put::new(Duration::from_secs(60), None);
+    /// assert_eq!(over_nothing.expect, None);
+    /// ```
     pub fn new(keep: Duration, expect: Option<EntryId>) -> Self {
         Self {
             keep,
