@@ -99,7 +99,7 @@ fn job(
         .transpose()?;
     let ways = ways(options, redis.as_ref());
     let mut runs: Vec<_> = ways.iter().map(|way| Run::new(way.name)).collect();
-    let mut cached = None;
+    let mut cache = None;
     if let Some(database) = Database::open(&options.database, &stop)? {
         let trial = Trial {
             options,
@@ -111,13 +111,11 @@ fn job(
         };
         for (run, way) in runs.iter_mut().zip(&ways) {
             if !stop.is_asked() {
-                trial.serve(run, &way.grouping)?;
+                match &way.grouping {
+                    Some(grouping) => trial.serve(run, grouping)?,
+                    None => cache = Some(trial.serve_cached(run)?),
+                }
             }
-        }
-        if options.cache && !stop.is_asked() {
-            let mut run = Run::new("with a cache");
-            let stats = trial.serve_cached(&mut run)?;
-            cached = Some((run, stats));
         }
     }
 
@@ -127,14 +125,11 @@ fn job(
         out,
         format_args!("{}\n\n{}\n", title(options, &load), Table(runs)),
     )?;
-    print(
-        out,
-        format_args!("{}\n{}", saving(&ways, runs), remarks(&load)),
-    )?;
-    if let Some((run, stats)) = &cached {
-        let table = Table(&[runs[0], run]);
-        print(out, format_args!("\n{table}\n{}\n", CacheTable(*stats)))?;
+    if let Some(stats) = cache {
+        print(out, format_args!("{}\n", CacheTable(stats)))?;
     }
+    let saving = saving(&ways, runs);
+    print(out, format_args!("{saving}\n{}", remarks(&load)))?;
     if let Some(chart) = Chart::new(runs, title(options, &load)) {
         chart_file.write(&chart.draw()?)?;
         print(
@@ -146,6 +141,7 @@ fn job(
         let json = Json {
             keys: &ways.iter().map(|way| way.key).collect::<Vec<_>>(),
             runs,
+            cache: options.cache.then(|| cache.unwrap_or_default()),
             runtime: options.runtime,
             seed: options.seed,
             alone: load.alone(),
@@ -159,8 +155,7 @@ fn job(
         ));
         return Ok(INTERRUPTED);
     }
-    report_errors(runs)?;
-    cached.map_or(Ok(0), |(run, _)| report_errors(&[&run]))
+    report_errors(runs)
 }
 
 /// A way in which the load is served.
@@ -171,7 +166,8 @@ struct Way {
     key: &'static str,
     /// What stands before how often it saved a query.
     what: &'static str,
-    grouping: Grouping,
+    /// Where there is none, a cache stands in front.
+    grouping: Option<Grouping>,
 }
 
 /// In which ways the load is served, the first without a group.
@@ -182,28 +178,31 @@ fn ways(options: &Options, redis: Option<&Redis>) -> Vec<Way> {
         what,
         grouping,
     };
-    let mut ways = vec![way("without a group", "without", "", Grouping::None)];
+    let mut ways = vec![way("without a group", "without", "", Some(Grouping::None))];
     if let Some(redis) = redis {
         let over = Grouping::Redis(redis.url());
         let what = "Groups cut the queries";
-        ways.push(way("groups alone", "with", what, Grouping::Here));
+        ways.push(way("groups alone", "with", what, Some(Grouping::Here)));
         ways.push(way(
             "groups over Redis",
             "over_redis",
             "groups over Redis",
-            over,
+            Some(over),
         ));
     } else {
         let what = "The group cut the queries";
-        ways.push(way("with a group", "with", what, Grouping::Here));
+        ways.push(way("with a group", "with", what, Some(Grouping::Here)));
     }
     if options.layer {
         ways.push(way(
             "by the layer",
             "by_layer",
             "the layer",
-            Grouping::Layer,
+            Some(Grouping::Layer),
         ));
+    }
+    if options.cache {
+        ways.push(way("with a cache", "with_cache", "the cache", None));
     }
     ways
 }

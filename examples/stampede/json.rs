@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use singleflight_cache::Stats;
+
 use crate::options::Runtime;
 use crate::tally::Run;
 
@@ -11,6 +13,8 @@ pub(crate) struct Json<'a> {
     /// What each run is called here.
     pub(crate) keys: &'a [&'a str],
     pub(crate) runs: &'a [&'a Run],
+    /// What the cache has done, where there is one.
+    pub(crate) cache: Option<Stats>,
     /// Which front end served.
     pub(crate) runtime: Runtime,
     /// Where the random sequence started.
@@ -37,6 +41,19 @@ impl fmt::Display for Json<'_> {
                 tally.wall().as_millis(),
             )?;
         }
+        if let Some(stats) = self.cache {
+            writeln!(
+                f,
+                "  \"cache\": {{\"hits\": {}, \"served_stale\": {}, \"absences\": {}, \"misses\": {}, \
+                 \"loads\": {}, \"refreshes\": {}}},",
+                stats.hits,
+                stats.served_stale,
+                stats.absent_hits,
+                stats.misses,
+                stats.loads,
+                stats.refreshes,
+            )?;
+        }
         writeln!(f, "  \"runtime\": \"{}\",", self.runtime.name())?;
         writeln!(f, "  \"seed\": {},", self.seed)?;
         writeln!(f, "  \"alone\": {}", self.alone)?;
@@ -46,6 +63,8 @@ impl fmt::Display for Json<'_> {
 
 #[cfg(test)]
 mod tests {
+    use singleflight_cache::Stats;
+
     use super::Json;
     use crate::options::Runtime;
     use crate::tally::Run;
@@ -57,6 +76,7 @@ mod tests {
         let json = Json {
             keys: &["without", "with"],
             runs: &[&without, &with],
+            cache: None,
             runtime: Runtime::Smol,
             seed: 7,
             alone: 4,
@@ -72,5 +92,26 @@ mod tests {
 }
 "#
         );
+    }
+
+    #[test]
+    fn a_cache_is_a_third_run_and_tells_what_it_has_done() {
+        let (without, with) = (Run::new(""), Run::new(""));
+        let cached = run("", 2, &[10, 20, 30]);
+        let json = Json {
+            keys: &["without", "with", "with_cache"],
+            runs: &[&without, &with, &cached],
+            cache: Some(Stats::default()),
+            runtime: Runtime::Tokio,
+            seed: 7,
+            alone: 0,
+        };
+        let json = json.to_string();
+        for part in [
+            "\"with_cache\": {\"requests\": 3, \"queries\": 2,",
+            "\"cache\": {\"hits\": 0, \"served_stale\": 0, \"absences\": 0, \"misses\": 0, \"loads\": 0, ",
+        ] {
+            assert!(json.contains(part), "{part} in {json}");
+        }
     }
 }

@@ -39,7 +39,7 @@ const CRATES: [(&str, &str, Examples); 7] = [
     (
         "singleflight-cache",
         " --features serde,std",
-        Examples::Counted,
+        Examples::Required,
     ),
 ];
 

@@ -2,16 +2,16 @@
 
 use crate::entry::{Entry, EntryId, Held};
 use crate::planted::planted;
-use crate::seed::Random;
 use crate::settings::{Early, Settings};
 
-/// What may be done with an entry that was found.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Verdict {
-    /// It is served, and is to be refreshed if it is due.
-    Usable { stale: bool, due: bool },
-    /// It is served if a load fails; no load is tried before `wait` is over.
-    Fallback { wait: bool },
+/// How old an entry is, in the light of its limits.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Age {
+    Fresh,
+    /// It is served, and is to be refreshed.
+    Stale,
+    /// It is served if a load fails.
+    Old,
     /// It is as if it were not there.
     Gone,
 }
@@ -22,62 +22,40 @@ impl Settings {
     }
 
     /// Judges an entry by its dates. No limit is ever exceeded: jitter only shortens.
-    pub(crate) fn judge<V>(&self, entry: &Entry<V>, now: u64, random: &Random) -> Verdict {
-        // A date in the future counts as now.
-        let age = now.saturating_sub(entry.made);
-        if matches!(entry.held, Held::Absent) {
-            return if age < self.shortened(self.absent_for, entry.id) {
-                Verdict::Usable {
-                    stale: false,
-                    due: false,
-                }
-            } else {
-                Verdict::Gone
-            };
-        }
-        let fresh = self.shortened(self.fresh_for, entry.id);
-        if age < fresh {
-            let due = self.is_early(age, fresh, entry.took, random) && self.may_try(entry, now);
-            return Verdict::Usable { stale: false, due };
-        }
-        let after_fresh = |more: u64| self.shortened(self.fresh_for.saturating_add(more), entry.id);
-        if age < after_fresh(self.stale_for) || planted("stale-beyond-its-limit") {
-            let due = self.may_try(entry, now);
-            Verdict::Usable { stale: true, due }
-        } else if age < after_fresh(self.stale_if_error) {
-            let wait = !self.may_try(entry, now);
-            Verdict::Fallback { wait }
+    pub(crate) fn age<V>(&self, entry: &Entry<V>, now: u64) -> Age {
+        let age = age(entry, now);
+        let [fresh, stale, last] = self.ends(&entry.held);
+        let is_within = |end| age < self.shortened(end, entry.id);
+        if is_within(fresh) {
+            Age::Fresh
+        } else if is_within(stale) || planted("stale-beyond-its-limit") {
+            Age::Stale
+        } else if is_within(last) {
+            Age::Old
         } else {
-            Verdict::Gone
+            Age::Gone
         }
     }
 
     /// How long an entry can still be of use.
     pub(crate) fn left<V>(&self, entry: &Entry<V>, now: u64) -> u64 {
-        let life = match entry.held {
-            Held::Absent => self.absent_for,
-            Held::Value(_) => {
-                let more = self.stale_for.max(self.stale_if_error);
-                self.fresh_for.saturating_add(more)
-            }
-        };
-        let age = now.saturating_sub(entry.made);
-        self.shortened(life, entry.id).saturating_sub(age)
+        let [.., last] = self.ends(&entry.held);
+        self.shortened(last, entry.id)
+            .saturating_sub(age(entry, now))
     }
 
-    /// Takes an entry's own share of the jitter off a time.
-    fn shortened(&self, time: u64, id: EntryId) -> u64 {
-        if self.jitter == 0 {
-            return time;
+    /// Whether a value that is served is to be refreshed. Where that is left to chance, it is the less
+    /// probable the higher the number is that is drawn.
+    pub(crate) fn is_due<V>(&self, entry: &Entry<V>, now: u64, draw: impl FnOnce() -> u64) -> bool {
+        if matches!(entry.held, Held::Absent) {
+            return false;
         }
-        // Both factors are shares of 2^32.
-        let share = (u64::from(self.jitter) * (id.0 & 0xffff_ffff)) >> 32;
-        let off = (u128::from(time) * u128::from(share)) >> 32;
-        time - u64::try_from(off).unwrap_or(time)
+        let (age, fresh) = (age(entry, now), self.shortened(self.fresh_for, entry.id));
+        (age >= fresh || self.is_early(age, fresh, entry.took, draw)) && self.may_try(entry, now)
     }
 
     /// Whether as much time has gone by as is waited after so many failures.
-    fn may_try<V>(&self, entry: &Entry<V>, now: u64) -> bool {
+    pub(crate) fn may_try<V>(&self, entry: &Entry<V>, now: u64) -> bool {
         let Some(doublings) = entry.failures.checked_sub(1) else {
             return true;
         };
@@ -87,21 +65,42 @@ impl Settings {
         now < entry.tried || now - entry.tried >= wait.min(most)
     }
 
+    /// At which ages what is held stops to be fresh, to be served, and to be of any use.
+    fn ends<V>(&self, held: &Held<V>) -> [u64; 3] {
+        let more = match held {
+            Held::Absent => return [self.absent_for; 3],
+            Held::Value(_) => [0, self.stale_for, self.stale_for.max(self.stale_if_error)],
+        };
+        more.map(|more| self.fresh_for.saturating_add(more))
+    }
+
+    /// Takes an entry's own share of the jitter off a time.
+    fn shortened(&self, time: u64, id: EntryId) -> u64 {
+        // Both factors are shares of 2^32.
+        let share = (u64::from(self.jitter) * (id.0 & 0xffff_ffff)) >> 32;
+        let off = (u128::from(time) * u128::from(share)) >> 32;
+        time - u64::try_from(off).unwrap_or(time)
+    }
+
     #[expect(
         clippy::cast_precision_loss,
         reason = "a share of a time is good for a few digits"
     )]
-    fn is_early(&self, age: u64, fresh: u64, took: u64, random: &Random) -> bool {
+    fn is_early(&self, age: u64, fresh: u64, took: u64, draw: impl FnOnce() -> u64) -> bool {
         match self.early {
             Early::Never => false,
             Early::Share(share) => age as f64 >= share * fresh as f64,
             Early::XFetch { beta } => {
                 let (left, scale) = ((fresh - age) as f64, beta * took as f64);
-                // No draw is above 45.
-                left < 45.0 * scale && exponential(random.draw()) * scale >= left
+                exponential(draw()) * scale >= left
             }
         }
     }
+}
+
+/// A date in the future counts as now.
+fn age<V>(entry: &Entry<V>, now: u64) -> u64 {
+    now.saturating_sub(entry.made)
 }
 
 /// -ln(u), where u is the number as a share of 2^64, and never 0.

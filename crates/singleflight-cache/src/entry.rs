@@ -25,6 +25,15 @@ pub enum Held<V> {
 
 impl<V> Held<V> {
     /// Returns the value, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_cache::Held;
+    ///
+    /// assert_eq!(Held::Value(7).into_value(), Some(7));
+    /// assert_eq!(Held::<u8>::Absent.into_value(), None);
+    /// ```
     pub fn into_value(self) -> Option<V> {
         match self {
             Self::Value(value) => Some(value),

@@ -4,7 +4,7 @@
 
 use alloc::vec::Vec;
 use core::future::Future;
-use core::hash::{BuildHasher, Hash};
+use core::hash::BuildHasher;
 
 use singleflight_core::{CallError, Group};
 
@@ -110,7 +110,7 @@ impl<S: Store, E, H: BuildHasher> Flights<S, E> for Group<S::Key, Landing<S, E>,
         key: &S::Key,
         work: impl Future<Output = Landing<S, E>>,
     ) -> Result<Landing<S, E>, CallError> {
-        run(self, key, work).await
+        Self::run(self, key, || work).await
     }
 
     async fn try_lead(
@@ -121,7 +121,7 @@ impl<S: Store, E, H: BuildHasher> Flights<S, E> for Group<S::Key, Landing<S, E>,
         if self.followers(key).is_some() {
             return None;
         }
-        Some(run(self, key, work).await)
+        Some(Self::run(self, key, || work).await)
     }
 
     async fn run_many(
@@ -142,13 +142,4 @@ impl<S: Store, E, H: BuildHasher> Flights<S, E> for Group<S::Key, Landing<S, E>,
         Self::forget_all(self);
         Ok(())
     }
-}
-
-/// Runs `work`, or waits for the one who does.
-pub(crate) async fn run<K: Clone + Eq + Hash, V: Clone, H: BuildHasher>(
-    group: &Group<K, V, H>,
-    key: &K,
-    work: impl Future<Output = V>,
-) -> Result<V, CallError> {
-    group.run(key, || work).await
 }

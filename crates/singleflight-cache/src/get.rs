@@ -1,19 +1,15 @@
 //! The get, as callers see it.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
-use core::time::Duration;
 
-use crate::dates::Verdict;
-use crate::entry::{Entry, EntryId};
-use crate::error::Error;
-use crate::flights::{self, Flights, GetError, InProcess};
-use crate::load::{How, Inner};
-use crate::refresh::{Refresh, Refreshed};
-use crate::settings::{Look, Settings};
-use crate::stats::{Stats, count};
-use crate::store::Store;
+use crate::flights::{Flights, GetError, InProcess};
+use crate::got::Got;
+use crate::load::{Inner, Known};
+use crate::refresh::{Answer, Refresh};
+use crate::settings::Look;
+use crate::stats::Stats;
+use crate::store::{Found, Store};
 
 /// A cache-aside: looks in the store, loads what it lacks once for all who ask, and stores it.
 ///
@@ -39,48 +35,7 @@ use crate::store::Store;
 /// ```
 pub struct Aside<S: Store, E, F: Flights<S, E> = InProcess<S, E>>(pub(crate) Arc<Inner<S, E, F>>);
 
-/// How old an answer is, in the sense of the [`Builder`](crate::Builder).
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Freshness<E> {
-    /// It is fresh.
-    Fresh,
-    /// It is beyond `fresh_for`, within `stale_for`.
-    Stale,
-    /// It is older than it should be, within `stale_if_error`: the load failed so, or has failed
-    /// before and is not tried again yet.
-    AfterError(Option<Arc<E>>),
-}
-
-/// An answer with its age. `R` is the [`Refresh`].
-#[derive(Debug)]
-#[non_exhaustive]
-#[must_use = "it holds the value, and the duty to refresh it"]
-pub struct Got<V, E, R> {
-    /// The value, or `None` if there is none.
-    pub value: Option<V>,
-    /// The time since its load ended.
-    pub age: Duration,
-    /// What its age means.
-    pub freshness: Freshness<E>,
-    /// The duty to refresh the value, if it is due and this caller is the one who found it so.
-    /// Dropping it leaves the duty to the next reader.
-    pub refresh: Option<R>,
-}
-
-/// The same before the value is taken out of its entry.
-struct Answer<V, E, R> {
-    entry: Entry<V>,
-    age: u64,
-    freshness: Freshness<E>,
-    refresh: Option<R>,
-}
-
 impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
-    pub(crate) fn new(store: S, loads: F, settings: Settings, seed: u64) -> Self {
-        Self(Arc::new(Inner::new(store, loads, settings, seed)))
-    }
-
     /// Returns the value of `key`, or `None` if there is none: from the store, or by `load`, once
     /// for all who ask at the same time.
     ///
@@ -105,26 +60,42 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     ///
     /// Costs one get for a hit, one or two gets and one put for a miss. A hit before any flight
     /// ([`Look::Both`]) takes no lock of ours and allocates nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::Builder;
+    ///
+    /// let aside = Builder::new(Map::default()).build();
+    /// let load = async || Ok::<_, std::io::Error>(Some("Ada".to_owned()));
+    /// let (one, other) = futures_lite::future::zip(aside.get(&7, load), aside.get(&7, load)).await;
+    /// assert_eq!(one?, other?);
+    /// assert_eq!(aside.stats().loads, 1);
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn get<L>(&self, key: &S::Key, load: L) -> Result<Option<S::Value>, GetError<S, E, F>>
     where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
-        let mut load = Some(load);
-        loop {
-            let Answer { entry, refresh, .. } = self.find(key, &mut load).await?;
-            let Some(refresh) = refresh else {
-                return Ok(entry.held.into_value());
-            };
-            let refreshed;
-            (refreshed, load) = refresh.run_or_return().await;
-            match refreshed {
-                Refreshed::New(value) => return Ok(value),
-                _ if self.0.is_left(&entry) => return Ok(entry.held.into_value()),
-                Refreshed::Failed(error) => return Err(error),
-                // The old value has got too old, and somebody loads a new one.
-                Refreshed::StoodDown => {}
+        let inner = &*self.0;
+        // A hit comes first and at once: most calls are nothing else.
+        let known = match inner.settings.look {
+            Look::Inside => inner.look(key).await?,
+            Look::Both => {
+                let since = inner.ended();
+                match inner.store.get(key).await {
+                    Ok(Found::Entry(entry)) if inner.is_hit(&entry) => {
+                        return Ok(entry.held.into_value());
+                    }
+                    found => Known::new(inner.sight(key, found).await, Some(since), None),
+                }
             }
-        }
+        };
+        Ok(self.find(key, load, known, false).await?.value)
     }
 
     /// As [`get`](Self::get), and says how old the answer is. Nobody who has a value waits: if it
@@ -173,100 +144,92 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
         &self,
         key: &S::Key,
         load: L,
-    ) -> Result<Got<S::Value, E, Refresh<S, E, F, L>>, GetError<S, E, F>>
+    ) -> Result<Answer<S, E, F, L>, GetError<S, E, F>>
     where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
-        let answer = self.find(key, &mut Some(load)).await?;
-        Ok(Got {
-            value: answer.entry.held.into_value(),
-            age: Duration::from_millis(answer.age),
-            freshness: answer.freshness,
-            refresh: answer.refresh,
-        })
+        let known = self.0.look(key).await?;
+        self.find(key, load, known, true).await
     }
 
     /// Returns what has been done so far.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::Builder;
+    ///
+    /// let aside = Builder::new(Map::default()).build();
+    /// for _ in 0..3 {
+    ///     aside.get(&7, async || Ok::<_, std::io::Error>(Some("Ada".to_owned()))).await?;
+    /// }
+    /// let stats = aside.stats();
+    /// assert_eq!((stats.misses, stats.loads, stats.hits), (1, 1, 2));
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn stats(&self) -> Stats {
         self.0.counts.read()
     }
 
     /// Returns the store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::{Builder, Found, Store};
+    ///
+    /// let aside = Builder::new(Map::default()).build();
+    /// aside.get(&7, async || Ok::<_, std::io::Error>(Some("Ada".to_owned()))).await?;
+    /// assert!(matches!(aside.store().get(&7).await, Ok(Found::Entry(_))));
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn store(&self) -> &S {
         &self.0.store
     }
 
-    /// Finds an entry, and who refreshes it.
+    /// Goes on from what a look has found. If it is due for a refresh, that is handed out, or comes
+    /// first.
     async fn find<L>(
         &self,
         key: &S::Key,
-        load: &mut Option<L>,
-    ) -> Result<Answer<S::Value, E, Refresh<S, E, F, L>>, GetError<S, E, F>>
+        load: L,
+        mut known: Known<S, E, F>,
+        hands_out: bool,
+    ) -> Result<Answer<S, E, F, L>, GetError<S, E, F>>
     where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
         let inner = &*self.0;
+        let mut load = Some(load);
+        let mut now = inner.settings.now();
+        let mut judged = inner.looked(key, &mut known, now)?;
         loop {
-            let (entry, how) = match inner.settings.look {
-                Look::Both => inner.look(key, load).await?,
-                Look::Inside => {
-                    let seen =
-                        flights::run(&inner.looks, key, Box::pin(inner.look(key, load))).await;
-                    seen.map_err(|error| Error::Flight(error.into()))??
-                }
-            };
-            let now = inner.settings.now();
-            let mut refresh = None;
-            let freshness = match how {
-                How::Anew => Freshness::Fresh,
-                How::AfterError(error) if inner.is_left(&entry) => {
-                    count(&inner.counts.served_after_error);
-                    Freshness::AfterError(error)
-                }
-                How::AfterError(Some(error)) => return Err(Error::Load(error)),
-                // It has got too old since it was looked at.
-                How::AfterError(None) => continue,
-                How::Looked => match inner.settings.judge(&entry, now, &inner.random) {
-                    Verdict::Usable { stale, due } => {
-                        if due {
-                            refresh = self.refresh(key, entry.id, load);
-                        }
-                        if stale {
-                            count(&inner.counts.served_stale);
-                            Freshness::Stale
-                        } else {
-                            Freshness::Fresh
-                        }
-                    }
-                    Verdict::Fallback { .. } | Verdict::Gone => continue,
-                },
-            };
-            let age = now.saturating_sub(entry.made);
-            return Ok(Answer {
-                entry,
-                age,
-                freshness,
-                refresh,
-            });
+            if let Some(freshness) = judged.filter(|_| hands_out || known.duty.is_none()) {
+                let due = known.duty.take();
+                let due = due.map(|duty| Known::new(known.sight.clone(), None, Some(duty)));
+                let refresh = due.zip(load).map(|(known, load)| Refresh {
+                    inner: Arc::clone(&self.0),
+                    key: key.clone(),
+                    known,
+                    load,
+                });
+                return Ok(Got {
+                    refresh,
+                    ..inner.serve(known, freshness, now)
+                });
+            }
+            inner.load(key, &mut known, &mut load).await;
+            now = inner.settings.now();
+            judged = inner.judge(&known, now)?;
         }
-    }
-
-    /// Takes the duty to refresh, if nobody has it.
-    #[cold]
-    fn refresh<L>(
-        &self,
-        key: &S::Key,
-        old: EntryId,
-        load: &mut Option<L>,
-    ) -> Option<Refresh<S, E, F, L>> {
-        let duty = self.0.duties.try_claim(key)?;
-        Some(Refresh::new(
-            Arc::clone(&self.0),
-            key.clone(),
-            old,
-            load.take()?,
-            duty,
-        ))
     }
 }
 

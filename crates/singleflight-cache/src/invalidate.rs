@@ -6,6 +6,7 @@ use crate::error::{InvalidateError, Unremoved};
 use crate::flights::Flights;
 use crate::get::Aside;
 use crate::load::Inner;
+use crate::on_drop::OnDrop;
 use crate::planted::planted;
 use crate::stats::count;
 use crate::store::{RemoveAll, Store};
@@ -94,15 +95,12 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
         key: &S::Key,
         write: impl AsyncFnOnce() -> T,
     ) -> Result<T, Unremoved<T, S::Error, F::Error>> {
-        let voiding = Voiding {
-            inner: &self.0,
-            key,
-        };
-        voiding.inner.void(key);
+        self.0.void(key);
+        // However the write ends, the loads that have begun by then are void.
+        let voiding = OnDrop(|| self.0.void(key));
         let written = write().await;
         drop(voiding);
-        let invalidated = self.invalidate(key).await;
-        match invalidated {
+        match self.invalidate(key).await {
             Ok(()) => Ok(written),
             Err(error) => Err(Unremoved { written, error }),
         }
@@ -122,6 +120,25 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// # Cancel safety
     ///
     /// As [`invalidate`](Self::invalidate).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::Builder;
+    ///
+    /// let aside = Builder::new(Map::default()).build();
+    /// let lag = async { /* sleep for as long as the replica lags */ };
+    /// let again = aside.invalidate_twice(&7, lag).await.unwrap();
+    /// aside.get(&7, async || Ok::<_, std::io::Error>(Some("from the replica".to_owned()))).await?;
+    /// again.await.unwrap(); // in a task
+    /// let name = aside.get(&7, async || Ok(Some("new".to_owned()))).await?;
+    /// assert_eq!(name.as_deref(), Some("new"));
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn invalidate_twice<X: Future>(
         &self,
         key: &S::Key,
@@ -147,6 +164,23 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// # Cancel safety
     ///
     /// As [`invalidate`](Self::invalidate).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use singleflight_cache::Builder;
+    ///
+    /// let aside = Builder::new(Map::default()).build();
+    /// aside.get(&7, async || Ok::<_, std::io::Error>(Some("old".to_owned()))).await?;
+    /// aside.invalidate_all().await.unwrap();
+    /// let name = aside.get(&7, async || Ok(Some("new".to_owned()))).await?;
+    /// assert_eq!(name.as_deref(), Some("new"));
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn invalidate_all(&self) -> Result<(), NotInvalidated<S, E, F>>
     where
         S: RemoveAll,
@@ -181,17 +215,5 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         }
         removed.map_err(InvalidateError::Store)?;
         forgotten.map_err(InvalidateError::Flight)
-    }
-}
-
-/// A write under way. However it ends, the loads that have begun by then are void.
-struct Voiding<'a, S: Store, E, F: Flights<S, E>> {
-    inner: &'a Inner<S, E, F>,
-    key: &'a S::Key,
-}
-
-impl<S: Store, E, F: Flights<S, E>> Drop for Voiding<'_, S, E, F> {
-    fn drop(&mut self) {
-        self.inner.void(self.key);
     }
 }

@@ -12,9 +12,11 @@ mod entry;
 mod error;
 mod flights;
 mod get;
+mod got;
 mod invalidate;
 mod load;
 mod many;
+mod on_drop;
 mod planted;
 mod refresh;
 mod seed;
@@ -26,11 +28,13 @@ pub use builder::Builder;
 pub use entry::{Entry, EntryId, Held};
 pub use error::{Error, Fault, InvalidateError, Unremoved};
 pub use flights::{Batch, Flights, InProcess, Landing, Loaded};
-pub use get::{Aside, Freshness, Got};
+pub use get::Aside;
+pub use got::{Freshness, Got};
 pub use refresh::{Refresh, Refreshed};
 pub use settings::{Early, Look, StoreDown};
 pub use stats::Stats;
 pub use store::{Found, Lease, Put, RemoveAll, Store};
 
 #[cfg(test)]
+#[path = "../tests/model/mod.rs"]
 mod model;

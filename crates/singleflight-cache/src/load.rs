@@ -1,294 +1,389 @@
-//! What a get does: look, join, look again, load, claim the put, put, land.
+//! What a get is made of. Something is known of a key; a look or a flight makes that better, until it
+//! can be served.
+//!
+//! ```text
+//!     look --> known --> judged --> served          if it is due, one caller has the duty to refresh it
+//!                ^         |
+//!                |         | of no use              a miss; or this caller's duty
+//!                |         v
+//!                +--- flight of the key             its leader looks again if need be, loads, puts
+//! ```
 //!
 //! | state | where | changed by |
 //! |---|---|---|
-//! | what is shared of a look | `looks` | its leader; `invalidate` forgets |
+//! | a look of several callers | `looks` | its leader; `invalidate` forgets |
 //! | the load of a key | `loads` | its leader; `invalidate` forgets |
-//! | whether a load may be stored | `marks` | `invalidate` voids; the load asks, with the key's claim in its hand |
+//! | whether a load may be stored | `marks` | a load takes its key's, `invalidate` voids it |
 //! | who may put or remove | `claims` | a load for its put, `invalidate` for its removal: one at a time |
 //! | who refreshes | `duties` | the reader that finds a value due, until its refresh has ended |
 //!
-//! A load takes the claim, then asks its mark, then puts. An invalidation takes the claim, voids the
-//! marks, removes, and then forgets: a look that saw the old entry is joined by nobody who comes later.
+//! A load takes the claim, then asks its mark, then puts. An invalidation takes the claim, removes,
+//! voids the marks, and then forgets: a look that saw the old entry is joined by nobody who comes
+//! later.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
-use singleflight_core::Group;
+use hashbrown::HashMap;
+use singleflight_core::{DefaultHashBuilder, Group, Role};
 
-use crate::claims::{Claims, Mark, Marks};
-use crate::dates::Verdict;
+use crate::claims::{Claim, Claims};
+use crate::dates::Age;
 use crate::entry::{Entry, EntryId, Held};
 use crate::error::{Error, Fault};
 use crate::flights::{Flights, GetError, Landing, Loaded};
+use crate::got::{Freshness, Got};
+use crate::on_drop::OnDrop;
 use crate::planted::planted;
 use crate::seed::Random;
-use crate::settings::{Look, Settings, StoreDown};
+use crate::settings::{Look, Settings};
 use crate::stats::{Counts, count};
-use crate::store::{Found, Lease, Put, Store};
+use crate::store::{Found, Put, Store};
+
+pub(crate) type Map<K, V> = HashMap<K, V, DefaultHashBuilder>;
 
 /// What all handles of an aside share.
 pub(crate) struct Inner<S: Store, E, F: Flights<S, E>> {
     pub(crate) store: S,
     pub(crate) settings: Settings,
-    pub(crate) looks: Group<S::Key, Seen<S, E, F>>,
+    pub(crate) looks: Group<S::Key, Sight<S>>,
     pub(crate) loads: F,
-    pub(crate) marks: Marks<S::Key>,
+    pub(crate) marks: Claims<S::Key>,
     pub(crate) claims: Claims<S::Key>,
     pub(crate) duties: Claims<S::Key>,
     pub(crate) random: Random,
     pub(crate) counts: Counts,
     /// Loads under way while the store is down.
-    unprotected: AtomicUsize,
-    /// Loads that have ended and were not part of a look's flight.
-    pub(crate) elsewhere: AtomicUsize,
+    pub(crate) unprotected: AtomicUsize,
+    /// Loads that have ended, in whatever way.
+    pub(crate) ended: AtomicUsize,
+    /// What loads fail with is in `loads` alone.
+    pub(crate) errors: PhantomData<fn() -> E>,
 }
 
-/// An entry that a caller may have, and why.
-pub(crate) type Seen<S, E, F> = Result<(Entry<<S as Store>::Value>, How<E>), GetError<S, E, F>>;
+/// What the store has for a key, of whatever age.
+pub(crate) type Sight<S> = Result<Option<Entry<<S as Store>::Value>>, Arc<<S as Store>::Error>>;
 
-pub(crate) enum How<E> {
-    /// It was found in the store. Whoever receives it judges its age again.
-    Looked,
-    /// It was loaded after the call had come.
-    Anew,
-    /// The load failed, or has failed and is not tried yet.
-    AfterError(Option<Arc<E>>),
+/// What a caller knows of a key.
+pub(crate) struct Known<S: Store, E, F: Flights<S, E>> {
+    pub(crate) sight: Sight<S>,
+    /// Why there is nothing better.
+    pub(crate) error: Option<GetError<S, E, F>>,
+    /// Whether it was loaded since the call came. Then its age does not matter.
+    anew: bool,
+    /// How many loads had ended before the look, if it was nobody else's too.
+    since: Option<usize>,
+    /// The duty to refresh it.
+    pub(crate) duty: Option<Claim<S::Key>>,
 }
 
-/// What the store has for a key, in the light of its dates.
-pub(crate) enum Known<V> {
-    Usable(Entry<V>),
-    /// It is of use only if a load fails, or not at all.
-    Old(Entry<V>),
-    /// It is to be served without a load, since one has failed just now.
-    Spared(Entry<V>),
-    Nothing,
-}
+impl<S: Store, E, F: Flights<S, E>> Known<S, E, F> {
+    pub(crate) fn new(sight: Sight<S>, since: Option<usize>, duty: Option<Claim<S::Key>>) -> Self {
+        Self {
+            sight,
+            error: None,
+            anew: false,
+            since,
+            duty,
+        }
+    }
 
-/// What is known of a key, or the store's failure.
-type Knowledge<S, E> = Result<Known<<S as Store>::Value>, Fault<E, <S as Store>::Error>>;
+    pub(crate) fn entry(&self) -> Option<&Entry<S::Value>> {
+        self.sight.as_ref().ok()?.as_ref()
+    }
 
-/// A load that is to run.
-pub(crate) struct Task<'a, K, V> {
-    /// What stands in the store, and will be put over.
-    old: Option<Entry<V>>,
-    /// There, if the store is down: nothing is put then.
-    permit: Option<Permit<'a>>,
-    mark: Mark<'a, K>,
-    lease: Lease,
-    began: u64,
-}
-
-pub(crate) enum Begun<'a, K, V> {
-    /// There is no need: this is good enough.
-    Needless(Loaded<V>),
-    Task(Task<'a, K, V>),
+    /// Takes in what a flight has come to, or that somebody else is at it.
+    pub(crate) fn land(&mut self, answer: Option<Result<Landing<S, E>, F::Error>>) {
+        (self.since, self.duty) = (None, None);
+        match answer {
+            Some(Ok(Ok(Loaded { entry, anew }))) => {
+                (self.sight, self.anew) = (Ok(Some(entry)), anew);
+            }
+            Some(Ok(Err(fault))) => self.error = Some(fault.into()),
+            Some(Err(error)) => self.error = Some(Error::Flight(error)),
+            None => {}
+        }
+    }
 }
 
 impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
-    pub(crate) fn new(store: S, loads: F, settings: Settings, seed: u64) -> Self {
-        Self {
-            store,
-            settings,
-            looks: Group::new(),
-            loads,
-            marks: Marks::new(),
-            claims: Claims::new(),
-            duties: Claims::new(),
-            random: Random::new(seed),
-            counts: Counts::default(),
-            unprotected: AtomicUsize::new(0),
-            elsewhere: AtomicUsize::new(0),
-        }
+    /// How many loads have ended.
+    pub(crate) fn ended(&self) -> usize {
+        // Pairs with the count at the end of `lead`.
+        self.ended.load(Ordering::Acquire)
     }
 
-    /// Looks, and loads what is not there.
-    pub(crate) async fn look<L>(&self, key: &S::Key, load: &mut Option<L>) -> Seen<S, E, F>
-    where
-        L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
-    {
-        let elsewhere = self.elsewhere.load(Ordering::Acquire);
-        let first = match self.looked(self.known(key, self.store.get(key).await).await) {
-            Ok(Known::Usable(entry)) => return Ok((entry, How::Looked)),
-            Ok(Known::Spared(entry)) => return Ok((entry, How::AfterError(None))),
-            Err(fault) if self.settings.store_down == StoreDown::Fail => return Err(fault.into()),
-            first => first,
-        };
-        let old = match &first {
-            Ok(Known::Old(entry)) => Some(entry.clone()),
-            _ => None,
-        };
-        let rest = &mut *load;
-        // In a box: what runs it moves it about. A hit has none.
-        let work = Box::pin(async {
-            // A flight may have landed since the look: in another process, as a refresh, in a batch;
-            // and any, if the look was not in a flight itself.
-            let again = self.settings.look == Look::Both && !planted("no-second-look")
-                || F::BETWEEN_PROCESSES
-                || self.elsewhere.load(Ordering::Acquire) != elsewhere;
-            let known = if again {
-                self.known(key, self.store.get(key).await).await
-            } else {
-                first
-            };
-            self.lead(key, known, None, rest).await
-        });
-        let answer = self.loads.run(key, work).await;
-        if let (true, Ok(Ok(loaded)), None) = (planted("stored-late"), &answer, &load) {
-            let (mark, expect) = (self.marks.begin(key), old.as_ref().map(|old| old.id));
-            self.put(key, &loaded.entry, expect, Lease::NONE, &mark)
-                .await;
+    /// Looks a key up, or waits for somebody's look.
+    pub(crate) async fn look(&self, key: &S::Key) -> Result<Known<S, E, F>, GetError<S, E, F>> {
+        let since = Some(self.ended());
+        let look = async || self.sight(key, self.store.get(key).await).await;
+        if self.settings.look == Look::Both {
+            return Ok(Known::new(look().await, since, None));
         }
-        self.seen(answer, old)
-    }
-
-    /// Says what a flight's answer is to a caller who has seen an old entry.
-    pub(crate) fn seen(
-        &self,
-        answer: Result<Landing<S, E>, F::Error>,
-        old: Option<Entry<S::Value>>,
-    ) -> Seen<S, E, F> {
-        match answer.map_err(Error::Flight)? {
-            Ok(Loaded { entry, anew: true }) => Ok((entry, How::Anew)),
-            Ok(Loaded { entry, anew: false }) => Ok((entry, How::Looked)),
-            Err(Fault::Load(error)) => match old.filter(|entry| self.is_left(entry)) {
-                Some(entry) => Ok((entry, How::AfterError(Some(error)))),
-                None => Err(Error::Load(error)),
-            },
-            Err(fault) => Err(fault.into()),
-        }
-    }
-
-    /// Whether an entry may still be served where a load has failed.
-    pub(crate) fn is_left(&self, entry: &Entry<S::Value>) -> bool {
-        self.settings.left(entry, self.settings.now()) > 0
+        let seen = self.looks.run_outcome(key, look).await;
+        let seen = seen.map_err(|error| Error::Flight(error.into()))?;
+        let since = since.filter(|_| seen.role == Role::Leader);
+        Ok(Known::new(seen.value, since, None))
     }
 
     /// Says what was found, and removes what cannot be read.
-    pub(crate) async fn known(
+    pub(crate) async fn sight(
         &self,
         key: &S::Key,
         found: Result<Found<S::Value>, S::Error>,
-    ) -> Knowledge<S, E> {
-        let counts = &self.counts;
+    ) -> Sight<S> {
         match found {
-            Ok(Found::Entry(entry)) => {
-                let verdict = self
-                    .settings
-                    .judge(&entry, self.settings.now(), &self.random);
-                Ok(match verdict {
-                    Verdict::Usable { .. } => Known::Usable(entry),
-                    Verdict::Fallback { wait: true } => Known::Spared(entry),
-                    Verdict::Fallback { .. } | Verdict::Gone => Known::Old(entry),
-                })
-            }
-            Ok(Found::Nothing) => Ok(Known::Nothing),
+            Ok(Found::Entry(entry)) => Ok(Some(entry)),
+            Ok(Found::Nothing) => Ok(None),
             Ok(Found::Unreadable) => {
-                count(&counts.unreadable);
+                count(&self.counts.unreadable);
                 if self.store.remove(key).await.is_err() {
-                    count(&counts.remove_failures);
+                    count(&self.counts.remove_failures);
                 }
-                Ok(Known::Nothing)
+                Ok(None)
             }
-            Err(_) if planted("a-broken-store-is-a-miss") => Ok(Known::Nothing),
+            Err(_) if planted("a-broken-store-is-a-miss") => Ok(None),
             Err(error) => {
-                count(&counts.get_failures);
-                Err(Fault::Store(Arc::new(error)))
+                count(&self.counts.get_failures);
+                Err(Arc::new(error))
             }
         }
     }
 
-    /// Counts a call's first look: a second one is no other miss.
-    pub(crate) fn looked(&self, known: Knowledge<S, E>) -> Knowledge<S, E> {
-        let counts = &self.counts;
-        match &known {
-            Ok(Known::Usable(Entry {
-                held: Held::Absent, ..
-            })) => count(&counts.absent_hits),
-            Ok(Known::Usable(_)) => count(&counts.hits),
-            Ok(_) => count(&counts.misses),
-            Err(_) => {}
+    /// Whether a look has found something that is fresh and not due, whatever is drawn, and counts
+    /// that.
+    #[inline]
+    pub(crate) fn is_hit(&self, entry: &Entry<S::Value>) -> bool {
+        let now = self.settings.now();
+        let is_hit =
+            self.settings.age(entry, now) == Age::Fresh && !self.settings.is_due(entry, now, || 0);
+        if is_hit {
+            self.count_hit(entry);
         }
-        known
+        is_hit
     }
 
-    /// Runs the load of one key, and stores what it finds. `refreshes` is the entry that is not
-    /// good enough.
-    pub(crate) async fn lead<L>(
+    fn count_hit(&self, entry: &Entry<S::Value>) {
+        count(match entry.held {
+            Held::Value(_) => &self.counts.hits,
+            Held::Absent => &self.counts.absent_hits,
+        });
+    }
+
+    /// Judges what a look has found, counts that, and takes the duty to refresh it if it is due.
+    pub(crate) fn looked(
         &self,
         key: &S::Key,
-        known: Knowledge<S, E>,
-        refreshes: Option<EntryId>,
+        known: &mut Known<S, E, F>,
+        now: u64,
+    ) -> Result<Option<Freshness<E>>, GetError<S, E, F>> {
+        let judged = self.judge(known, now)?;
+        match (known.entry(), &judged) {
+            (Some(entry), Some(_)) => {
+                self.count_hit(entry);
+                if self.settings.is_due(entry, now, || self.random.draw()) {
+                    // It may be refreshed at any later time, and is looked for again then.
+                    (known.duty, known.since) = (self.duties.try_claim(key), None);
+                }
+            }
+            _ if known.sight.is_ok() => count(&self.counts.misses),
+            _ => {}
+        }
+        Ok(judged)
+    }
+
+    /// Says how what is known may be served. If it may not, it has to be loaded.
+    pub(crate) fn judge(
+        &self,
+        known: &Known<S, E, F>,
+        now: u64,
+    ) -> Result<Option<Freshness<E>>, GetError<S, E, F>> {
+        let judged = known.entry().and_then(|entry| {
+            match (self.settings.age(entry, now), &known.error) {
+                _ if known.anew => Some(Freshness::Fresh),
+                (Age::Fresh, _) => Some(Freshness::Fresh),
+                (Age::Stale, _) => Some(Freshness::Stale),
+                (Age::Old, Some(Error::Load(error))) => {
+                    Some(Freshness::AfterError(Some(Arc::clone(error))))
+                }
+                // Another load has failed just now.
+                (Age::Old, None) if !self.settings.may_try(entry, now) => {
+                    Some(Freshness::AfterError(None))
+                }
+                _ => None,
+            }
+        });
+        match (judged, &known.error, &known.sight) {
+            (None, Some(error), _) => Err(error.clone()),
+            (None, None, Err(down)) if self.settings.unprotected == 0 => {
+                Err(Error::Store(Arc::clone(down)))
+            }
+            (judged, ..) => Ok(judged),
+        }
+    }
+
+    /// Makes an answer of what is known, and counts that.
+    pub(crate) fn serve<R>(
+        &self,
+        known: Known<S, E, F>,
+        freshness: Freshness<E>,
+        now: u64,
+    ) -> Got<S::Value, E, R> {
+        match freshness {
+            Freshness::Fresh => {}
+            Freshness::Stale => count(&self.counts.served_stale),
+            Freshness::AfterError(_) => count(&self.counts.served_after_error),
+        }
+        let entry = known.sight.ok().flatten();
+        let age = entry.as_ref().map(|entry| now.saturating_sub(entry.made));
+        Got {
+            value: entry.and_then(|entry| entry.held.into_value()),
+            age: Duration::from_millis(age.unwrap_or_default()),
+            freshness,
+            refresh: None,
+        }
+    }
+
+    /// Loads one key, or waits for the one who does. A caller with the duty to refresh it does not
+    /// wait.
+    pub(crate) async fn load<L>(
+        &self,
+        key: &S::Key,
+        known: &mut Known<S, E, F>,
         load: &mut Option<L>,
-    ) -> Landing<S, E>
-    where
+    ) where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
-        let mut task = match self.begin(key, known, refreshes)? {
-            Begun::Needless(loaded) => return Ok(loaded),
-            Begun::Task(task) => task,
-        };
-        let _elsewhere = refreshes.is_some().then(|| {
-            count(&self.counts.refreshes);
-            Elsewhere(&self.elsewhere)
+        let (before, rest) = (&*known, &mut *load);
+        // In a box: what runs it moves it about.
+        let work = Box::pin(async {
+            let one = async |keys: Vec<S::Key>| {
+                let load = rest.take().expect("a call loads once");
+                let found = load().await?;
+                Ok(keys.into_iter().zip(found).collect())
+            };
+            let keys = Vec::from([key.clone()]);
+            let landed = self.lead(keys, |_| Some(before), one).await;
+            landed
+                .into_iter()
+                .next()
+                .expect("each key has its answer")
+                .1
         });
-        count(&self.counts.loads);
-        let load = load.take().expect("a call loads once");
-        let loaded = load().await;
-        if refreshes.is_some() && planted("a-refresh-ignores-an-invalidation") {
-            task.mark = self.marks.begin(key);
-        }
-        let now = self.settings.now();
-        self.end(key, task, loaded.map_err(Arc::new), now).await
-    }
-
-    #[expect(clippy::type_complexity, reason = "it names what it is made of")]
-    /// Begins a load, if what is known calls for one.
-    pub(crate) fn begin(
-        &self,
-        key: &S::Key,
-        known: Knowledge<S, E>,
-        refreshes: Option<EntryId>,
-    ) -> Result<Begun<'_, S::Key, S::Value>, Fault<E, S::Error>> {
-        let (old, permit) = match known {
-            Ok(Known::Usable(entry)) if refreshes != Some(entry.id) => {
-                return Ok(Begun::Needless(Loaded { entry, anew: false }));
-            }
-            Ok(Known::Usable(entry) | Known::Old(entry) | Known::Spared(entry)) => {
-                (Some(entry), None)
-            }
-            Ok(Known::Nothing) => (None, None),
-            Err(fault) => (None, Some(self.permit().ok_or(fault)?)),
+        let answer = if before.duty.is_some() {
+            self.loads.try_lead(key, work).await
+        } else {
+            Some(self.loads.run(key, work).await)
         };
-        Ok(Begun::Task(Task {
-            old,
-            permit,
-            mark: self.marks.begin(key),
-            lease: self.loads.lease(key),
-            began: self.settings.now(),
-        }))
+        if let (true, Some(Ok(Ok(loaded))), None) = (planted("stored-late"), &answer, load) {
+            let task = self.task(key.clone(), known.entry().cloned());
+            self.put(&task, &loaded.entry).await;
+        }
+        known.land(answer);
     }
 
-    /// Ends a load: makes an entry of what it has found, and stores that if it may be stored. If it
-    /// has failed, that is written down beside the old value, whose dates stay.
-    pub(crate) async fn end(
+    /// Loads by one call keys that nobody else is loading, and stores what it finds.
+    pub(crate) async fn lead<'k, L>(
         &self,
-        key: &S::Key,
-        task: Task<'_, S::Key, S::Value>,
+        keys: Vec<S::Key>,
+        known: impl Fn(&S::Key) -> Option<&'k Known<S, E, F>>,
+        load: L,
+    ) -> Vec<(S::Key, Landing<S, E>)>
+    where
+        L: AsyncFnOnce(Vec<S::Key>) -> Result<Vec<(S::Key, S::Value)>, E>,
+        S: 'k,
+        E: 'k,
+        F: 'k,
+    {
+        let (ended, began) = (self.ended(), self.settings.now());
+        let _ended = OnDrop(|| {
+            // Pairs with `ended`.
+            self.ended.fetch_add(1, Ordering::Release);
+        });
+        // Where a load has ended since somebody looked, it may have stored the value.
+        let is_last = |since| since == ended || planted("no-second-look");
+        let is_known = |key| known(key).is_some_and(|known| known.since.is_some_and(is_last));
+        let mut again = if keys.iter().all(is_known) && !F::BETWEEN_PROCESSES {
+            Vec::new().into_iter()
+        } else {
+            self.store.get_many(&keys).await.into_iter()
+        };
+        let (mut landings, mut tasks, mut permits) = (Vec::new(), Vec::new(), Vec::new());
+        for key in keys {
+            let known = known(&key);
+            let sight = match again.next() {
+                Some(found) => self.sight(&key, found).await,
+                None => known.map_or(Ok(None), |known| known.sight.clone()),
+            };
+            let due = known.filter(|known| known.duty.is_some());
+            let due = due.and_then(Known::entry).map(|old| old.id);
+            match sight {
+                Ok(Some(entry))
+                    if due != Some(entry.id) && self.settings.age(&entry, began) <= Age::Stale =>
+                {
+                    landings.push((key, Ok(Loaded { entry, anew: false })));
+                }
+                Ok(old) => tasks.push(self.task(key, old)),
+                Err(down) => match self.permit() {
+                    Some(permit) => {
+                        permits.push(permit);
+                        tasks.push(Task {
+                            key,
+                            old: None,
+                            mark: None,
+                        });
+                    }
+                    None => landings.push((key, Err(Fault::Store(down)))),
+                },
+            }
+        }
+        if tasks.is_empty() {
+            return landings;
+        }
+        count(&self.counts.loads);
+        let is_served = |old: &Entry<_>| self.settings.age(old, began) <= Age::Stale;
+        let is_refresh = |task: &Task<_, _>| task.old.as_ref().is_some_and(is_served);
+        if tasks.iter().any(is_refresh) {
+            count(&self.counts.refreshes);
+        }
+        let keys = tasks.iter().map(|task| task.key.clone()).collect();
+        let loaded = load(keys).await.map_err(Arc::new);
+        let now = self.settings.now();
+        let mut loaded = loaded.map(|found| found.into_iter().collect::<Map<_, _>>());
+        for mut task in tasks {
+            if is_refresh(&task) && planted("a-refresh-ignores-an-invalidation") {
+                task.mark = self.marks.take(&task.key);
+            }
+            let loaded = match &mut loaded {
+                Ok(found) => Ok(found.remove(&task.key)),
+                Err(error) => Err(Arc::clone(error)),
+            };
+            let landed = self.end(&task, loaded, began, now).await;
+            landings.push((task.key, landed));
+        }
+        landings
+    }
+
+    /// Ends a load: makes an entry of what it has found, and stores that. If it has failed, that is
+    /// written down beside the old value, whose dates stay.
+    async fn end(
+        &self,
+        task: &Task<S::Key, S::Value>,
         loaded: Result<Option<S::Value>, Arc<E>>,
+        began: u64,
         now: u64,
     ) -> Landing<S, E> {
-        let expect = task.old.as_ref().map(|old| old.id);
         let (entry, landing) = match loaded {
             Ok(found) => {
                 let entry = Entry {
                     id: EntryId(self.random.draw()),
                     held: found.into(),
                     made: now,
-                    took: now.saturating_sub(task.began),
+                    took: now.saturating_sub(began),
                     failures: 0,
                     tried: 0,
                 };
@@ -296,7 +391,7 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
             }
             Err(error) => {
                 count(&self.counts.load_failures);
-                let failed = |old: Entry<_>| Entry {
+                let failed = task.old.clone().map(|old| Entry {
                     failures: old.failures.saturating_add(1),
                     tried: now,
                     made: if planted("a-failure-renews") {
@@ -305,30 +400,28 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
                         old.made
                     },
                     ..old
-                };
-                (task.old.map(failed), Err(Fault::Load(error)))
+                });
+                (failed, Err(Fault::Load(error)))
             }
         };
-        if let (Some(entry), None, false) = (entry, &task.permit, planted("stored-late")) {
-            self.put(key, &entry, expect, task.lease, &task.mark).await;
+        if let (Some(entry), false) = (entry, planted("stored-late")) {
+            self.put(task, &entry).await;
         }
         landing
     }
 
+    fn task(&self, key: S::Key, old: Option<Entry<S::Value>>) -> Task<S::Key, S::Value> {
+        let mark = self.marks.take(&key);
+        Task { key, old, mark }
+    }
+
     /// Puts an entry, unless the key was invalidated since the load began.
-    async fn put(
-        &self,
-        key: &S::Key,
-        entry: &Entry<S::Value>,
-        mut expect: Option<EntryId>,
-        lease: Lease,
-        mark: &Mark<'_, S::Key>,
-    ) {
-        let counts = &self.counts;
+    async fn put(&self, task: &Task<S::Key, S::Value>, entry: &Entry<S::Value>) {
+        let (counts, key) = (&self.counts, &task.key);
         let left = self.settings.left(entry, self.settings.now());
-        if left == 0 {
+        let Some(mark) = task.mark.as_ref().filter(|_| left > 0) else {
             return;
-        }
+        };
         // Without a claim nobody may put: it is as if the put had failed.
         let Ok(claim) = self.claims.claim(key).await else {
             return count(&counts.put_failures);
@@ -337,13 +430,18 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         if mark.is_void() && !planted("puts-what-is-void") {
             return count(&counts.puts_voided);
         }
-        if planted("absence-over-a-value") {
-            if let (Held::Absent, Ok(Found::Entry(old))) = (&entry.held, self.store.get(key).await)
-            {
+        let mut expect = task.old.as_ref().map(|old| old.id);
+        if planted("absence-over-a-value") && matches!(entry.held, Held::Absent) {
+            if let Ok(Found::Entry(old)) = self.store.get(key).await {
                 expect = Some(old.id);
             }
         }
-        let how = Put::claimed(Duration::from_millis(left), expect, lease, claim);
+        let how = Put {
+            keep: Duration::from_millis(left),
+            expect,
+            lease: self.loads.lease(key),
+            _claim: Some(claim),
+        };
         match self.store.put(key, entry, how).await {
             Ok(true) => {}
             Ok(false) => count(&counts.puts_refused),
@@ -352,43 +450,24 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
     }
 
     /// Takes one of the loads that are allowed while the store is down.
-    fn permit(&self) -> Option<Permit<'_>> {
-        let StoreDown::Load { at_most } = self.settings.store_down else {
-            return None;
-        };
-        let one_more = |loads| (loads < at_most).then_some(loads + 1);
-        let loads = &self.unprotected;
+    fn permit(&self) -> Option<OnDrop<impl Fn()>> {
+        let (loads, most) = (&self.unprotected, self.settings.unprotected);
+        let one_more = |loads| (loads < most).then_some(loads + 1);
         // It only counts: what is loaded is ordered by its flight.
-        let taken = loads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        taken.ok().map(|_| Permit(loads))
+        loads
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .ok()?;
+        Some(OnDrop(|| {
+            loads.fetch_sub(1, Ordering::Relaxed);
+        }))
     }
 }
 
-/// A load that no look's flight is part of, until it has ended or was dropped.
-pub(crate) struct Elsewhere<'a>(pub(crate) &'a AtomicUsize);
-
-impl Drop for Elsewhere<'_> {
-    fn drop(&mut self) {
-        // Pairs with the loads in `look`.
-        self.0.fetch_add(1, Ordering::Release);
-    }
-}
-
-/// One of the loads that are allowed while the store is down.
-pub(crate) struct Permit<'a>(&'a AtomicUsize);
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl<E> Clone for How<E> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Looked => Self::Looked,
-            Self::Anew => Self::Anew,
-            Self::AfterError(error) => Self::AfterError(error.clone()),
-        }
-    }
+/// The load of one key.
+struct Task<K, V> {
+    key: K,
+    /// What stands in the store, and is to be put over.
+    old: Option<Entry<V>>,
+    /// Without one nothing is put.
+    mark: Option<Claim<K>>,
 }

@@ -1,39 +1,23 @@
 //! Gets for many keys.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::mem;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use singleflight_core::DefaultHashBuilder;
 
-use crate::claims::Claim;
-use crate::dates::Verdict;
-use crate::entry::Entry;
 use crate::flights::{Batch, Flights, GetError, Landing};
 use crate::get::Aside;
-use crate::load::{Begun, Elsewhere, How, Inner, Known, Seen};
-use crate::settings::StoreDown;
-use crate::stats::count;
+use crate::load::{Inner, Known, Map};
 use crate::store::Store;
-
-/// The old entry of a key, with the duty to refresh it where that is why the key is loaded.
-type Olds<S> =
-    Map<<S as Store>::Key, (Entry<<S as Store>::Value>, Option<Claim<<S as Store>::Key>>)>;
-
-type Map<K, V> = HashMap<K, V, DefaultHashBuilder>;
-
-/// An answer for each key.
-type Answers<S, E, F> = Vec<(<S as Store>::Key, Seen<S, E, F>)>;
 
 impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// Returns the values of many keys, one answer for each: `load` is given those that neither
     /// the store nor anybody else's load has, in one call, and returns what it has found. A key
     /// that it does not return has no value, and that is stored.
     ///
-    /// The store is asked for all keys, and once more for those that are to be loaded. Values that
-    /// are found due for a refresh are loaded with the others.
+    /// The store is asked for all keys, and once more for those that are to be loaded if another load
+    /// has ended meanwhile. Values that are found due for a refresh are loaded with the others.
     ///
     /// # Errors
     ///
@@ -77,35 +61,51 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     {
         let inner = &*self.0;
         let mut named = HashSet::with_hasher(DefaultHashBuilder::default());
-        let mut keys: Vec<_> = keys.into_iter().collect();
-        keys.retain(|key| named.insert(key.clone()));
-        let mut answers = Vec::with_capacity(keys.len());
-        while !keys.is_empty() {
-            let (wanted, mut olds) = inner.look_many(keys, &mut answers).await;
-            if !wanted.is_empty() {
-                let work = Work(inner, &olds, &load);
-                let landed = inner.loads.run_many(wanted, work).await;
-                answers.extend(landed.into_iter().map(|(key, answer)| {
-                    let old = olds.remove(&key).map(|(entry, _)| entry);
-                    (key, inner.seen(answer, old))
-                }));
-            }
-            // What was found at first may have got too old while the rest was loaded.
-            keys = inner.take_expired(&mut answers);
+        let keys = keys.into_iter().filter(|key| named.insert(key.clone()));
+        let keys: Vec<_> = keys.collect();
+        let since = Some(inner.ended());
+        let found = inner.store.get_many(&keys).await;
+        let mut all = Map::default();
+        for (key, found) in keys.iter().zip(found) {
+            let mut known = Known::new(inner.sight(key, found).await, since, None);
+            inner.looked(key, &mut known, inner.settings.now()).ok();
+            all.insert(key.clone(), known);
         }
-        let value = |(entry, how): (Entry<S::Value>, How<E>)| {
-            if matches!(how, How::AfterError(_)) {
-                count(&inner.counts.served_after_error);
+        // What was found at first may get too old while the rest is loaded.
+        let now = loop {
+            let now = inner.settings.now();
+            let is_wanted = |known: &Known<S, E, F>| {
+                known.duty.is_some() || matches!(inner.judge(known, now), Ok(None))
+            };
+            let wanted = keys
+                .iter()
+                .filter(|key| all.get(*key).is_some_and(is_wanted));
+            let wanted: Vec<_> = wanted.cloned().collect();
+            if wanted.is_empty() {
+                break now;
             }
-            entry.held.into_value()
+            for (key, answer) in inner.loads.run_many(wanted, Work(inner, &all, &load)).await {
+                if let Some(known) = all.get_mut(&key) {
+                    known.land(Some(answer));
+                }
+            }
         };
-        let answers = answers.into_iter();
-        answers.map(|(key, seen)| (key, seen.map(value))).collect()
+        let answer = |key| {
+            let known = all.remove(&key)?;
+            let judged = inner.judge(&known, now).transpose()?;
+            let value = judged.map(|freshness| inner.serve::<()>(known, freshness, now).value);
+            Some((key, value))
+        };
+        keys.into_iter().filter_map(answer).collect()
     }
 }
 
 /// The work of a batch.
-struct Work<'a, S: Store, E, F: Flights<S, E>, L>(&'a Inner<S, E, F>, &'a Olds<S>, &'a L);
+struct Work<'a, S: Store, E, F: Flights<S, E>, L>(
+    &'a Inner<S, E, F>,
+    &'a Map<<S as Store>::Key, Known<S, E, F>>,
+    &'a L,
+);
 
 impl<S, E, F, L> Batch<S, E> for Work<'_, S, E, F, L>
 where
@@ -114,7 +114,7 @@ where
     L: AsyncFnOnce(Vec<S::Key>) -> Result<Vec<(S::Key, S::Value)>, E> + Clone,
 {
     async fn load(self, keys: Vec<S::Key>) -> Vec<(S::Key, Landing<S, E>)> {
-        Box::pin(self.0.lead_many(keys, self.1, self.2.clone())).await
+        Box::pin(self.0.lead(keys, |key| self.1.get(key), self.2.clone())).await
     }
 }
 
@@ -125,108 +125,3 @@ impl<S: Store, E, F: Flights<S, E>, L> Clone for Work<'_, S, E, F, L> {
 }
 
 impl<S: Store, E, F: Flights<S, E>, L> Copy for Work<'_, S, E, F, L> {}
-
-impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
-    /// Answers what the store has. Returns the keys that are to be loaded, and what stands there.
-    async fn look_many(
-        &self,
-        keys: Vec<S::Key>,
-        answers: &mut Answers<S, E, F>,
-    ) -> (Vec<S::Key>, Olds<S>) {
-        let found = self.store.get_many(&keys).await;
-        let (mut wanted, mut olds) = (Vec::new(), Map::default());
-        for (key, found) in keys.into_iter().zip(found) {
-            let seen = match self.looked(self.known(&key, found).await) {
-                Ok(Known::Usable(entry)) => match self.duty(&key, &entry) {
-                    None => Ok((entry, How::Looked)),
-                    Some(duty) => {
-                        olds.insert(key.clone(), (entry, Some(duty)));
-                        wanted.push(key);
-                        continue;
-                    }
-                },
-                Ok(Known::Spared(entry)) => Ok((entry, How::AfterError(None))),
-                Err(fault) if self.settings.store_down == StoreDown::Fail => Err(fault.into()),
-                known => {
-                    if let Ok(Known::Old(entry)) = known {
-                        olds.insert(key.clone(), (entry, None));
-                    }
-                    wanted.push(key);
-                    continue;
-                }
-            };
-            answers.push((key, seen));
-        }
-        (wanted, olds)
-    }
-
-    /// Takes the duty to refresh an entry, if it is due and nobody has it.
-    fn duty(&self, key: &S::Key, entry: &Entry<S::Value>) -> Option<Claim<S::Key>> {
-        let verdict = self
-            .settings
-            .judge(entry, self.settings.now(), &self.random);
-        let is_due = matches!(verdict, Verdict::Usable { due: true, .. });
-        is_due.then(|| self.duties.try_claim(key)).flatten()
-    }
-
-    /// Looks again, loads the rest by one call, and stores what it finds.
-    async fn lead_many(
-        &self,
-        keys: Vec<S::Key>,
-        olds: &Olds<S>,
-        load: impl AsyncFnOnce(Vec<S::Key>) -> Result<Vec<(S::Key, S::Value)>, E>,
-    ) -> Vec<(S::Key, Landing<S, E>)> {
-        let found = self.store.get_many(&keys).await;
-        let (mut landing, mut tasks) = (Vec::with_capacity(keys.len()), Vec::new());
-        let mut all = Vec::with_capacity(keys.len());
-        for (key, found) in keys.into_iter().zip(found) {
-            let known = self.known(&key, found).await;
-            all.push((key, known));
-        }
-        for (key, known) in all {
-            let refreshes = olds.get(&key).filter(|(_, duty)| duty.is_some());
-            match self.begin(&key, known, refreshes.map(|(entry, _)| entry.id)) {
-                Ok(Begun::Task(task)) => tasks.push((key, task)),
-                Ok(Begun::Needless(loaded)) => landing.push((key, Ok(loaded))),
-                Err(fault) => landing.push((key, Err(fault))),
-            }
-        }
-        if tasks.is_empty() {
-            return landing;
-        }
-        let _elsewhere = Elsewhere(&self.elsewhere);
-        count(&self.counts.loads);
-        let keys = tasks.iter().map(|(key, _)| key.clone()).collect();
-        let loaded = load(keys).await.map_err(Arc::new);
-        let now = self.settings.now();
-        let mut loaded = loaded.map(|found| found.into_iter().collect::<Map<_, _>>());
-        for (key, task) in tasks {
-            let loaded = match &mut loaded {
-                Ok(found) => Ok(found.remove(&key)),
-                Err(error) => Err(Arc::clone(error)),
-            };
-            let landed = self.end(&key, task, loaded, now).await;
-            landing.push((key, landed));
-        }
-        landing
-    }
-
-    /// Takes out what has got too old, and returns its keys.
-    fn take_expired(&self, answers: &mut Answers<S, E, F>) -> Vec<S::Key> {
-        let is_served = |entry: &Entry<_>| {
-            let verdict = self
-                .settings
-                .judge(entry, self.settings.now(), &self.random);
-            matches!(verdict, Verdict::Usable { .. })
-        };
-        let is_good = |(_, seen): &(S::Key, Seen<S, E, F>)| match seen {
-            Ok((entry, How::AfterError(_))) => self.is_left(entry),
-            Ok((entry, How::Looked)) => is_served(entry),
-            Ok((_, How::Anew)) | Err(_) => true,
-        };
-        let (good, expired) = mem::take(answers).into_iter().partition(is_good);
-        *answers = good;
-        let expired: Answers<S, E, F> = expired;
-        expired.into_iter().map(|(key, _)| key).collect()
-    }
-}

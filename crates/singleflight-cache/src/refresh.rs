@@ -1,13 +1,11 @@
 //! A value that is loaded anew while the old one is served.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 
-use crate::claims::Claim;
-use crate::entry::EntryId;
 use crate::flights::{Flights, GetError};
-use crate::load::Inner;
+use crate::got::Got;
+use crate::load::{Inner, Known};
 use crate::store::Store;
 
 /// The duty to refresh one value, which one caller at a time has.
@@ -16,13 +14,14 @@ use crate::store::Store;
 /// makes, leaves the duty to the next reader.
 #[must_use = "dropping it leaves the refresh to the next reader"]
 pub struct Refresh<S: Store, E, F: Flights<S, E>, L> {
-    inner: Arc<Inner<S, E, F>>,
-    key: S::Key,
-    /// The entry that was found due.
-    old: EntryId,
-    load: L,
-    duty: Claim<S::Key>,
+    pub(crate) inner: Arc<Inner<S, E, F>>,
+    pub(crate) key: S::Key,
+    /// The entry that was found due, and the duty.
+    pub(crate) known: Known<S, E, F>,
+    pub(crate) load: L,
 }
+
+pub(crate) type Answer<S, E, F, L> = Got<<S as Store>::Value, E, Refresh<S, E, F, L>>;
 
 /// What a refresh has come to.
 #[derive(Clone, Debug)]
@@ -37,23 +36,26 @@ pub enum Refreshed<V, X> {
 }
 
 impl<S: Store, E, F: Flights<S, E>, L> Refresh<S, E, F, L> {
-    pub(crate) fn new(
-        inner: Arc<Inner<S, E, F>>,
-        key: S::Key,
-        old: EntryId,
-        load: L,
-        duty: Claim<S::Key>,
-    ) -> Self {
-        Self {
-            inner,
-            key,
-            old,
-            load,
-            duty,
-        }
-    }
-
     /// Returns which key it is for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use std::time::Duration;
+    /// use singleflight_cache::{Builder};
+    ///
+    /// let builder = Builder::new(Map::default()).fresh_for(Duration::ZERO);
+    /// let aside = builder.stale_for(Duration::from_secs(600)).build();
+    /// let load = async || Ok::<_, std::io::Error>(Some("Ada".to_owned()));
+    /// aside.get(&7, load).await?;
+    /// let refresh = aside.get_with_age(&7, load).await?.refresh.expect("nothing is fresh here");
+    /// assert_eq!(*refresh.key(), 7);
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn key(&self) -> &S::Key {
         &self.key
     }
@@ -69,47 +71,49 @@ impl<S: Store, E, F: Flights<S, E>, L> Refresh<S, E, F, L> {
     /// # Cancel safety
     ///
     /// As [`Aside::get`](crate::Aside::get).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// # mod map { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/map.inc")); }
+    /// # use map::Map;
+    /// use std::time::Duration;
+    /// use singleflight_cache::{Builder, Refreshed};
+    ///
+    /// let builder = Builder::new(Map::default()).fresh_for(Duration::ZERO);
+    /// let aside = builder.stale_for(Duration::from_secs(600)).build();
+    /// let load = async || Ok::<_, std::io::Error>(Some("Ada".to_owned()));
+    /// aside.get(&7, load).await?;
+    /// let refresh = aside.get_with_age(&7, load).await?.refresh.expect("nothing is fresh here");
+    /// assert!(matches!(refresh.run().await, Refreshed::New(Some(_)))); // in a task
+    /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn run(self) -> Refreshed<S::Value, GetError<S, E, F>>
-    where
-        L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
-    {
-        self.run_or_return().await.0
-    }
-
-    /// As [`run`](Self::run), and gives back the load, if it was not begun.
-    pub(crate) async fn run_or_return(self) -> (Refreshed<S::Value, GetError<S, E, F>>, Option<L>)
     where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
         let Self {
             inner,
             key,
-            old,
+            mut known,
             load,
-            duty,
         } = self;
-        let (inner, key, mut load) = (&*inner, &key, Some(load));
-        let rest = &mut load;
-        let work = Box::pin(async {
-            let known = inner.known(key, inner.store.get(key).await).await;
-            inner.lead(key, known, Some(old), rest).await
-        });
-        let answer = inner.loads.try_lead(key, work).await;
-        drop(duty);
-        let refreshed = match answer {
-            None => Refreshed::StoodDown,
-            Some(Ok(Ok(loaded))) => Refreshed::New(loaded.entry.held.into_value()),
-            Some(Ok(Err(fault))) => Refreshed::Failed(fault.into()),
-            Some(Err(error)) => Refreshed::Failed(GetError::<S, E, F>::Flight(error)),
-        };
-        (refreshed, load)
+        let id = |known: &Known<S, E, F>| known.entry().map(|entry| entry.id);
+        let old = id(&known);
+        inner.load(&key, &mut known, &mut Some(load)).await;
+        let is_old = id(&known) == old;
+        match (known.error, known.sight) {
+            (Some(error), _) => Refreshed::Failed(error),
+            (None, Ok(Some(entry))) if !is_old => Refreshed::New(entry.held.into_value()),
+            _ => Refreshed::StoodDown,
+        }
     }
 }
 
 impl<S: Store, E, F: Flights<S, E>, L> fmt::Debug for Refresh<S, E, F, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refresh")
-            .field("old", &self.old)
-            .finish_non_exhaustive()
+        f.debug_struct("Refresh").finish_non_exhaustive()
     }
 }

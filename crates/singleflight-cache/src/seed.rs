@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// A sequence of numbers that differs with its seed.
+/// A sequence of numbers that differs with its seed: splitmix64 (Steele, Lea and Flood, 2014).
 #[derive(Debug)]
 pub(crate) struct Random {
     seed: u64,
@@ -12,24 +12,19 @@ pub(crate) struct Random {
 
 impl Random {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            drawn: AtomicUsize::new(0),
-        }
+        let drawn = AtomicUsize::new(0);
+        Self { seed, drawn }
     }
 
     /// Draws the next number.
     pub(crate) fn draw(&self) -> u64 {
         // Only the count has to be unique; it guards nothing.
         let drawn = self.drawn.fetch_add(1, Ordering::Relaxed) as u64;
-        mix(self.seed ^ mix(drawn))
+        let number = self
+            .seed
+            .wrapping_add(drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        number ^ (number >> 31)
     }
-}
-
-/// The finaliser of splitmix64 (Steele, Lea and Flood, 2014), over its own increment.
-const fn mix(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }

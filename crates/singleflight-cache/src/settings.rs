@@ -8,8 +8,8 @@ pub enum Look {
     /// and one put. For a store on a network.
     #[default]
     Inside,
-    /// Before the flight and again inside it: a hit takes no flight at all, a lone miss costs two
-    /// gets and one put. For a store in this process.
+    /// Before the flight, and again inside it if another load has ended meanwhile: a hit takes no
+    /// flight at all, a lone miss costs one get and one put. For a store in this process.
     Both,
 }
 
@@ -56,7 +56,8 @@ pub(crate) struct Settings {
     /// A share of 2^32.
     pub(crate) jitter: u32,
     pub(crate) look: Look,
-    pub(crate) store_down: StoreDown,
+    /// How many loads may be under way while the store is down.
+    pub(crate) unprotected: usize,
     pub(crate) early: Early,
     /// The wait after the first failure, and the longest.
     pub(crate) after_failure: (u64, u64),

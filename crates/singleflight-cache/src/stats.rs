@@ -32,12 +32,12 @@ macro_rules! stats {
 }
 
 stats! {
-    /// Looks that found a value, fresh or stale. Callers who share a look count once, and so does
-    /// a call that looks twice.
+    /// Gets that found a value in the store, fresh or stale. Each get counts once, by its first look:
+    /// as a hit, an absent hit, a miss or a failure.
     hits,
-    /// Looks that found that there is no value.
+    /// Gets that found in the store that there is no value.
     absent_hits,
-    /// Looks that found nothing of use.
+    /// Gets that found nothing of use.
     misses,
     /// Loads that were begun, refreshes included. A batch counts once.
     loads,
@@ -49,7 +49,7 @@ stats! {
     served_stale,
     /// Answers from an old value because the load had failed.
     served_after_error,
-    /// Gets that failed.
+    /// Looks at which the store failed to get. Gets that share one count once.
     get_failures,
     /// Entries that could not be read.
     unreadable,

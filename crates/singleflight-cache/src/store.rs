@@ -57,31 +57,27 @@ pub struct Put<K> {
     /// ask puts only while it holds.
     pub lease: Lease,
     /// Held for its `Drop`. Empty where somebody else than an `Aside` puts.
-    _claim: Option<Claim<K>>,
+    pub(crate) _claim: Option<Claim<K>>,
 }
 
 impl<K> Put<K> {
     /// Makes one by hand, for tests of a store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use singleflight_cache::Put;
+    ///
+    /// let over_nothing: Put<u64> = Put::new(Duration::from_secs(60), None);
+    /// assert_eq!(over_nothing.expect, None);
+    /// ```
     pub fn new(keep: Duration, expect: Option<EntryId>) -> Self {
         Self {
             keep,
             expect,
             lease: Lease::NONE,
             _claim: None,
-        }
-    }
-
-    pub(crate) fn claimed(
-        keep: Duration,
-        expect: Option<EntryId>,
-        lease: Lease,
-        claim: Claim<K>,
-    ) -> Self {
-        Self {
-            keep,
-            expect,
-            lease,
-            _claim: Some(claim),
         }
     }
 }

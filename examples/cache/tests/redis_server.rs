@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use redis::Client;
-use redis::aio::ConnectionManager;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
 /// Dropped, it is stopped.
 pub(super) struct Server {
@@ -71,10 +71,14 @@ impl Server {
     }
 
     pub(super) async fn connect(&self) -> ConnectionManager {
-        self.client()
-            .get_connection_manager()
-            .await
-            .expect("it has answered")
+        // Half a second, as by default, is too little where a machine is busy: no test is about that.
+        let minute = Some(Duration::from_secs(60));
+        let patient = ConnectionManagerConfig::new()
+            .set_response_timeout(minute)
+            .set_connection_timeout(minute);
+        let client = self.client();
+        let connected = client.get_connection_manager_with_config(patient).await;
+        connected.expect("it has answered")
     }
 
     pub(super) fn stop(&mut self) {

@@ -13,12 +13,14 @@ use crate::bar::{Bar, bar};
 use crate::contents::Counting;
 use crate::moka_store::MokaStore;
 
-pub(crate) async fn all() -> Vec<Bar> {
-    let mut bars = reads_while_refreshing().await;
-    bars.extend(source_down().await);
-    bars.push(spread());
-    bars.push(wave().await);
-    bars
+pub(crate) async fn all(tell: &mut impl FnMut(Bar)) {
+    reads_while_refreshing()
+        .await
+        .into_iter()
+        .for_each(&mut *tell);
+    source_down().await.into_iter().for_each(&mut *tell);
+    tell(spread());
+    tell(wave().await);
 }
 
 /// Three seconds of ten thousand reads a second, of a value that is fresh for 100 ms and takes 20 ms
@@ -60,6 +62,13 @@ async fn reads_while_refreshing() -> Vec<Bar> {
             calm.push(took);
         }
     }
+    // What was loaded last is read as well.
+    while under_way.load(Ordering::Relaxed) > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let last = aside.get_with_age(&7, async || unreachable!("it is there"));
+    *seen.entry(last.await.expect("it works").value).or_insert(0) += 1;
     let nanos = |mut times: Vec<Duration>, share: f64| {
         times.sort_unstable();
         times[((times.len() - 1) as f64 * share) as usize].as_nanos() as f64
@@ -75,12 +84,11 @@ async fn reads_while_refreshing() -> Vec<Bar> {
     );
     waits.beside = format!("{reads} reads while refreshing, p99 {p99:.0} ns; a hit {hit:.0} ns");
     let loads = loads.load(Ordering::Relaxed) as f64;
-    // Each value that was loaded was read, but for one that came last.
     let cycles = seen.len() as f64;
     let mut each = bar(
         "loads for each key and cycle, 10,000 reads/s",
         loads / cycles,
-        1.05,
+        1.0,
         "loads",
     );
     each.beside = format!("{loads} loads, {cycles} values seen");
@@ -147,13 +155,13 @@ fn spread() -> Bar {
 
 /// When entries with these ids expire: seen by asking the aside.
 fn expiries(jitter: f64, fresh: u64, share: f64, entries: u64) -> Vec<f64> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("it can be made");
-    std::thread::scope(|scope| {
-        let all = scope.spawn(|| runtime.block_on(ask(jitter, fresh, share, entries)));
-        all.join().expect("it does not panic")
-    })
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.expect("it can be made");
+        runtime.block_on(ask(jitter, fresh, share, entries))
+    };
+    // A thread of its own: no runtime is made or dropped within another.
+    std::thread::scope(|scope| scope.spawn(run).join().expect("it does not panic"))
 }
 
 /// Puts entries at once, and asks for each at many times until it is loaded again or due.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use singleflight_cache::{Early, Error, Freshness, Look, Refreshed};
 use tokio::task::spawn_local;
 
-use super::stage::{Any, CLOCK, Database, KEY, builder, get, pass, start, until, value};
+use super::stage::{Any, CLOCK, Database, KEY, breathe, builder, get, pass, start, until, value};
 
+/// bentocache#103: a reader with a value at hand waited for the lock of a refresh.
 pub(crate) async fn a_stale_value_is_served_while_one_caller_refreshes_it<S: Any>(
     store: S,
     look: Look,
@@ -136,6 +137,66 @@ pub(crate) async fn a_refresh_that_is_dropped_is_taken_up_by_the_next_reader<S: 
         matches!(refreshed, Refreshed::New(Some(_))),
         "{refreshed:?}"
     );
+}
+
+/// Caffeine#714: what a slow refresh had returned was not what the next read found.
+pub(crate) async fn what_a_refresh_has_returned_is_found_by_the_next_read<S: Any>(
+    store: S,
+    look: Look,
+) {
+    let builder = builder(store, look).stale_for(Duration::from_secs(600));
+    let (aside, database) = (builder.build(), Database::open());
+    for text in ["one", "two", "three"] {
+        pass(60);
+        database.set(Ok(Some(text)));
+        let load = async || {
+            pass(5);
+            database.load().await
+        };
+        let got = aside.get_with_age(&KEY, load).await.expect("it works");
+        if let Some(refresh) = got.refresh {
+            let refreshed = refresh.run().await;
+            assert!(matches!(refreshed, Refreshed::New(new) if new == value(text)));
+        }
+        for _ in 0..2 {
+            let got = aside.get_with_age(&KEY, load).await.expect("it works");
+            assert!(matches!(got.freshness, Freshness::Fresh));
+            assert_eq!(got.value, value(text));
+        }
+    }
+    assert_eq!((database.loads.get(), aside.stats().refreshes), (3, 2));
+}
+
+/// Caffeine#373: a value whose refresh never ended was served for ever.
+pub(crate) async fn a_refresh_that_hangs_prolongs_nothing<S: Any>(store: S, look: Look) {
+    let builder = builder(store, look).stale_for(Duration::from_secs(600));
+    let (aside, database) = (builder.build(), Database::closed());
+    database.gate.add_permits(1);
+    get(&aside, &database).await;
+    pass(60);
+    let hangs = {
+        let (aside, database) = (aside.clone(), Rc::clone(&database));
+        let load = async move || database.load().await;
+        let got = aside.get_with_age(&KEY, load).await.expect("it works");
+        spawn_local(got.refresh.expect("it is due").run())
+    };
+    until(|| database.waiting.get() == 1).await;
+    pass(599);
+    assert_eq!(
+        get(&aside, &database).await,
+        value("old"),
+        "in its last second"
+    );
+    database.set(Ok(Some("new")));
+    pass(1);
+    // It joins the load that hangs, and has the old value of nobody.
+    let late = start(&aside, &database);
+    until(|| aside.stats().misses == 2).await;
+    breathe().await;
+    assert!(!late.is_finished() && database.loads.get() == 2);
+    hangs.abort();
+    database.gate.add_permits(1);
+    assert_eq!(late.await.expect("it does not panic"), value("new"));
 }
 
 /// FusionCache: after a failure the old value stays, keeps its dates, and is not tried at each read.

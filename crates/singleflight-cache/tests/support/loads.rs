@@ -35,6 +35,21 @@ pub(crate) async fn a_thousand_callers_on_a_cold_key_cost_one_load<S: Any>(store
     assert_eq!(database.loads.get(), 1);
 }
 
+/// FusionCache#623: one miss was told twice, before the lock and behind it.
+pub(crate) async fn a_get_is_told_once_as_a_hit_or_a_miss<S: Any>(store: S, look: Look) {
+    let (aside, database) = (builder(store, look).build(), Database::closed());
+    let callers: Vec<_> = (0..10).map(|_| start(&aside, &database)).collect();
+    until(|| aside.stats().misses == 10).await;
+    database.gate.add_permits(1);
+    for caller in callers {
+        assert_eq!(caller.await.expect("it does not panic"), value("old"));
+    }
+    get(&aside, &database).await;
+    let stats = aside.stats();
+    assert_eq!((stats.hits, stats.misses, stats.loads), (1, 10, 1));
+}
+
+/// rueidisaside#921: that there is nothing was kept as long as a value.
 pub(crate) async fn absence_is_kept_for_its_own_time<S: Any>(store: S, look: Look) {
     let (aside, database) = (builder(store, look).build(), Database::open());
     database.set(Ok(None));
@@ -46,6 +61,7 @@ pub(crate) async fn absence_is_kept_for_its_own_time<S: Any>(store: S, look: Loo
     assert_eq!(get(&aside, &database).await, value("new"));
 }
 
+/// go-zero's own case of a placeholder over a row that somebody else had just found.
 pub(crate) async fn absence_is_put_over_no_value_that_came_meanwhile<S: Any>(store: S, look: Look) {
     let (aside, database) = (builder(store, look).build(), Database::closed());
     database.set(Ok(None));

@@ -17,6 +17,7 @@ macro_rules! scenarios {
             loads {
                 a_value_is_loaded_once_and_then_found,
                 a_thousand_callers_on_a_cold_key_cost_one_load,
+                a_get_is_told_once_as_a_hit_or_a_miss,
                 absence_is_kept_for_its_own_time,
                 absence_is_put_over_no_value_that_came_meanwhile,
                 a_load_that_was_invalidated_is_not_stored,
@@ -38,6 +39,8 @@ macro_rules! scenarios {
                 a_load_longer_than_its_time_lands,
                 nothing_is_served_beyond_its_limit,
                 a_refresh_that_is_dropped_is_taken_up_by_the_next_reader,
+                what_a_refresh_has_returned_is_found_by_the_next_read,
+                a_refresh_that_hangs_prolongs_nothing,
                 a_failed_refresh_backs_off_and_keeps_the_dates,
                 an_old_value_is_served_after_an_error_and_says_so,
                 a_value_is_refreshed_early,
