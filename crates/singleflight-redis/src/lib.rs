@@ -20,7 +20,9 @@ mod seeds;
 mod server;
 mod settings;
 
+// A test that sees the inside.
 #[cfg(test)]
+#[path = "../tests/model/mod.rs"]
 mod model;
 
 pub use builder::Builder;
