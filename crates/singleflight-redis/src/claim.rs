@@ -1,106 +1,98 @@
-//! What has to be given up if its caller is dropped: ids under which this process may lead.
+//! JOIN, and what has to be given up if its caller is dropped.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use crate::engine::{Engine, Failure, Id, Message, Reply, Verb};
+use crate::engine::{Failure, Id, insist};
+use crate::held::Held;
+use crate::inner::Inner;
 use crate::key::Slot;
-use crate::settings::Settings;
+use crate::lease::new_id;
+use crate::script::{self, Why};
 
 /// Ids that may stand in a lease. Unless it is released, dropping it sends ABANDON from a task of
 /// the runtime, so that somebody who waits leads within a round trip.
-pub(crate) struct Claim {
-    engine: Arc<dyn Engine>,
-    settings: Settings,
-    slot: Slot,
+pub(crate) struct Claim<'a, V> {
+    pub(crate) inner: &'a Inner<V>,
+    pub(crate) slot: &'a Slot,
+    /// One for each JOIN that was sent; where one is known to stand in the lease, it is the last.
     pub(crate) ids: Vec<Id>,
-    /// A JOIN was not answered, so that a late copy of it may come.
-    pub(crate) unanswered: bool,
 }
 
-/// How often a script is sent that nobody waits for long.
-const SENDS: u32 = 3;
+/// What JOIN has found.
+pub(crate) enum Joined<'a, V> {
+    Leads(Held<'a, V>),
+    /// The flight, and the stamp of the JOIN that found it led.
+    Follows(Id, u64),
+}
 
-impl Claim {
-    pub(crate) fn new(engine: &Arc<dyn Engine>, settings: &Settings, slot: &Slot) -> Self {
-        Self {
-            engine: Arc::clone(engine),
-            settings: *settings,
-            slot: slot.clone(),
-            ids: Vec::new(),
-            unanswered: false,
+impl<'a, V> Claim<'a, V> {
+    /// Sends JOIN, under a new id each time. An error says why Redis cannot be used.
+    pub(crate) async fn join(
+        inner: &'a Inner<V>,
+        slot: &'a Slot,
+        waits: bool,
+    ) -> Result<Joined<'a, V>, String> {
+        let engine = &*inner.engine;
+        loop {
+            let ids = Vec::new();
+            let mut claim = Self { inner, slot, ids };
+            let first = engine.now();
+            let (mut sent, mut before) = (first, 0);
+            let send = || {
+                claim.ids.push(new_id());
+                (sent, before) = (engine.now(), inner.stamp());
+                let inbox = &engine.inbox().channel;
+                script::join(slot, &claim.ids, inbox, waits, &inner.settings)
+            };
+            let reply = match insist(engine, send).await {
+                Ok(reply) => reply,
+                Err(failure) => {
+                    if !matches!(failure, Failure::Unanswered(_)) {
+                        // The last one was not carried out.
+                        claim.ids.pop();
+                    }
+                    return Err(failure.to_string());
+                }
+            };
+            match (reply.code, Id::try_from(reply.data.as_slice())) {
+                (0, Ok(id)) => {
+                    claim.release();
+                    return Ok(Joined::Follows(id, before));
+                }
+                (1, Ok(id)) => {
+                    let is_adopted = claim.ids.len() > 1;
+                    let mut held = Held::new(claim, id, &reply, first, sent);
+                    let is_late = engine.now().saturating_sub(first) > inner.settings.lease / 3;
+                    // Of a lease that an earlier JOIN has made, or that was answered late, only the
+                    // rest is left.
+                    let is_partly_over = is_adopted || is_late;
+                    if !is_partly_over || matches!(held.renew().await, Ok(true)) {
+                        return Ok(Joined::Leads(held));
+                    }
+                }
+                (code, _) => return Err(format!("JOIN answered {code}")),
+            }
         }
     }
 
     /// There is nothing to give up any more.
     pub(crate) fn release(&mut self) {
-        self.ids.clear();
-    }
-
-    /// Gives the lease up because the work failed. Returns the count if it was the last attempt.
-    pub(crate) async fn fail(&mut self, others_wait: bool) -> Option<usize> {
-        let message = self.abandon(true, others_wait);
-        let reply = send_again(&*self.engine, message).await.ok()?;
-        self.release();
-        let count = reply.data.strip_prefix(b"F")?;
-        std::str::from_utf8(count).ok()?.parse().ok()
-    }
-
-    /// The script that gives the lease up.
-    pub(crate) fn give_up(&self) -> Message {
-        self.abandon(false, false)
-    }
-
-    fn abandon(&self, failed: bool, others_wait: bool) -> Message {
-        let flag = |flag: bool| if flag { b"1".to_vec() } else { b"0".to_vec() };
-        let marks = if self.unanswered {
-            self.settings.marks()
-        } else {
-            Duration::ZERO
-        };
-        let id = self.ids.last().copied().unwrap_or_default();
-        let mut args = vec![
-            flag(failed),
-            self.settings.max_failures.to_string().into_bytes(),
-            millis(self.settings.keep),
-            millis(marks),
-            flag(others_wait),
-        ];
-        args.extend(self.ids.iter().map(|id| id.to_vec()));
-        Message {
-            verb: Verb::Abandon,
-            keys: vec![self.slot.lease(), self.slot.result(&id), self.slot.marks()],
-            args,
+        if let Some(id) = self.ids.last() {
+            self.inner.leading().remove(id);
         }
+        self.ids.clear();
     }
 }
 
-impl Drop for Claim {
+impl<V> Drop for Claim<'_, V> {
     fn drop(&mut self) {
         if self.ids.is_empty() {
             return;
         }
-        let message = self.give_up();
-        let engine = Arc::clone(&self.engine);
-        self.engine.spawn(Box::pin(async move {
+        let message = script::abandon(self.slot, &self.ids, Why::Dropped, &self.inner.settings);
+        self.release();
+        let engine = self.inner.engine.clone();
+        self.inner.engine.spawn(Box::pin(async move {
             // If it does not come through, the lease ends by itself.
-            let _answer = send_again(&*engine, message).await;
+            let _answer = insist(&*engine, || message.clone()).await;
         }));
     }
-}
-
-/// Sends a script that can be repeated until it is answered, a few times.
-pub(crate) async fn send_again(engine: &dyn Engine, message: Message) -> Result<Reply, Failure> {
-    let mut sends = 1;
-    loop {
-        match engine.send(message.clone()).await {
-            Err(Failure::Unanswered(_)) if sends < SENDS => sends += 1,
-            answer => return answer,
-        }
-    }
-}
-
-/// A duration as an argument of a script.
-pub(crate) fn millis(duration: Duration) -> Vec<u8> {
-    duration.as_millis().to_string().into_bytes()
 }

@@ -7,9 +7,8 @@
 //! was still led. The others join anew, together.
 
 use std::collections::HashMap;
-use std::future::pending;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,8 +17,9 @@ use event_listener::Event;
 use crate::codec::Codec;
 use crate::counts::Counts;
 use crate::engine::{Engine, Id};
+use crate::error::CallError;
 use crate::key::Slot;
-use crate::local::Local;
+use crate::outcome::Outcome;
 use crate::settings::Settings;
 
 pub(crate) struct Inner<V> {
@@ -27,7 +27,8 @@ pub(crate) struct Inner<V> {
     pub(crate) codec: Box<dyn Codec<V>>,
     pub(crate) settings: Settings,
     pub(crate) counts: Counts,
-    pub(crate) local: Local<V>,
+    /// In front: one caller for each key and process goes to Redis.
+    pub(crate) flights: Flights<V>,
     pub(crate) prefix: Vec<u8>,
     pub(crate) hash: Option<Hash>,
     stamps: AtomicU64,
@@ -36,8 +37,20 @@ pub(crate) struct Inner<V> {
     leading: Mutex<HashMap<Id, Slot>>,
 }
 
+/// The group of this process.
+pub(crate) type Flights<V> = singleflight_core::Group<Slot, Landing<V>>;
+
 /// Makes of a key's bytes what stands in Redis.
 pub(crate) type Hash = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
+/// What the caller that went to Redis brings back for all.
+#[derive(Clone, Debug)]
+pub(crate) struct Landing<V> {
+    /// `None`: somebody else leads, and the caller does not wait.
+    pub(crate) answer: Result<Option<Outcome<V>>, CallError>,
+    /// It counts for those who arrived before this stamp.
+    pub(crate) before: u64,
+}
 
 /// The calls of some keys: a leader that waits for another process looks again when one comes.
 #[derive(Default)]
@@ -52,29 +65,21 @@ const PLACES: u64 = 256;
 /// How long after a look the next one for newcomers comes.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
-/// A flight that this process leads, until it is dropped.
-pub(crate) struct Led<'a, V> {
-    inner: &'a Inner<V>,
-    id: Id,
-}
-
-impl<V> Inner<V> {
+impl<V: Clone> Inner<V> {
     pub(crate) fn new(
         engine: Arc<dyn Engine>,
         codec: Box<dyn Codec<V>>,
         settings: Settings,
         prefix: Vec<u8>,
         hash: Option<Hash>,
-    ) -> Self
-    where
-        V: Clone,
-    {
+    ) -> Self {
+        let flights = singleflight_core::Builder::new().max_failures(settings.max_failures);
         Self {
             engine,
             codec,
             settings,
             counts: Counts::default(),
-            local: Local::new(settings.max_failures),
+            flights: flights.build(),
             prefix,
             hash,
             stamps: AtomicU64::new(0),
@@ -83,7 +88,9 @@ impl<V> Inner<V> {
             leading: Mutex::default(),
         }
     }
+}
 
+impl<V> Inner<V> {
     /// The next stamp: what was stamped before has a lower one.
     pub(crate) fn stamp(&self) -> u64 {
         self.stamps.fetch_add(1, Ordering::SeqCst)
@@ -99,8 +106,7 @@ impl<V> Inner<V> {
 
     fn arrivals(&self, slot: &Slot) -> &Arrivals {
         let place = self.hasher.hash_one(slot) % PLACES;
-        let place = usize::try_from(place).expect("there are few places");
-        &self.arrivals[place]
+        &self.arrivals[usize::try_from(place).expect("there are few places")]
     }
 
     /// Waits until a caller has come after `before`, and some time after the last look.
@@ -114,46 +120,14 @@ impl<V> Inner<V> {
             }
             listener.await;
         }
-        let early = (looked + BETWEEN_LOOKS).saturating_sub(self.engine.now());
-        if !early.is_zero() {
-            self.engine.sleep(early).await;
-        }
-    }
-
-    /// When a call gives up.
-    pub(crate) async fn expiry(
-        &self,
-        begun: Duration,
-        timeout: Option<Duration>,
-        leads: &AtomicBool,
-    ) {
-        let passed = self.engine.now().saturating_sub(begun);
-        let wait = self.settings.wait_at_most;
-        let whole = timeout.unwrap_or(Duration::MAX);
+        let next = looked + BETWEEN_LOOKS;
         self.engine
-            .sleep(wait.min(whole).saturating_sub(passed))
+            .sleep(next.saturating_sub(self.engine.now()))
             .await;
-        // A work of its own has its own time.
-        if whole > wait && leads.load(Ordering::Relaxed) {
-            if timeout.is_none() {
-                pending::<()>().await;
-            }
-            self.engine.sleep(whole.saturating_sub(wait)).await;
-        }
     }
 
+    /// The leases that this process holds.
     pub(crate) fn leading(&self) -> MutexGuard<'_, HashMap<Id, Slot>> {
         self.leading.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn register(&self, id: Id, slot: &Slot) -> Led<'_, V> {
-        self.leading().insert(id, slot.clone());
-        Led { inner: self, id }
-    }
-}
-
-impl<V> Drop for Led<'_, V> {
-    fn drop(&mut self) {
-        self.inner.leading().remove(&self.id);
     }
 }

@@ -2,10 +2,11 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::engine::{Engine, Id};
+use crate::seeds::planted;
 
 /// What the work is given: the fencing token, and whether the lease is still held.
 #[derive(Clone, Debug)]
@@ -64,16 +65,11 @@ pub(crate) fn random() -> u64 {
 
 /// A new id: as good as random on every machine, and for each process a counter.
 pub(crate) fn new_id() -> Id {
-    static PROCESS: OnceLock<u64> = OnceLock::new();
-    static NEXT: OnceLock<AtomicU64> = OnceLock::new();
-    let process = *PROCESS.get_or_init(random);
-    let next = NEXT
-        .get_or_init(|| AtomicU64::new(random()))
-        .fetch_add(1, Ordering::Relaxed);
-    let mut id = Id::default();
-    id[..8].copy_from_slice(&process.to_le_bytes());
-    if !crate::seeds::planted("token-per-process") {
-        id[8..].copy_from_slice(&next.to_le_bytes());
-    }
-    id
+    static PROCESS: LazyLock<u64> = LazyLock::new(random);
+    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(random()));
+    let next = match planted("token-per-process") {
+        true => 0,
+        false => NEXT.fetch_add(1, Ordering::Relaxed),
+    };
+    (u128::from(*PROCESS) << 64 | u128::from(next)).to_le_bytes()
 }

@@ -1,28 +1,26 @@
-//! The way to Redis: one connection for scripts, one for messages, and what happens when they break.
+//! The way to Redis, and what happens when it breaks.
 
 mod link;
-mod messages;
 mod target;
+mod wire;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::engine::Inbox;
 use crate::error::ConnectError;
+use crate::inbox::Inbox;
 use crate::lease::random;
 use crate::runtime::Runtime;
-use crate::script::Scripts;
 use crate::server::link::Link;
 
 pub use self::target::Target;
 
-/// The connections of this process to a Redis or Valkey: one for scripts, one for messages. Clones
-/// share them; every [`Group`](crate::Group) of a process can be made over one `Server`.
+/// The connection of this process to a Redis or Valkey: it carries scripts and messages. Clones share
+/// it; every [`Group`](crate::Group) of a process can be made over one `Server`.
 ///
-/// The connections are made anew when they break. When the last clone and the last group are gone,
-/// so are they.
+/// It is made anew when it breaks. When the last clone and the last group are gone, so is it.
 #[derive(Clone)]
 pub struct Server(pub(crate) Arc<Link>);
 
@@ -95,12 +93,12 @@ impl ServerBuilder {
     ///
     /// As [`Server::connect`].
     pub async fn connect(self) -> Result<Server, ConnectError> {
-        let link = self.link()?;
-        link.channel().await.map_err(ConnectError)?;
-        let confirmed = messages::subscribe(&link).await;
-        let first = confirmed.map_err(|error| ConnectError(error.to_string()))?;
-        link.runtime.spawn(messages::receive(&link, Some(first)));
-        Ok(Server(link))
+        let server = self.lazy()?;
+        let channel = server.0.channel().await;
+        match channel.map(|channel| channel.is_deaf) {
+            Ok(None) => Ok(server),
+            Ok(Some(why)) | Err(why) => Err(ConnectError(why)),
+        }
     }
 
     /// Connects when the first call needs it.
@@ -109,36 +107,24 @@ impl ServerBuilder {
     ///
     /// [`ConnectError`] if there is no runtime here.
     pub fn lazy(self) -> Result<Server, ConnectError> {
-        let link = self.link()?;
-        link.runtime.spawn(messages::receive(&link, None));
-        Ok(Server(link))
-    }
-
-    fn link(self) -> Result<Arc<Link>, ConnectError> {
         let runtime = self.runtime.enter().map_err(ConnectError)?;
         let channel = format!("sfi:{:016x}", random());
-        Ok(Arc::new(Link {
-            scripts: Scripts::new(self.target.asks_the_server()),
-            target: self.target,
+        Ok(Server(Arc::new(Link {
+            to: self,
             runtime,
-            down_for: self.down_for,
-            response_timeout: self.response_timeout,
-            connect_timeout: self.connect_timeout,
-            inbox: Inbox::new(channel.into_bytes()),
+            inbox: Arc::new(Inbox::new(channel.into_bytes())),
             started: Instant::now(),
             open: async_lock::Mutex::default(),
-            last: std::sync::Mutex::default(),
             round_trips: AtomicU64::new(0),
             doubted: AtomicBool::new(false),
-            gone: Arc::default(),
-        }))
+        })))
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("target", &self.0.target)
+            .field("target", &self.0.to.target)
             .field("round_trips", &self.round_trips())
             .finish_non_exhaustive()
     }

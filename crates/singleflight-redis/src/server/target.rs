@@ -18,7 +18,7 @@ pub(super) enum Kind {
     #[cfg(feature = "sentinel")]
     Sentinel(Arc<Mutex<redis::sentinel::SentinelClient>>),
     #[cfg(feature = "cluster")]
-    Cluster(Box<(redis::cluster::ClusterClient, Client)>),
+    Cluster(Box<redis::cluster::ClusterClient>),
 }
 
 impl From<Client> for Target {
@@ -34,18 +34,19 @@ impl Target {
         Self(Kind::Sentinel(Arc::new(Mutex::new(client))))
     }
 
-    /// A cluster. Messages are received at `node`, which may be any one of it.
+    /// A cluster.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`](crate::ConnectError) if what the builder was told does not fit together.
     #[cfg(feature = "cluster")]
-    pub fn cluster(client: redis::cluster::ClusterClient, node: Client) -> Self {
-        Self(Kind::Cluster(Box::new((client, node))))
-    }
-
-    pub(super) fn asks_the_server(&self) -> bool {
-        match self.0 {
-            #[cfg(feature = "cluster")]
-            Kind::Cluster(..) => true,
-            _ => false,
-        }
+    pub fn cluster(
+        builder: redis::cluster::ClusterClientBuilder,
+    ) -> Result<Self, crate::ConnectError> {
+        let builder = builder.use_protocol(redis::ProtocolVersion::RESP3);
+        let client = builder.build();
+        let client = client.map_err(|error| crate::ConnectError(error.to_string()))?;
+        Ok(Self(Kind::Cluster(Box::new(client))))
     }
 }
 
@@ -57,7 +58,7 @@ impl fmt::Debug for Target {
             #[cfg(feature = "sentinel")]
             Kind::Sentinel(_) => "sentinel",
             #[cfg(feature = "cluster")]
-            Kind::Cluster(..) => "cluster",
+            Kind::Cluster(_) => "cluster",
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::cluster::ClusterClient;
+use redis::cluster::ClusterClientBuilder;
 use singleflight_redis::{Ended, Role, Runtime, Server, Target};
 
 use crate::stage::{Gate, LONG, Stage, eventually, over, within};
@@ -16,9 +16,8 @@ async fn processes_share_a_work_over_a_cluster() {
     ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
     eventually(|| ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")).await;
     let server = || async {
-        let client = ClusterClient::new(vec![stage.redis.url()]).expect("an address");
-        let node = redis::Client::open(stage.redis.url()).expect("an address");
-        let target = Target::cluster(client, node);
+        let builder = ClusterClientBuilder::new(vec![stage.redis.url()]);
+        let target = Target::cluster(builder).expect("an address");
         let builder = Server::builder(target, Runtime::Tokio);
         let builder = builder.connect_timeout(Duration::from_secs(5));
         builder.connect().await.expect("it is there")
