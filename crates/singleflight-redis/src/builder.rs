@@ -9,40 +9,88 @@ use crate::codec::Codec;
 use crate::engine::Engine;
 use crate::error::BuildError;
 use crate::group::Group;
-use crate::inner::{Hash, Inner};
+use crate::inner::Inner;
 use crate::key::prefix;
 use crate::server::Server;
-use crate::settings::{Settings, WhenDown};
+
+/// What a group does when Redis is not reached, or refuses.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum WhenDown {
+    /// The work runs once in each process, as without this crate. Such answers say that they are
+    /// [`Alone`](crate::Role::Alone): the promises do not hold for them.
+    #[default]
+    RunHere,
+    /// The call ends with [`CallError::Down`](crate::CallError::Down).
+    Fail,
+}
+
+/// What a group is told once.
+pub(crate) struct Settings {
+    /// What every name in Redis begins with.
+    pub(crate) prefix: Vec<u8>,
+    /// Makes of a key's bytes what stands in Redis.
+    pub(crate) hash: Option<Hash>,
+    pub(crate) lease: Duration,
+    pub(crate) poll: Duration,
+    pub(crate) wait_at_most: Duration,
+    pub(crate) max_value: usize,
+    pub(crate) max_failures: u32,
+    pub(crate) when_down: WhenDown,
+    /// How long a result is kept for those who wait.
+    pub(crate) keep: Duration,
+}
+
+type Hash = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
 
 /// Describes a [`Group`]. Made by [`Group::builder`].
 #[must_use = "a builder makes nothing until it is built"]
 pub struct Builder<K: ?Sized, V> {
     engine: Arc<dyn Engine>,
-    prefix: Vec<u8>,
     settings: Settings,
     codec: Option<Box<dyn Codec<V>>>,
-    hash: Option<Hash>,
     key: PhantomData<fn(&K)>,
+}
+
+impl Settings {
+    /// How long a late copy of a script is known for one.
+    pub(crate) fn marks(&self) -> Duration {
+        self.lease * 2 + self.keep
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let (millisecond, day) = (Duration::from_millis(1), Duration::from_secs(86_400));
+        let checks = [
+            (self.wait_at_most.is_zero(), "`wait_at_most` has to be said"),
+            (self.lease < millisecond * 30, "`lease` is below 30 ms"),
+            (self.lease > day, "`lease` is above a day"),
+            (self.poll < millisecond, "`poll` is below 1 ms"),
+            (self.keep < millisecond, "`keep` is below 1 ms"),
+            (self.keep > day, "`keep` is above a day"),
+            (self.max_failures == 0, "`max_failures` is zero"),
+        ];
+        match checks.into_iter().find(|(is_wrong, _)| *is_wrong) {
+            Some((_, why)) => Err(BuildError(why)),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<K: ?Sized, V> Group<K, V> {
     /// Starts to describe a group. The namespace names what the values are and has the version of
     /// their schema in it: `"profile:v3"`. Processes with another one do not meet.
     pub fn builder(server: &Server, namespace: &str) -> Builder<K, V> {
-        Builder::new(server, namespace)
+        Builder::over(server.0.clone(), namespace)
     }
 }
 
 impl<K: ?Sized, V> Builder<K, V> {
-    pub(crate) fn new(server: &Server, namespace: &str) -> Self {
-        Self::over(server.0.clone(), namespace)
-    }
-
     pub(crate) fn over(engine: Arc<dyn Engine>, namespace: &str) -> Self {
         Self {
             engine,
-            prefix: prefix(namespace),
             settings: Settings {
+                prefix: prefix(namespace),
+                hash: None,
                 lease: Duration::from_secs(5),
                 poll: Duration::from_millis(250),
                 wait_at_most: Duration::ZERO,
@@ -52,7 +100,6 @@ impl<K: ?Sized, V> Builder<K, V> {
                 keep: Duration::from_secs(5),
             },
             codec: None,
-            hash: None,
             key: PhantomData,
         }
     }
@@ -117,7 +164,7 @@ impl<K: ?Sized, V> Builder<K, V> {
     pub fn hash_keys(mut self, secret: impl Into<Vec<u8>>) -> Self {
         use sha2::Digest as _;
         let secret = secret.into();
-        self.hash = Some(Box::new(move |key| {
+        self.settings.hash = Some(Box::new(move |key| {
             let mut hash = sha2::Sha256::new();
             hash.update((secret.len() as u64).to_le_bytes());
             hash.update(&secret);
@@ -136,36 +183,22 @@ impl<K: ?Sized, V> Builder<K, V> {
     where
         V: Clone + Send + Sync + 'static,
     {
-        let Settings {
-            lease,
-            poll,
-            wait_at_most,
-            keep,
-            max_failures,
-            ..
-        } = self.settings;
-        let millisecond = Duration::from_millis(1);
-        let checks = [
-            (wait_at_most.is_zero(), "`wait_at_most` has to be said"),
-            (lease < millisecond * 30, "`lease` is below 30 ms"),
-            (
-                lease > Duration::from_secs(86_400),
-                "`lease` is above a day",
-            ),
-            (poll < millisecond, "`poll` is below 1 ms"),
-            (keep < millisecond, "`keep` is below 1 ms"),
-            (keep > Duration::from_secs(86_400), "`keep` is above a day"),
-            (max_failures == 0, "`max_failures` is zero"),
-        ];
-        if let Some((_, why)) = checks.into_iter().find(|(wrong, _)| *wrong) {
-            return Err(BuildError(why));
-        }
+        self.settings.check()?;
         let codec = self.codec.ok_or(BuildError("`codec` has to be said"))?;
-        let inner = Inner::new(self.engine, codec, self.settings, self.prefix, self.hash);
-        Ok(Group::of(inner))
+        Ok(Group::of(Inner::new(self.engine, self.settings, codec)))
     }
 }
 
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without what keys are hashed with.
+        f.debug_struct("Settings")
+            .field("lease", &self.lease)
+            .field("poll", &self.poll)
+            .field("wait_at_most", &self.wait_at_most)
+            .finish_non_exhaustive()
+    }
+}
 impl<K: ?Sized, V> fmt::Debug for Builder<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")

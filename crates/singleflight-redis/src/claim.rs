@@ -1,19 +1,39 @@
-//! JOIN, and what has to be given up if its caller is dropped.
+//! What this process may hold, and holds: JOIN, RENEW, LAND and ABANDON.
 
-use crate::engine::{Failure, Id, insist};
-use crate::held::Held;
+use std::future::pending;
+use std::time::Duration;
+
+use crate::engine::{Failure, Id, Reply, insist};
 use crate::inner::Inner;
 use crate::key::Slot;
-use crate::lease::new_id;
-use crate::script::{self, Why};
+use crate::lease::{Lease, new_id};
+use crate::outcome::Ended;
+use crate::script::{self, Failed};
 
 /// Ids that may stand in a lease. Unless it is released, dropping it sends ABANDON from a task of
 /// the runtime, so that somebody who waits leads within a round trip.
-pub(crate) struct Claim<'a, V> {
-    pub(crate) inner: &'a Inner<V>,
-    pub(crate) slot: &'a Slot,
+struct Claim<'a, V> {
+    inner: &'a Inner<V>,
+    slot: &'a Slot,
     /// One for each JOIN that was sent; where one is known to stand in the lease, it is the last.
-    pub(crate) ids: Vec<Id>,
+    ids: Vec<Id>,
+}
+
+/// A lease that this process holds.
+pub(crate) struct Held<'a, V> {
+    claim: Claim<'a, V>,
+    id: Id,
+    pub(crate) lease: Lease,
+    /// The server's time as its last answer told it, ...
+    server: Duration,
+    /// ... which lies between these two of ours.
+    sent: Duration,
+    got: Duration,
+    /// The latest end that was ever asked for, in the server's time.
+    end: Duration,
+    run: Vec<u8>,
+    /// The stamp of the last message whose answer said that it was held.
+    pub(crate) before: u64,
 }
 
 /// What JOIN has found.
@@ -23,58 +43,79 @@ pub(crate) enum Joined<'a, V> {
     Follows(Id, u64),
 }
 
-impl<'a, V> Claim<'a, V> {
-    /// Sends JOIN, under a new id each time. An error says why Redis cannot be used.
-    pub(crate) async fn join(
-        inner: &'a Inner<V>,
-        slot: &'a Slot,
-        waits: bool,
-    ) -> Result<Joined<'a, V>, String> {
-        let engine = &*inner.engine;
-        loop {
-            let ids = Vec::new();
-            let mut claim = Self { inner, slot, ids };
-            let first = engine.now();
-            let (mut sent, mut before) = (first, 0);
-            let send = || {
-                claim.ids.push(new_id());
-                (sent, before) = (engine.now(), inner.stamp());
-                let inbox = &engine.inbox().channel;
-                script::join(slot, &claim.ids, inbox, waits, &inner.settings)
-            };
-            let reply = match insist(engine, send).await {
-                Ok(reply) => reply,
-                Err(failure) => {
-                    if !matches!(failure, Failure::Unanswered(_)) {
-                        // The last one was not carried out.
-                        claim.ids.pop();
-                    }
-                    return Err(failure.to_string());
+/// Sends JOIN, under a new id each time. An error says why Redis cannot be used.
+pub(crate) async fn join<'a, V>(
+    inner: &'a Inner<V>,
+    slot: &'a Slot,
+    waits: bool,
+) -> Result<Joined<'a, V>, String> {
+    let engine = &*inner.engine;
+    loop {
+        let ids = Vec::new();
+        let mut claim = Claim { inner, slot, ids };
+        let first = engine.now();
+        let (mut sent, mut before) = (first, 0);
+        let send = || {
+            claim.ids.push(new_id());
+            (sent, before) = (engine.now(), inner.stamp());
+            let inbox = &engine.inbox().channel;
+            script::join(slot, &claim.ids, inbox, waits, &inner.settings)
+        };
+        let reply = match insist(engine, send).await {
+            Ok(reply) => reply,
+            Err(failure) => {
+                if !matches!(failure, Failure::Unanswered(_)) {
+                    // The last one was not carried out.
+                    claim.ids.pop();
                 }
-            };
-            match (reply.code, Id::try_from(reply.data.as_slice())) {
-                (0, Ok(id)) => {
-                    claim.release();
-                    return Ok(Joined::Follows(id, before));
-                }
-                (1, Ok(id)) => {
-                    let is_adopted = claim.ids.len() > 1;
-                    let mut held = Held::new(claim, id, &reply, first, sent);
-                    let is_late = engine.now().saturating_sub(first) > inner.settings.lease / 3;
-                    // Of a lease that an earlier JOIN has made, or that was answered late, only the
-                    // rest is left.
-                    let is_partly_over = is_adopted || is_late;
-                    if !is_partly_over || matches!(held.renew().await, Ok(true)) {
-                        return Ok(Joined::Leads(held));
-                    }
-                }
-                (code, _) => return Err(format!("JOIN answered {code}")),
+                return Err(failure.to_string());
             }
+        };
+        match (reply.code, Id::try_from(reply.data.as_slice())) {
+            (0, Ok(id)) => {
+                claim.release();
+                return Ok(Joined::Follows(id, before));
+            }
+            (1, Ok(id)) => {
+                let is_adopted = claim.ids.len() > 1;
+                let mut held = claim.held(id, &reply, first, sent);
+                let is_late = held.got.saturating_sub(first) > inner.settings.lease / 3;
+                // Of a lease that an earlier JOIN has made, or that was answered late, only the rest
+                // is left.
+                if !is_adopted && !is_late || matches!(held.renew().await, Ok(true)) {
+                    return Ok(Joined::Leads(held));
+                }
+            }
+            (code, _) => return Err(format!("JOIN answered {code}")),
+        }
+    }
+}
+
+impl<'a, V> Claim<'a, V> {
+    /// `first` is when the first JOIN was sent, `sent` when the one that was answered.
+    fn held(mut self, id: Id, reply: &Reply, first: Duration, sent: Duration) -> Held<'a, V> {
+        let [token, server, left] = reply.numbers;
+        let (inner, server) = (self.inner, micros(server));
+        self.ids.retain(|other| *other != id);
+        self.ids.push(id);
+        inner.leading().insert(id, self.slot.clone());
+        let lease = Lease::new(u64::try_from(token).ok(), inner.engine.clone());
+        lease.hold_until(first + inner.settings.lease * 9 / 10);
+        Held {
+            claim: self,
+            id,
+            lease,
+            server,
+            sent,
+            got: inner.engine.now(),
+            end: server + micros(left * 1_000),
+            run: reply.run.clone(),
+            before: 0,
         }
     }
 
     /// There is nothing to give up any more.
-    pub(crate) fn release(&mut self) {
+    fn release(&mut self) {
         if let Some(id) = self.ids.last() {
             self.inner.leading().remove(id);
         }
@@ -87,7 +128,7 @@ impl<V> Drop for Claim<'_, V> {
         if self.ids.is_empty() {
             return;
         }
-        let message = script::abandon(self.slot, &self.ids, Why::Dropped, &self.inner.settings);
+        let message = script::abandon(self.slot, &self.ids, None, &self.inner.settings);
         self.release();
         let engine = self.inner.engine.clone();
         self.inner.engine.spawn(Box::pin(async move {
@@ -95,4 +136,102 @@ impl<V> Drop for Claim<'_, V> {
             let _answer = insist(&*engine, || message.clone()).await;
         }));
     }
+}
+
+impl<V> Held<'_, V> {
+    /// Renews as long as it is polled: a task that stalls stops renewing, and loses the lease.
+    pub(crate) async fn renewals<T>(&mut self) -> T {
+        let inner = self.claim.inner;
+        let (third, soon) = (inner.settings.lease / 3, inner.settings.lease / 10);
+        let mut pause = third;
+        loop {
+            inner.engine.sleep(pause).await;
+            pause = match self.renew().await {
+                Ok(true) => third,
+                Ok(false) => {
+                    self.lease.lose();
+                    pending().await
+                }
+                Err(_) => soon,
+            };
+        }
+    }
+
+    /// Returns whether it is still held.
+    async fn renew(&mut self) -> Result<bool, Failure> {
+        let Claim { inner, slot, .. } = self.claim;
+        let (sent, before) = (inner.engine.now(), inner.stamp());
+        // The server's time is at most this now, so the new end is a whole lease away.
+        let now = self.server + sent.saturating_sub(self.sent);
+        let end = now + inner.settings.lease;
+        self.end = self.end.max(end);
+        let reply = inner.engine.send(script::renew(slot, &self.id, end));
+        let reply = reply.await?;
+        if reply.code != 1 {
+            inner.engine.doubt();
+            return Ok(false);
+        }
+        (self.sent, self.got) = (sent, inner.engine.now());
+        self.server = micros(reply.numbers[1]);
+        self.before = before;
+        self.lease.hold_until(sent + inner.settings.lease * 9 / 10);
+        Ok(true)
+    }
+
+    /// Gives the lease up because the work failed. Returns what it has left if it was the last
+    /// attempt.
+    pub(crate) async fn fail(&mut self, others_wait: bool) -> Option<Vec<u8>> {
+        let Claim { inner, slot, .. } = self.claim;
+        let failed = Some(Failed { others_wait });
+        let message = script::abandon(slot, &self.claim.ids, failed, &inner.settings);
+        let reply = insist(&*inner.engine, || message.clone()).await.ok()?;
+        self.claim.release();
+        Some(reply.data)
+    }
+
+    /// `patient`: a value is held back until it is known that nobody can join its flight any more.
+    pub(crate) async fn land(&mut self, payload: &[u8], patient: bool) -> Ended {
+        let Claim { inner, slot, .. } = self.claim;
+        let engine = &*inner.engine;
+        let (lease, keep) = (inner.settings.lease, inner.settings.keep);
+        // What was carried out may have been so by the first copy.
+        let before = inner.stamp();
+        let mut sends = u32::from(engine.resends());
+        let mut pause = lease / 100;
+        let ended = loop {
+            let message = script::land(slot, &self.id, payload, keep);
+            match engine.send(message).await {
+                Ok(Reply { code: 1, .. }) => {
+                    self.before = before;
+                    break Ended::Landed;
+                }
+                Ok(_) if sends == 0 => {
+                    engine.doubt();
+                    break Ended::Lost;
+                }
+                // On this run there is no lease, so no late copy can do anything.
+                Ok(reply) if reply.run == self.run && !engine.resends() => break Ended::Unknown,
+                // The lease is still there: it is given up when this is dropped.
+                Err(Failure::Refused(_)) if sends == 0 => return Ended::Lost,
+                Err(Failure::Unanswered(_)) => sends += 1,
+                Ok(_) | Err(_) => {}
+            }
+            // The server has certainly ended it by then. Expiry is told in whole milliseconds.
+            let surely_ended =
+                self.got + self.end.saturating_sub(self.server) + Duration::from_millis(2);
+            let left = surely_ended.saturating_sub(engine.now());
+            if left.is_zero() || !patient && sends > 2 {
+                break Ended::Unknown;
+            }
+            engine.sleep(pause.min(left)).await;
+            pause = (pause * 2).min(lease / 10);
+        };
+        self.claim.release();
+        ended
+    }
+}
+
+/// A time of the server.
+fn micros(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }

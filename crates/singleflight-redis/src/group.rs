@@ -1,7 +1,6 @@
 //! The group: its verbs.
 
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +8,13 @@ use std::time::Duration;
 use futures_lite::future::or;
 
 use crate::call::Call;
-use crate::counts::Stats;
 use crate::engine::insist;
 use crate::error::{CallError, ForgetError};
 use crate::inner::Inner;
 use crate::key::{KeyBytes, Slot};
 use crate::lease::{Lease, new_id};
-use crate::outcome::Outcome;
-use crate::script::{self, Why};
+use crate::outcome::{Outcome, Stats};
+use crate::script;
 
 /// The space in which calls with equal keys share one execution, in all processes that use the same
 /// server and namespace.
@@ -37,7 +35,7 @@ impl<K: ?Sized, V> Group<K, V> {
 
     /// Returns what this group of this process has done so far.
     pub fn stats(&self) -> Stats {
-        self.inner.counts.stats()
+        *self.inner.stats()
     }
 }
 
@@ -60,11 +58,7 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     ///
     /// Dropping the future of a leader drops its work; a caller that waits in this process leads on,
     /// else one elsewhere within a round trip. Dropping that of another leaves the flight.
-    pub async fn run<W, F>(&self, key: &K, work: W) -> Result<V, CallError>
-    where
-        W: FnOnce(Lease) -> F,
-        F: Future<Output = V>,
-    {
+    pub async fn run(&self, key: &K, work: impl AsyncFnOnce(Lease) -> V) -> Result<V, CallError> {
         self.call(key).run(work).await
     }
 
@@ -77,11 +71,11 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
-    pub async fn run_outcome<W, F>(&self, key: &K, work: W) -> Result<Outcome<V>, CallError>
-    where
-        W: FnOnce(Lease) -> F,
-        F: Future<Output = V>,
-    {
+    pub async fn run_outcome(
+        &self,
+        key: &K,
+        work: impl AsyncFnOnce(Lease) -> V,
+    ) -> Result<Outcome<V>, CallError> {
         self.call(key).run_outcome(work).await
     }
 
@@ -97,11 +91,11 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
-    pub async fn try_run<W, F, E>(&self, key: &K, work: W) -> Result<Result<V, E>, CallError>
-    where
-        W: FnOnce(Lease) -> F,
-        F: Future<Output = Result<V, E>>,
-    {
+    pub async fn try_run<E>(
+        &self,
+        key: &K,
+        work: impl AsyncFnOnce(Lease) -> Result<V, E>,
+    ) -> Result<Result<V, E>, CallError> {
         self.call(key).try_run(work).await
     }
 
@@ -115,11 +109,11 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
-    pub async fn try_lead<W, F>(&self, key: &K, work: W) -> Result<Option<Outcome<V>>, CallError>
-    where
-        W: FnOnce(Lease) -> F,
-        F: Future<Output = V>,
-    {
+    pub async fn try_lead(
+        &self,
+        key: &K,
+        work: impl AsyncFnOnce(Lease) -> V,
+    ) -> Result<Option<Outcome<V>>, CallError> {
         self.call(key).try_lead(work).await
     }
 
@@ -167,7 +161,7 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
         or(inner.flights.drained(), inner.engine.sleep(at_most)).await;
         let left: Vec<_> = inner.leading().drain().collect();
         for (id, slot) in left {
-            let message = script::abandon(&slot, &[id], Why::Dropped, &inner.settings);
+            let message = script::abandon(&slot, &[id], None, &inner.settings);
             // If it does not come through, the lease ends by itself.
             let _answer = insist(&*inner.engine, || message.clone()).await;
         }
@@ -177,10 +171,10 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     fn slot(&self, key: &K) -> Slot {
         let mut bytes = Vec::new();
         key.write(&mut bytes);
-        if let Some(hash) = &self.inner.hash {
+        if let Some(hash) = &self.inner.settings.hash {
             bytes = hash(&bytes);
         }
-        Slot::new(&self.inner.prefix, &bytes)
+        Slot::new(&self.inner.settings.prefix, &bytes)
     }
 }
 

@@ -4,42 +4,36 @@ mod builder;
 mod call;
 mod claim;
 mod codec;
-mod counts;
 mod drive;
 mod engine;
 mod error;
 mod group;
-mod held;
 mod inbox;
 mod inner;
 mod key;
 mod lease;
 mod outcome;
-mod payload;
 mod runtime;
 mod script;
 mod seeds;
 mod server;
-mod settings;
 
 // A test that sees the inside.
 #[cfg(test)]
 #[path = "../tests/model/mod.rs"]
 mod model;
 
-pub use builder::Builder;
+pub use builder::{Builder, WhenDown};
 pub use call::Call;
 #[cfg(feature = "serde-json")]
 pub use codec::Json;
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
 pub use codec::{Codec, Raw};
-pub use counts::Stats;
 pub use error::{BuildError, CallError, ConnectError, ForgetError};
 pub use group::Group;
 pub use key::KeyBytes;
 pub use lease::Lease;
-pub use outcome::{Alone, Ended, Outcome, Role};
+pub use outcome::{Alone, Ended, Outcome, Role, Stats};
 pub use runtime::Runtime;
 pub use server::{Server, ServerBuilder, Target};
-pub use settings::WhenDown;

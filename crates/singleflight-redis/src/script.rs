@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use redis::Script;
 
+use crate::builder::Settings;
 use crate::engine::{Id, Message, Verb};
 use crate::key::Slot;
 use crate::seeds::planted;
-use crate::settings::Settings;
 
 /// Every script begins with it. Where the client does not say which run of the server it takes this
 /// for, the server is asked.
@@ -26,7 +26,7 @@ impl Verb {
                 (Verb::Abandon, include_str!("scripts/abandon.lua")),
                 (Verb::Forget, include_str!("scripts/forget.lua")),
             ]
-            .map(|(verb, body)| Script::new(&format!("{PRELUDE}{}", planted_in(verb, body))))
+            .map(|(verb, body)| Script::new(&format!("{PRELUDE}{}", with_bugs(verb, body))))
         });
         &SCRIPTS[self as usize]
     }
@@ -38,17 +38,17 @@ pub(crate) fn ask_the_run() -> String {
     format!("{PRELUDE}return {answer}")
 }
 
-fn planted_in(verb: Verb, body: &str) -> String {
+fn with_bugs(verb: Verb, body: &str) -> String {
     let (sound, planted) = match verb {
         Verb::Land if planted("land-without-compare") => (
             "if l[1] ~= ARGV[2] or l[2] ~= run then",
             "if #redis.call('HKEYS', KEYS[1]) == 0 then",
         ),
         Verb::Join | Verb::Forget if planted("no-marks") => {
-            ("== 1 then return {3} end", "== 2 then return {3} end")
+            ("== 1 then return answer(3)", "== 2 then return answer(3)")
         }
         Verb::Renew if planted("renew-when-stalled") => (
-            "return {0} end",
+            "return answer(0) end",
             "redis.call('DEL', KEYS[1]) redis.call('HSET', KEYS[1], 'id', ARGV[2], 'run', run, 'tok', 1, 'fails', 0) end",
         ),
         _ => return body.to_owned(),
@@ -59,92 +59,84 @@ fn planted_in(verb: Verb, body: &str) -> String {
 /// JOIN under the last of these ids. The others are those of the sends before.
 pub(crate) fn join(slot: &Slot, ids: &[Id], inbox: &[u8], waits: bool, how: &Settings) -> Message {
     let (id, earlier) = ids.split_last().expect("a JOIN has an id");
-    let args = vec![
-        id.to_vec(),
-        inbox.to_vec(),
-        millis(how.lease),
-        flag(waits),
-        millis(how.marks()),
-    ];
-    let keys = vec![slot.lease(), slot.marks()];
-    with_ids(Verb::Join, keys, args, earlier)
+    Message::new(Verb::Join, [slot.lease(), slot.marks()])
+        .arg(id)
+        .arg(inbox)
+        .millis(how.lease)
+        .flag(waits)
+        .millis(how.marks())
+        .args(earlier)
 }
 
-pub(crate) fn land(slot: &Slot, id: Id, payload: Vec<u8>, keep: Duration) -> Message {
-    Message {
-        verb: Verb::Land,
-        keys: vec![slot.lease(), slot.result(&id)],
-        args: vec![id.to_vec(), payload, millis(keep)],
-    }
+pub(crate) fn land(slot: &Slot, id: &Id, payload: &[u8], keep: Duration) -> Message {
+    let message = Message::new(Verb::Land, [slot.lease(), slot.result(id)]);
+    message.arg(id).arg(payload).millis(keep)
 }
 
-pub(crate) fn look(slot: &Slot, id: Id, inbox: &[u8]) -> Message {
-    Message {
-        verb: Verb::Look,
-        keys: vec![slot.lease(), slot.result(&id)],
-        args: vec![id.to_vec(), inbox.to_vec()],
-    }
+pub(crate) fn look(slot: &Slot, id: &Id, inbox: &[u8]) -> Message {
+    let message = Message::new(Verb::Look, [slot.lease(), slot.result(id)]);
+    message.arg(id).arg(inbox)
 }
 
-/// `end`: milliseconds of the server's time.
-pub(crate) fn renew(slot: &Slot, id: Id, end: i64) -> Message {
-    Message {
-        verb: Verb::Renew,
-        keys: vec![slot.lease()],
-        args: vec![id.to_vec(), end.to_string().into_bytes()],
-    }
+/// `end`: by the server's clock.
+pub(crate) fn renew(slot: &Slot, id: &Id, end: Duration) -> Message {
+    Message::new(Verb::Renew, [slot.lease()])
+        .arg(id)
+        .millis(end)
 }
 
-/// Why a lease is given up.
+/// How a work failed that has to be counted.
 #[derive(Clone, Copy)]
-pub(crate) enum Why {
-    /// Its caller is gone.
-    Dropped,
-    /// The work failed; callers of this process may wait still.
-    Failed { others_wait: bool },
+pub(crate) struct Failed {
+    /// Callers of this process wait still.
+    pub(crate) others_wait: bool,
 }
 
-/// ABANDON of whichever lease has one of these ids; of the last, if a result is looked for.
-pub(crate) fn abandon(slot: &Slot, ids: &[Id], why: Why, how: &Settings) -> Message {
+/// ABANDON of whichever lease has one of these ids. What it may have left stands under the last.
+pub(crate) fn abandon(slot: &Slot, ids: &[Id], failed: Option<Failed>, how: &Settings) -> Message {
     let id = ids.last().expect("a JOIN has an id");
-    let (failed, others_wait) = match why {
-        Why::Dropped => (false, false),
-        Why::Failed { others_wait } => (true, others_wait),
-    };
     // A JOIN that is sent again was not answered, so that a late copy of it may come.
-    let marks = if ids.len() > 1 {
-        how.marks()
-    } else {
-        Duration::ZERO
-    };
-    let args = vec![
-        flag(failed),
-        how.max_failures.to_string().into_bytes(),
-        millis(how.keep),
-        millis(marks),
-        flag(others_wait),
-    ];
-    let keys = vec![slot.lease(), slot.result(id), slot.marks()];
-    with_ids(Verb::Abandon, keys, args, ids)
+    let has_late_copies = ids.len() > 1;
+    Message::new(Verb::Abandon, [slot.lease(), slot.result(id), slot.marks()])
+        .flag(failed.is_some())
+        .arg(how.max_failures.to_string())
+        .millis(how.keep)
+        .millis(if has_late_copies {
+            how.marks()
+        } else {
+            Duration::ZERO
+        })
+        .flag(failed.is_some_and(|failed| failed.others_wait))
+        .args(ids)
 }
 
 /// FORGET under the last of these ids. The others are those of the sends before.
 pub(crate) fn forget(slot: &Slot, ids: &[Id], how: &Settings) -> Message {
     let (id, earlier) = ids.split_last().expect("a FORGET has an id");
-    let keys = vec![slot.lease(), slot.marks()];
-    let args = vec![id.to_vec(), millis(how.marks())];
-    with_ids(Verb::Forget, keys, args, earlier)
+    let message = Message::new(Verb::Forget, [slot.lease(), slot.marks()]);
+    message.arg(id).millis(how.marks()).args(earlier)
 }
 
-fn with_ids(verb: Verb, keys: Vec<Vec<u8>>, mut args: Vec<Vec<u8>>, ids: &[Id]) -> Message {
-    args.extend(ids.iter().map(|id| id.to_vec()));
-    Message { verb, keys, args }
-}
+impl Message {
+    fn new(verb: Verb, keys: impl Into<Vec<Vec<u8>>>) -> Self {
+        let (keys, args) = (keys.into(), Vec::new());
+        Self { verb, keys, args }
+    }
 
-fn flag(flag: bool) -> Vec<u8> {
-    if flag { b"1".to_vec() } else { b"0".to_vec() }
-}
+    fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
+        self.args.push(arg.as_ref().to_vec());
+        self
+    }
 
-fn millis(duration: Duration) -> Vec<u8> {
-    duration.as_millis().to_string().into_bytes()
+    fn args(self, ids: &[Id]) -> Self {
+        ids.iter().fold(self, |message, id| message.arg(id))
+    }
+
+    fn flag(self, flag: bool) -> Self {
+        self.arg(if flag { "1" } else { "0" })
+    }
+
+    fn millis(self, duration: Duration) -> Self {
+        self.arg(duration.as_millis().to_string())
+    }
 }

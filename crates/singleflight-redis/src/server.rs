@@ -95,7 +95,7 @@ impl ServerBuilder {
     pub async fn connect(self) -> Result<Server, ConnectError> {
         let server = self.lazy()?;
         let channel = server.0.channel().await;
-        match channel.map(|channel| channel.is_deaf) {
+        match channel.map(|channel| channel.is_deaf.clone()) {
             Ok(None) => Ok(server),
             Ok(Some(why)) | Err(why) => Err(ConnectError(why)),
         }

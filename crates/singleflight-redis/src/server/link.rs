@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_lock::Mutex;
 use futures_lite::future::or;
-use redis::{ErrorKind, RedisError, RedisResult, Value};
+use redis::{ErrorKind, RedisError, RedisResult};
 
 use super::ServerBuilder;
 use super::target::Kind;
@@ -30,53 +30,46 @@ pub(crate) struct Link {
 
 #[derive(Default)]
 pub(super) struct Open {
-    channel: Option<Channel>,
-    /// Counts connections, so that the one that broke is dropped and not its successor.
-    made: u64,
+    channel: Option<Arc<Channel>>,
     down: Option<(Instant, String)>,
 }
 
-#[derive(Clone)]
+/// An open connection.
 pub(super) struct Channel {
     wire: Wire,
     /// Which run of the server this is. Empty: the script has to ask.
     run: Vec<u8>,
-    number: u64,
     /// Why the server sends no messages. Then those who wait poll.
     pub(super) is_deaf: Option<String>,
 }
 
 impl Link {
     /// The connection; made by the first who needs it while the others wait.
-    pub(super) async fn channel(&self) -> Result<Channel, String> {
+    pub(super) async fn channel(&self) -> Result<Arc<Channel>, String> {
         let mut open = self.open.lock().await;
-        if let Some(mut channel) = open.channel.take() {
-            let run = match self.doubted.swap(false, Ordering::Relaxed) {
-                true => channel.wire.run().await,
-                false => Ok(channel.run),
+        if self.doubted.swap(false, Ordering::Relaxed) {
+            open.channel = match open.channel.take() {
+                Some(channel) => channel.again().await.ok(),
+                None => None,
             };
-            if let Ok(run) = run {
-                channel.run = run;
-                open.channel = Some(channel.clone());
-                return Ok(channel);
-            }
+        }
+        if let Some(channel) = &open.channel {
+            return Ok(Arc::clone(channel));
         }
         if let Some((until, why)) = &open.down {
             if Instant::now() < *until {
                 return Err(why.clone());
             }
         }
-        let number = open.made + 1;
         // A broken connection is worth one attempt more: the server may just have closed it.
-        let mut made = self.dial(number).await;
+        let mut made = self.dial().await;
         if made.is_err() {
-            made = self.dial(number).await;
+            made = self.dial().await;
         }
+        open.down = None;
         match made {
             Ok(channel) => {
-                open.made = number;
-                open.channel = Some(channel.clone());
-                open.down = None;
+                open.channel = Some(Arc::clone(&channel));
                 Ok(channel)
             }
             Err(error) => {
@@ -87,14 +80,13 @@ impl Link {
         }
     }
 
-    async fn drop_channel(&self, number: u64) {
+    /// It is broken: the next one who needs a connection makes another.
+    async fn drop_channel(&self, broken: &Arc<Channel>) {
         let mut open = self.open.lock().await;
-        if open.made == number {
-            open.channel = None;
-        }
+        open.channel.take_if(|channel| Arc::ptr_eq(channel, broken));
     }
 
-    async fn dial(&self, number: u64) -> RedisResult<Channel> {
+    async fn dial(&self) -> RedisResult<Arc<Channel>> {
         let attempt = async {
             let mut wire = Wire::dial(&self.to, &self.inbox).await?;
             let run = wire.run().await?;
@@ -102,12 +94,7 @@ impl Link {
                 Err(error) if was_refused(&error) => Some(error.to_string()),
                 subscribed => subscribed.map(|()| None)?,
             };
-            Ok(Channel {
-                wire,
-                run,
-                number,
-                is_deaf,
-            })
+            Ok(Channel { wire, run, is_deaf })
         };
         let late = async {
             self.runtime.sleep(self.to.connect_timeout).await;
@@ -120,11 +107,11 @@ impl Link {
         if !planted("no-look-after-subscribing") {
             self.inbox.push_all();
         }
-        Ok(made)
+        Ok(Arc::new(made))
     }
 
     async fn exchange(&self, message: Message) -> Result<Reply, Failure> {
-        let mut channel = self.channel().await.map_err(Failure::Down)?;
+        let channel = self.channel().await.map_err(Failure::Down)?;
         self.round_trips.fetch_add(1, Ordering::Relaxed);
         let mut script = message.verb.script().prepare_invoke();
         for key in &message.keys {
@@ -134,20 +121,34 @@ impl Link {
         for arg in &message.args {
             script.arg(arg);
         }
-        match channel.wire.invoke(&script).await {
-            Ok(value) => Ok(reply(value, channel.run)),
+        match channel.wire.clone().invoke(&script).await {
+            Ok((code, data, token, now, left)) => Ok(Reply {
+                code,
+                data,
+                numbers: [token, now, left],
+                run: channel.run.clone(),
+            }),
             Err(error) if was_refused(&error) => {
                 // A server that is no master any more, or loads its file, is another one soon.
                 if matches!(error.code(), Some("READONLY" | "LOADING")) {
-                    self.drop_channel(channel.number).await;
+                    self.drop_channel(&channel).await;
                 }
                 Err(Failure::Refused(error.to_string()))
             }
             Err(error) => {
-                self.drop_channel(channel.number).await;
+                self.drop_channel(&channel).await;
                 Err(Failure::Unanswered(error.to_string()))
             }
         }
+    }
+}
+
+impl Channel {
+    /// Asks again which run of the server it is of.
+    async fn again(&self) -> RedisResult<Arc<Self>> {
+        let mut wire = self.wire.clone();
+        let (run, is_deaf) = (wire.run().await?, self.is_deaf.clone());
+        Ok(Arc::new(Self { wire, run, is_deaf }))
     }
 }
 
@@ -188,24 +189,4 @@ impl Engine for Link {
 /// Whether the server itself said no: then the script has not changed anything.
 fn was_refused(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
-}
-
-fn reply(value: Value, run: Vec<u8>) -> Reply {
-    let mut reply = Reply {
-        code: -1,
-        run,
-        ..Reply::default()
-    };
-    let Value::Array(parts) = value else {
-        return reply;
-    };
-    for (index, part) in parts.into_iter().enumerate() {
-        match (index, part) {
-            (0, Value::Int(code)) => reply.code = code,
-            (1, Value::BulkString(data)) => reply.data = data,
-            (2..=4, Value::Int(number)) => reply.numbers[index - 2] = number,
-            _ => {}
-        }
-    }
-    reply
 }

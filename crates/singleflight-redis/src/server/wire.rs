@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisResult,
-    ScriptInvocation, Value,
+    AsyncConnectionConfig, Client, FromRedisValue, ProtocolVersion, PushInfo, PushKind,
+    RedisResult, ScriptInvocation, Value,
 };
 
 use super::ServerBuilder;
@@ -80,7 +80,10 @@ impl Wire {
         }
     }
 
-    pub(super) async fn invoke(&mut self, script: &ScriptInvocation<'_>) -> RedisResult<Value> {
+    pub(super) async fn invoke<T: FromRedisValue>(
+        &mut self,
+        script: &ScriptInvocation<'_>,
+    ) -> RedisResult<T> {
         match self {
             Self::Single(wire) => script.invoke_async(wire).await,
             #[cfg(feature = "cluster")]
