@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::error::BuildError;
 use crate::group::Group;
 use crate::inner::Inner;
-use crate::key::prefix;
+use crate::key::Names;
 use crate::server::Server;
 
 /// What a group does when Redis is not reached, or refuses.
@@ -26,11 +26,8 @@ pub enum WhenDown {
 }
 
 /// What a group is told once.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    /// What every name in Redis begins with.
-    pub(crate) prefix: Vec<u8>,
-    /// Makes of a key's bytes what stands in Redis.
-    pub(crate) hash: Option<Hash>,
     pub(crate) lease: Duration,
     pub(crate) poll: Duration,
     pub(crate) wait_at_most: Duration,
@@ -41,12 +38,11 @@ pub(crate) struct Settings {
     pub(crate) keep: Duration,
 }
 
-type Hash = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
-
 /// Describes a [`Group`]. Made by [`Group::builder`].
 #[must_use = "a builder makes nothing until it is built"]
 pub struct Builder<K: ?Sized, V> {
     engine: Arc<dyn Engine>,
+    names: Names,
     settings: Settings,
     codec: Option<Box<dyn Codec<V>>>,
     key: PhantomData<fn(&K)>,
@@ -88,9 +84,8 @@ impl<K: ?Sized, V> Builder<K, V> {
     pub(crate) fn over(engine: Arc<dyn Engine>, namespace: &str) -> Self {
         Self {
             engine,
+            names: Names::new(namespace),
             settings: Settings {
-                prefix: prefix(namespace),
-                hash: None,
                 lease: Duration::from_secs(5),
                 poll: Duration::from_millis(250),
                 wait_at_most: Duration::ZERO,
@@ -164,7 +159,7 @@ impl<K: ?Sized, V> Builder<K, V> {
     pub fn hash_keys(mut self, secret: impl Into<Vec<u8>>) -> Self {
         use sha2::Digest as _;
         let secret = secret.into();
-        self.settings.hash = Some(Box::new(move |key| {
+        self.names.hash = Some(Box::new(move |key| {
             let mut hash = sha2::Sha256::new();
             hash.update((secret.len() as u64).to_le_bytes());
             hash.update(&secret);
@@ -185,20 +180,11 @@ impl<K: ?Sized, V> Builder<K, V> {
     {
         self.settings.check()?;
         let codec = self.codec.ok_or(BuildError("`codec` has to be said"))?;
-        Ok(Group::of(Inner::new(self.engine, self.settings, codec)))
+        let inner = Inner::new(self.engine, self.names, self.settings, codec);
+        Ok(Group::of(inner))
     }
 }
 
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without what keys are hashed with.
-        f.debug_struct("Settings")
-            .field("lease", &self.lease)
-            .field("poll", &self.poll)
-            .field("wait_at_most", &self.wait_at_most)
-            .finish_non_exhaustive()
-    }
-}
 impl<K: ?Sized, V> fmt::Debug for Builder<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::pending;
+use std::future::{Future, pending};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -48,7 +48,11 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
-    pub async fn run(self, work: impl AsyncFnOnce(Lease) -> V) -> Result<V, CallError> {
+    pub async fn run<W, F>(self, work: W) -> Result<V, CallError>
+    where
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = V>,
+    {
         Ok(self.run_outcome(work).await?.value)
     }
 
@@ -61,10 +65,11 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
-    pub async fn run_outcome(
-        self,
-        work: impl AsyncFnOnce(Lease) -> V,
-    ) -> Result<Outcome<V>, CallError> {
+    pub async fn run_outcome<W, F>(self, work: W) -> Result<Outcome<V>, CallError>
+    where
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = V>,
+    {
         let work = async |lease| Ok::<_, Infallible>(work(lease).await);
         let Ok(outcome) = self.try_run_outcome(work).await?;
         Ok(outcome)
@@ -79,10 +84,11 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
-    pub async fn try_run<E>(
-        self,
-        work: impl AsyncFnOnce(Lease) -> Result<V, E>,
-    ) -> Result<Result<V, E>, CallError> {
+    pub async fn try_run<W, F, E>(self, work: W) -> Result<Result<V, E>, CallError>
+    where
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = Result<V, E>>,
+    {
         let outcome = self.try_run_outcome(work).await?;
         Ok(outcome.map(|outcome| outcome.value))
     }
@@ -96,19 +102,21 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
-    pub async fn try_run_outcome<E>(
-        self,
-        work: impl AsyncFnOnce(Lease) -> Result<V, E>,
-    ) -> Result<Result<Outcome<V>, E>, CallError> {
+    pub async fn try_run_outcome<W, F, E>(self, work: W) -> Result<Result<Outcome<V>, E>, CallError>
+    where
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = Result<V, E>>,
+    {
         let answer = self.go(work, true).await?;
         Ok(answer.map(|outcome| outcome.expect("a call that waits is answered")))
     }
 
     /// As [`Group::try_lead`](crate::Group::try_lead).
-    pub(crate) async fn try_lead(
-        self,
-        work: impl AsyncFnOnce(Lease) -> V,
-    ) -> Result<Option<Outcome<V>>, CallError> {
+    pub(crate) async fn try_lead<W, F>(self, work: W) -> Result<Option<Outcome<V>>, CallError>
+    where
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = V>,
+    {
         if self.inner.flights.followers(&self.slot).is_some() {
             return Ok(None);
         }
@@ -118,11 +126,15 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     }
 
     /// `None`: somebody else leads, and the call does not wait.
-    async fn go<E>(
+    async fn go<W, F, E>(
         self,
-        work: impl AsyncFnOnce(Lease) -> Result<V, E>,
+        work: W,
         waits: bool,
-    ) -> Result<Result<Option<Outcome<V>>, E>, CallError> {
+    ) -> Result<Result<Option<Outcome<V>>, E>, CallError>
+    where
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = Result<V, E>>,
+    {
         let Self { inner, slot, .. } = &self;
         let leads = AtomicBool::new(false);
         let begun = inner.engine.now();
@@ -152,7 +164,6 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
             let takes = is_own || arrived < landing.before || planted("late-newcomers-take");
             let is_answered = is_own || !waits || !matches!(landing.answer, Ok(None));
             if !takes || !is_answered {
-                inner.stats().rejoined += 1;
                 continue;
             }
             let mut answer = landing.answer?;

@@ -55,13 +55,13 @@ pub(crate) async fn join<'a, V>(
         let mut claim = Claim { inner, slot, ids };
         let first = engine.now();
         let (mut sent, mut before) = (first, 0);
-        let send = || {
+        let again = || {
             claim.ids.push(new_id());
             (sent, before) = (engine.now(), inner.stamp());
             let inbox = &engine.inbox().channel;
             script::join(slot, &claim.ids, inbox, waits, &inner.settings)
         };
-        let reply = match insist(engine, send).await {
+        let reply = match insist(engine, again).await {
             Ok(reply) => reply,
             Err(failure) => {
                 if !matches!(failure, Failure::Unanswered(_)) {

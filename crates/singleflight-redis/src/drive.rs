@@ -29,7 +29,7 @@
 //! LAND keeps nothing when nobody waits, and the result where somebody does: then a repeated LAND
 //! finds it. A lone caller whose answer was lost learns `Unknown`.
 
-use std::future::pending;
+use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -69,20 +69,17 @@ pub(crate) struct Drive<'a, V, W, E> {
 #[derive(Debug)]
 pub(crate) struct Kept;
 
-impl<V, W, E> Drive<'_, V, W, E>
+impl<V, W, F, E> Drive<'_, V, W, E>
 where
     V: Clone + Send + Sync + 'static,
-    W: AsyncFnOnce(Lease) -> Result<V, E>,
+    W: FnOnce(Lease) -> F,
+    F: Future<Output = Result<V, E>>,
 {
     pub(crate) async fn run(self) -> Result<Landing<V>, Kept> {
         let Self { inner, slot, .. } = self;
-        let mut takes_over = false;
         let why = loop {
             let (id, before) = match join(inner, slot, self.waits).await {
-                Ok(Joined::Leads(held)) => {
-                    inner.stats().taken_over += u64::from(takes_over);
-                    return self.lead(held).await;
-                }
+                Ok(Joined::Leads(held)) => return self.lead(held).await,
                 Ok(Joined::Follows(..)) if !self.waits => return Ok(Landing::of(Ok(None))),
                 Ok(Joined::Follows(id, before)) => (id, before),
                 Err(why) => break why,
@@ -94,11 +91,10 @@ where
                         Err(why) => self.alone(why).await,
                     };
                 }
-                Ok(None) => takes_over = true,
+                Ok(None) => {}
                 Err(why) => break why,
             }
         };
-        inner.stats().down += 1;
         match inner.settings.when_down {
             WhenDown::RunHere => self.alone(Alone::Down).await,
             WhenDown::Fail => Ok(Landing::of(Err(CallError::Down(why.into())))),
@@ -198,10 +194,6 @@ impl<V: Clone + 'static> Inner<V> {
         let inbox = engine.inbox();
         let (mut stamp, mut looked) = (before, engine.now());
         loop {
-            let pushed = async {
-                inbox.pushed(id, stamp).await;
-                self.stats().pushes += 1;
-            };
             let polled = async {
                 if planted("no-look-after-subscribing") {
                     pending::<()>().await;
@@ -209,12 +201,9 @@ impl<V: Clone + 'static> Inner<V> {
                 engine.sleep(self.settings.poll).await;
                 self.stats().polls += 1;
             };
-            let asked = async {
-                self.newcomer(slot, before, looked).await;
-                self.stats().looks_for_newcomers += 1;
-            };
             let begun = engine.now();
-            or(pushed, or(polled, asked)).await;
+            let asked = self.newcomer(slot, before, looked);
+            or(inbox.pushed(id, stamp), or(polled, asked)).await;
             if planted("run-at-the-deadline") && engine.now() >= begun + self.settings.poll {
                 return Err(String::new());
             }

@@ -1,6 +1,7 @@
 //! The group: its verbs.
 
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::call::Call;
 use crate::engine::insist;
 use crate::error::{CallError, ForgetError};
 use crate::inner::Inner;
-use crate::key::{KeyBytes, Slot};
+use crate::key::KeyBytes;
 use crate::lease::{Lease, new_id};
 use crate::outcome::{Outcome, Stats};
 use crate::script;
@@ -58,7 +59,11 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     ///
     /// Dropping the future of a leader drops its work; a caller that waits in this process leads on,
     /// else one elsewhere within a round trip. Dropping that of another leaves the flight.
-    pub async fn run(&self, key: &K, work: impl AsyncFnOnce(Lease) -> V) -> Result<V, CallError> {
+    pub async fn run<W, F>(&self, key: &K, work: W) -> Result<V, CallError>
+    where
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = V>,
+    {
         self.call(key).run(work).await
     }
 
@@ -71,11 +76,11 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
-    pub async fn run_outcome(
-        &self,
-        key: &K,
-        work: impl AsyncFnOnce(Lease) -> V,
-    ) -> Result<Outcome<V>, CallError> {
+    pub async fn run_outcome<W, F>(&self, key: &K, work: W) -> Result<Outcome<V>, CallError>
+    where
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = V>,
+    {
         self.call(key).run_outcome(work).await
     }
 
@@ -91,11 +96,11 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
-    pub async fn try_run<E>(
-        &self,
-        key: &K,
-        work: impl AsyncFnOnce(Lease) -> Result<V, E>,
-    ) -> Result<Result<V, E>, CallError> {
+    pub async fn try_run<W, F, E>(&self, key: &K, work: W) -> Result<Result<V, E>, CallError>
+    where
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = Result<V, E>>,
+    {
         self.call(key).try_run(work).await
     }
 
@@ -109,17 +114,17 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
-    pub async fn try_lead(
-        &self,
-        key: &K,
-        work: impl AsyncFnOnce(Lease) -> V,
-    ) -> Result<Option<Outcome<V>>, CallError> {
+    pub async fn try_lead<W, F>(&self, key: &K, work: W) -> Result<Option<Outcome<V>>, CallError>
+    where
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = V>,
+    {
         self.call(key).try_lead(work).await
     }
 
     /// Starts to describe a call with options.
     pub fn call(&self, key: &K) -> Call<'_, V> {
-        Call::new(&self.inner, self.slot(key))
+        Call::new(&self.inner, self.inner.names.slot(key))
     }
 
     /// Lets the next call for `key` start afresh, in every process. Returns whether anything was in
@@ -134,7 +139,7 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// If Redis did not confirm it. In this process it holds all the same.
     pub async fn forget(&self, key: &K) -> Result<bool, ForgetError> {
         let inner = &self.inner;
-        let slot = self.slot(key);
+        let slot = inner.names.slot(key);
         let here = inner.flights.forget(&slot);
         let mut nonces = Vec::new();
         let send = || {
@@ -166,15 +171,6 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
             let _answer = insist(&*inner.engine, || message.clone()).await;
         }
         inner.flights.in_flight()
-    }
-
-    fn slot(&self, key: &K) -> Slot {
-        let mut bytes = Vec::new();
-        key.write(&mut bytes);
-        if let Some(hash) = &self.inner.settings.hash {
-            bytes = hash(&bytes);
-        }
-        Slot::new(&self.inner.settings.prefix, &bytes)
     }
 }
 

@@ -15,11 +15,12 @@ use crate::codec::Codec;
 use crate::engine::{Engine, Id};
 use crate::error::CallError;
 use crate::inbox::Places;
-use crate::key::Slot;
+use crate::key::{Names, Slot};
 use crate::outcome::{Outcome, Stats};
 
 pub(crate) struct Inner<V> {
     pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) names: Names,
     pub(crate) settings: Settings,
     pub(crate) codec: Box<dyn Codec<V>>,
     /// In front: one caller for each key and process goes to Redis.
@@ -49,12 +50,14 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 impl<V: Clone> Inner<V> {
     pub(crate) fn new(
         engine: Arc<dyn Engine>,
+        names: Names,
         settings: Settings,
         codec: Box<dyn Codec<V>>,
     ) -> Self {
         let flights = singleflight_core::Builder::new().max_failures(settings.max_failures);
         Self {
             engine,
+            names,
             settings,
             codec,
             flights: flights.build(),

@@ -67,9 +67,10 @@ pub(crate) fn random() -> u64 {
 pub(crate) fn new_id() -> Id {
     static PROCESS: LazyLock<u64> = LazyLock::new(random);
     static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(random()));
-    let next = match planted("token-per-process") {
-        true => 0,
-        false => NEXT.fetch_add(1, Ordering::Relaxed),
+    let next = if planted("token-per-process") {
+        0
+    } else {
+        NEXT.fetch_add(1, Ordering::Relaxed)
     };
     (u128::from(*PROCESS) << 64 | u128::from(next)).to_le_bytes()
 }

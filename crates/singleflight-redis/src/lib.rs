@@ -15,6 +15,8 @@ mod lease;
 mod outcome;
 mod runtime;
 mod script;
+// Bugs are planted by tests only.
+#[cfg_attr(singleflight_planted, path = "../tests/model/planted.rs")]
 mod seeds;
 mod server;
 

@@ -82,22 +82,12 @@ pub struct Stats {
     pub unknown: u64,
     /// Flights of other processes whose end this one received.
     pub received: u64,
-    /// Leases that this process took after it had waited for another's.
-    pub taken_over: u64,
     /// Works that ran without a lease.
     pub alone: u64,
-    /// Calls that found Redis down.
-    pub down: u64,
     /// Values of this process that were too large to cross, or could not be encoded.
     pub too_large: u64,
     /// Values of other processes that could not be decoded.
     pub undecodable: u64,
-    /// Looks because a message had come.
-    pub pushes: u64,
     /// Looks because none had come in time.
     pub polls: u64,
-    /// Looks because another caller of this process had come.
-    pub looks_for_newcomers: u64,
-    /// Calls that came too late for the flight that they had joined in this process.
-    pub rejoined: u64,
 }

@@ -8,7 +8,7 @@ use redis::Script;
 use crate::builder::Settings;
 use crate::engine::{Id, Message, Verb};
 use crate::key::Slot;
-use crate::seeds::planted;
+use crate::seeds::{planted, with_bugs};
 
 /// Every script begins with it. Where the client does not say which run of the server it takes this
 /// for, the server is asked.
@@ -36,24 +36,6 @@ impl Verb {
 pub(crate) fn ask_the_run() -> String {
     let answer = if planted("any-run") { "'any'" } else { "run" };
     format!("{PRELUDE}return {answer}")
-}
-
-fn with_bugs(verb: Verb, body: &str) -> String {
-    let (sound, planted) = match verb {
-        Verb::Land if planted("land-without-compare") => (
-            "if l[1] ~= ARGV[2] or l[2] ~= run then",
-            "if #redis.call('HKEYS', KEYS[1]) == 0 then",
-        ),
-        Verb::Join | Verb::Forget if planted("no-marks") => {
-            ("== 1 then return answer(3)", "== 2 then return answer(3)")
-        }
-        Verb::Renew if planted("renew-when-stalled") => (
-            "return answer(0) end",
-            "redis.call('DEL', KEYS[1]) redis.call('HSET', KEYS[1], 'id', ARGV[2], 'run', run, 'tok', 1, 'fails', 0) end",
-        ),
-        _ => return body.to_owned(),
-    };
-    body.replace(sound, planted)
 }
 
 /// JOIN under the last of these ids. The others are those of the sends before.
@@ -129,7 +111,7 @@ impl Message {
     }
 
     fn args(self, ids: &[Id]) -> Self {
-        ids.iter().fold(self, |message, id| message.arg(id))
+        ids.iter().fold(self, Self::arg)
     }
 
     fn flag(self, flag: bool) -> Self {

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_lock::Mutex;
-use futures_lite::future::or;
 use redis::{ErrorKind, RedisError, RedisResult};
 
 use super::ServerBuilder;
@@ -87,40 +86,25 @@ impl Link {
     }
 
     async fn dial(&self) -> RedisResult<Arc<Channel>> {
-        let attempt = async {
-            let mut wire = Wire::dial(&self.to, &self.inbox).await?;
-            let run = wire.run().await?;
-            let is_deaf = match wire.subscribe(&self.inbox.channel).await {
-                Err(error) if was_refused(&error) => Some(error.to_string()),
-                subscribed => subscribed.map(|()| None)?,
-            };
-            Ok(Channel { wire, run, is_deaf })
+        let mut wire = Wire::dial(&self.to, &self.inbox).await?;
+        let run = wire.run().await?;
+        let is_deaf = match wire.subscribe(&self.inbox.channel).await {
+            Err(error) if was_refused(&error) => Some(error.to_string()),
+            subscribed => subscribed.map(|()| None)?,
         };
-        let late = async {
-            self.runtime.sleep(self.to.connect_timeout).await;
-            Err(RedisError::from(std::io::Error::from(
-                std::io::ErrorKind::TimedOut,
-            )))
-        };
-        let made = or(attempt, late).await?;
         // What was published meanwhile has reached nobody.
         if !planted("no-look-after-subscribing") {
             self.inbox.push_all();
         }
-        Ok(Arc::new(made))
+        Ok(Arc::new(Channel { wire, run, is_deaf }))
     }
 
     async fn exchange(&self, message: Message) -> Result<Reply, Failure> {
         let channel = self.channel().await.map_err(Failure::Down)?;
         self.round_trips.fetch_add(1, Ordering::Relaxed);
         let mut script = message.verb.script().prepare_invoke();
-        for key in &message.keys {
-            script.key(key);
-        }
-        script.arg(&channel.run);
-        for arg in &message.args {
-            script.arg(arg);
-        }
+        script.key(&message.keys);
+        script.arg(&channel.run).arg(&message.args);
         match channel.wire.clone().invoke(&script).await {
             Ok((code, data, token, now, left)) => Ok(Reply {
                 code,
