@@ -8,7 +8,6 @@ use async_lock::Mutex;
 use redis::{ErrorKind, RedisError, RedisResult};
 
 use super::ServerBuilder;
-use super::target::Kind;
 use super::wire::Wire;
 use crate::engine::{Boxed, Engine, Failure, Message, Reply};
 use crate::inbox::Inbox;
@@ -162,11 +161,7 @@ impl Engine for Link {
     }
 
     fn resends(&self) -> bool {
-        match self.to.target.0 {
-            #[cfg(feature = "cluster")]
-            Kind::Cluster(_) => true,
-            _ => false,
-        }
+        self.to.target.resends()
     }
 }
 

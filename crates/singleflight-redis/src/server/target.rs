@@ -48,6 +48,15 @@ impl Target {
         let client = client.map_err(|error| crate::ConnectError(error.to_string()))?;
         Ok(Self(Kind::Cluster(Box::new(client))))
     }
+
+    /// Whether the client sends by itself again what was not answered.
+    pub(super) fn resends(&self) -> bool {
+        match self.0 {
+            #[cfg(feature = "cluster")]
+            Kind::Cluster(_) => true,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Debug for Target {

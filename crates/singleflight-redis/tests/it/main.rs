@@ -6,6 +6,8 @@ mod calls;
 mod clusters;
 mod leaders;
 mod refusals;
+#[cfg(feature = "sentinel")]
+mod sentinels;
 mod servers;
 mod stage;
 mod values;
