@@ -98,7 +98,7 @@ impl<'a, V> Claim<'a, V> {
         let (inner, server) = (self.inner, micros(server));
         self.ids.retain(|other| *other != id);
         self.ids.push(id);
-        inner.leading().insert(id, self.slot.clone());
+        inner.leading().insert(self.slot.clone(), id);
         let lease = Lease::new(u64::try_from(token).ok(), inner.engine.clone());
         lease.hold_until(first + inner.settings.lease * 9 / 10);
         Held {
@@ -116,9 +116,11 @@ impl<'a, V> Claim<'a, V> {
 
     /// There is nothing to give up any more.
     fn release(&mut self) {
-        if let Some(id) = self.ids.last() {
-            self.inner.leading().remove(id);
+        let mut leading = self.inner.leading();
+        if leading.get(self.slot) == self.ids.last() {
+            leading.remove(self.slot);
         }
+        drop(leading);
         self.ids.clear();
     }
 }

@@ -22,7 +22,7 @@ use crate::script;
 ///
 /// `K` is the key, `V` the value; a value crosses by the group's [`Codec`](crate::Codec). Clones share everything.
 pub struct Group<K: ?Sized, V> {
-    inner: Arc<Inner<V>>,
+    pub(crate) inner: Arc<Inner<V>>,
     key: PhantomData<fn(&K)>,
 }
 
@@ -165,7 +165,7 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
         self.close();
         or(inner.flights.drained(), inner.engine.sleep(at_most)).await;
         let left: Vec<_> = inner.leading().drain().collect();
-        for (id, slot) in left {
+        for (slot, id) in left {
             let message = script::abandon(&slot, &[id], None, &inner.settings);
             // If it does not come through, the lease ends by itself.
             let _answer = insist(&*inner.engine, || message.clone()).await;

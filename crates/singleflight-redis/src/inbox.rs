@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use event_listener::Event;
 
 use crate::engine::Id;
+use crate::seeds::planted;
 
 /// A channel to which this process is subscribed, and those who wait for what comes.
 pub(crate) struct Inbox {
@@ -38,7 +39,9 @@ impl Inbox {
 
     /// Messages may have been missed: everybody who waits looks.
     pub(crate) fn push_all(&self) {
-        self.ended.tell_all(self.stamp());
+        if !planted("no-look-after-subscribing") {
+            self.ended.tell_all(self.stamp());
+        }
     }
 
     /// Waits for a message about a flight that came later than `stamp`.

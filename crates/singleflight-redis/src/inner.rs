@@ -27,8 +27,8 @@ pub(crate) struct Inner<V> {
     pub(crate) flights: Flights<V>,
     /// A leader that waits for another process looks again when a call comes.
     arrivals: Places,
-    /// The leases that this process holds.
-    leading: Mutex<HashMap<Id, Slot>>,
+    /// The leases that this process holds; of several for a key, the newest: the others are lost.
+    leading: Mutex<HashMap<Slot, Id>>,
     stats: Mutex<Stats>,
 }
 
@@ -87,7 +87,7 @@ impl<V> Inner<V> {
         self.engine.sleep(pause).await;
     }
 
-    pub(crate) fn leading(&self) -> MutexGuard<'_, HashMap<Id, Slot>> {
+    pub(crate) fn leading(&self) -> MutexGuard<'_, HashMap<Slot, Id>> {
         self.leading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

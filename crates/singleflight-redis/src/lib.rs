@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+#[cfg(feature = "cache")]
+mod cache;
 mod call;
 mod claim;
 mod codec;
@@ -26,6 +28,8 @@ mod server;
 mod model;
 
 pub use builder::{Builder, WhenDown};
+#[cfg(feature = "cache")]
+pub use cache::{FlightsError, Landed};
 pub use call::Call;
 #[cfg(feature = "serde-json")]
 pub use codec::Json;

@@ -12,7 +12,6 @@ use super::wire::Wire;
 use crate::engine::{Boxed, Engine, Failure, Message, Reply};
 use crate::inbox::Inbox;
 use crate::runtime::Entered;
-use crate::seeds::planted;
 
 /// What the clones of a server share.
 pub(crate) struct Link {
@@ -92,9 +91,7 @@ impl Link {
             subscribed => subscribed.map(|()| None)?,
         };
         // What was published meanwhile has reached nobody.
-        if !planted("no-look-after-subscribing") {
-            self.inbox.push_all();
-        }
+        self.inbox.push_all();
         Ok(Arc::new(Channel { wire, run, is_deaf }))
     }
 

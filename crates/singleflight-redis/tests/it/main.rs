@@ -1,6 +1,8 @@
 //! Each row of the failure table, against a real server. Without one they say SKIPPED; where
 //! `SINGLEFLIGHT_REDIS_REQUIRED` is set, that is a failure.
 
+#[cfg(all(feature = "cache", feature = "postcard"))]
+mod caches;
 mod calls;
 #[cfg(feature = "cluster")]
 mod clusters;
