@@ -12,11 +12,15 @@ use crate::project::{Project, cargo};
 use crate::stop::{Stop, at};
 
 /// Which crates are looked at, and with which features.
-const CRATES: [(&str, &str); 4] = [
+const CRATES: [(&str, &str); 5] = [
     ("singleflight-core", " --features std,tracing"),
     ("singleflight-std", ""),
     ("singleflight-tokio", ""),
     ("singleflight-smol", ""),
+    (
+        "singleflight-redis",
+        " --features cache,cluster,hash-keys,postcard,sentinel,serde-json,smol",
+    ),
 ];
 
 /// Says whether there is a nightly.

@@ -75,6 +75,16 @@ impl Settings {
 impl<K: ?Sized, V> Group<K, V> {
     /// Starts to describe a group. The namespace names what the values are and has the version of
     /// their schema in it: `"profile:v3"`. Processes with another one do not meet.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1").wait_at_most(Duration::from_secs(60)).codec(Raw).build()
+    /// # }
+    /// ```
     pub fn builder(server: &Server, namespace: &str) -> Builder<K, V> {
         Builder::over(server.0.clone(), namespace)
     }
@@ -102,6 +112,20 @@ impl<K: ?Sized, V> Builder<K, V> {
     /// How long a call waits for the work of another, at most. It has no default: a work may take
     /// minutes, and a circle of calls across processes ends by nothing else. A work of the call's own
     /// is not bounded by it.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .wait_at_most(Duration::from_secs(120)) // a report may take a minute
+    ///     .build()
+    /// # }
+    /// ```
     pub fn wait_at_most(mut self, duration: Duration) -> Self {
         self.settings.wait_at_most = duration;
         self
@@ -110,12 +134,40 @@ impl<K: ?Sized, V> Builder<K, V> {
     /// How long a lease lasts unless it is renewed, 5 s by default; at least 30 ms. It is renewed at
     /// each third, by the task that runs the work. A dead leader is noticed when it ends; a task that
     /// stalls for longer loses it.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .lease(Duration::from_secs(2)) // a dead leader is noticed sooner
+    ///     .build()
+    /// # }
+    /// ```
     pub fn lease(mut self, duration: Duration) -> Self {
         self.settings.lease = duration;
         self
     }
 
     /// How often a waiting process looks if no message comes, 250 ms by default.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .poll(Duration::from_millis(100))
+    ///     .build()
+    /// # }
+    /// ```
     pub fn poll(mut self, duration: Duration) -> Self {
         self.settings.poll = duration;
         self
@@ -123,6 +175,20 @@ impl<K: ?Sized, V> Builder<K, V> {
 
     /// How long the result of a shared flight is kept for those who are slow to take it, 5 s by
     /// default. A caller that comes later joins anew.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .keep(Duration::from_secs(10))
+    ///     .build()
+    /// # }
+    /// ```
     pub fn keep(mut self, duration: Duration) -> Self {
         self.settings.keep = duration;
         self
@@ -130,24 +196,80 @@ impl<K: ?Sized, V> Builder<K, V> {
 
     /// How many bytes an encoded value may have to cross, 1 MiB by default. Of larger ones a marker
     /// crosses, and other processes run their own work.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .max_value(64 << 10)
+    ///     .build()
+    /// # }
+    /// ```
     pub fn max_value(mut self, bytes: usize) -> Self {
         self.settings.max_value = bytes;
         self
     }
 
     /// How many works of [`try_run`](Group::try_run) may fail in a row, 3 by default.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .max_failures(1) // the first failure is told to all who wait
+    ///     .build()
+    /// # }
+    /// ```
     pub fn max_failures(mut self, failures: u32) -> Self {
         self.settings.max_failures = failures;
         self
     }
 
     /// What happens when Redis is not reached, or refuses.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .when_down(WhenDown::Fail)
+    ///     .build()
+    /// # }
+    /// ```
     pub fn when_down(mut self, when_down: WhenDown) -> Self {
         self.settings.when_down = when_down;
         self
     }
 
     /// How values cross. It has no default.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .codec(Raw) // for bytes and text; others by features, or your own
+    ///     .build()
+    /// # }
+    /// ```
     pub fn codec(mut self, codec: impl Codec<V>) -> Self {
         self.codec = Some(Box::new(codec));
         self
@@ -155,6 +277,20 @@ impl<K: ?Sized, V> Builder<K, V> {
 
     /// Lets keys stand in Redis as a SHA-256 of `secret` and the key, 16 bytes of it: who reads
     /// Redis then learns no key without the secret. All processes must have the same.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .hash_keys("a secret that all processes have")
+    ///     .build()
+    /// # }
+    /// ```
     #[cfg(feature = "hash-keys")]
     pub fn hash_keys(mut self, secret: impl Into<Vec<u8>>) -> Self {
         use sha2::Digest as _;
@@ -174,6 +310,19 @@ impl<K: ?Sized, V> Builder<K, V> {
     /// # Errors
     ///
     /// [`BuildError`] if there is no codec, `wait_at_most` was not said, or a time is too short.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// let forgotten: Result<Group<str, String>, _> = Group::builder(server, "report:v1").codec(Raw).build();
+    /// assert!(forgotten.is_err(), "how long to wait has to be said");
+    /// let builder = Group::builder(server, "report:v1").codec(Raw);
+    /// builder.wait_at_most(Duration::from_secs(60)).build()
+    /// # }
+    /// ```
     pub fn build(self) -> Result<Group<K, V>, BuildError>
     where
         V: Clone + Send + Sync + 'static,

@@ -109,6 +109,24 @@ impl<K: KeyBytes + ?Sized, V> Group<K, V> {
     /// identity, 16 bytes, while it is led. A store in the same Redis can compare it, in one script
     /// with its put, with `singleflight_cache::Put::lease`, whose 16 bytes it is with the lowest first.
     /// The store's own key has to be in the same slot of a cluster: it has this name in front.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # fn example(flights: &Group<u64, String>, lease: u128) {
+    /// const PUT: &str = "
+    /// if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return 0 end
+    /// redis.call('SET', KEYS[2], ARGV[2])
+    /// return 1";
+    ///
+    /// let lease_name = flights.lease_name(&7);
+    /// let entry_name = [&lease_name, &b"entry"[..]].concat();
+    /// let script = redis::Script::new(PUT);
+    /// let mut put = script.key(lease_name);
+    /// put.key(entry_name).arg(&lease.to_le_bytes()).arg("the entry");
+    /// # }
+    /// ```
     pub fn lease_name(&self, key: &K) -> Vec<u8> {
         self.inner.names.slot(key).lease()
     }

@@ -34,6 +34,21 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// Ends the whole call after `duration`, a work of its own included: the lease is then given up,
     /// and the next caller leads. Without it only the wait is bounded, by the group's
     /// [`wait_at_most`](crate::Builder::wait_at_most).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let call = reports.call("today").timeout(Duration::from_secs(10));
+    /// match call.run(async |_lease| "made".to_owned()).await {
+    ///     Err(CallError::TimedOut) => println!("not within ten seconds"),
+    ///     made => println!("{}", made?),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn timeout(mut self, duration: Duration) -> Self {
         self.timeout = Some(duration);
         self
@@ -48,6 +63,16 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let report = reports.call("today").run(async |_lease| "made".to_owned()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn run<W, F>(self, work: W) -> Result<V, CallError>
     where
         W: FnOnce(Lease) -> F,
@@ -65,6 +90,17 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let outcome = reports.call("today").run_outcome(async |_lease| "made".to_owned()).await?;
+    /// println!("{} by {:?}", outcome.value, outcome.role);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn run_outcome<W, F>(self, work: W) -> Result<Outcome<V>, CallError>
     where
         W: FnOnce(Lease) -> F,
@@ -84,6 +120,17 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let made = async |_lease: Lease| std::fs::read_to_string("report.txt");
+    /// let report = reports.call("today").try_run(made).await??;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn try_run<W, F, E>(self, work: W) -> Result<Result<V, E>, CallError>
     where
         W: FnOnce(Lease) -> F,
@@ -102,6 +149,18 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let made = async |_lease: Lease| std::fs::read_to_string("report.txt");
+    /// let outcome = reports.call("today").try_run_outcome(made).await??;
+    /// println!("{} by {:?}", outcome.value, outcome.role);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn try_run_outcome<W, F, E>(self, work: W) -> Result<Result<Outcome<V>, E>, CallError>
     where
         W: FnOnce(Lease) -> F,

@@ -35,6 +35,17 @@ impl<K: ?Sized, V> Group<K, V> {
     }
 
     /// Returns what this group of this process has done so far.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let stats = reports.stats();
+    /// println!("{} of other processes, {} alone", stats.received, stats.alone);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stats(&self) -> Stats {
         *self.inner.stats()
     }
@@ -59,6 +70,17 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     ///
     /// Dropping the future of a leader drops its work; a caller that waits in this process leads on,
     /// else one elsewhere within a round trip. Dropping that of another leaves the flight.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let report = reports.run("today", async |_lease| "made by a query".to_owned()).await?;
+    /// assert!(report.starts_with("made"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn run<W, F>(&self, key: &K, work: W) -> Result<V, CallError>
     where
         W: FnOnce(Lease) -> F,
@@ -76,6 +98,19 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let outcome = reports.run_outcome("today", async |_lease| "made".to_owned()).await?;
+    /// if let (Role::Leader, Ended::Lost) = (outcome.role, outcome.lease) {
+    ///     println!("another process may have made it as well");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn run_outcome<W, F>(&self, key: &K, work: W) -> Result<Outcome<V>, CallError>
     where
         W: FnOnce(Lease) -> F,
@@ -96,6 +131,17 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let made = async |_lease: Lease| std::fs::read_to_string("report.txt");
+    /// let report = reports.try_run("today", made).await??;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn try_run<W, F, E>(&self, key: &K, work: W) -> Result<Result<V, E>, CallError>
     where
         W: FnOnce(Lease) -> F,
@@ -114,6 +160,19 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// match reports.try_lead("today", async |_lease| "made anew".to_owned()).await? {
+    ///     Some(outcome) => println!("refreshed: {}", outcome.value),
+    ///     None => println!("somebody is at it"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn try_lead<W, F>(&self, key: &K, work: W) -> Result<Option<Outcome<V>>, CallError>
     where
         W: FnOnce(Lease) -> F,
@@ -123,6 +182,18 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     }
 
     /// Starts to describe a call with options.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let call = reports.call("today").timeout(Duration::from_secs(10));
+    /// let report = call.run(async |_lease| "made".to_owned()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn call(&self, key: &K) -> Call<'_, V> {
         Call::new(&self.inner, self.inner.names.slot(key))
     }
@@ -137,6 +208,17 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Errors
     ///
     /// If Redis did not confirm it. In this process it holds all the same.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// // The database was written; who asks from now on does not see what was read before.
+    /// reports.forget("today").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn forget(&self, key: &K) -> Result<bool, ForgetError> {
         let inner = &self.inner;
         let slot = inner.names.slot(key);
@@ -153,6 +235,18 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     }
 
     /// Refuses every new call of this process with [`Closed`](CallError::Closed), for good.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// reports.close();
+    /// let refused = reports.run("today", async |_lease| "made".to_owned()).await;
+    /// assert_eq!(refused, Err(CallError::Closed));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close(&self) {
         self.inner.flights.close();
     }
@@ -160,6 +254,18 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// Closes the group and waits until this process has nothing in flight. When the time is up,
     /// the leases of what is left are given up, so that other processes lead on; returns how many
     /// flights that were.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let left = reports.drain(Duration::from_secs(5)).await;
+    /// println!("{left} works were left to other processes");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn drain(&self, at_most: Duration) -> usize {
         let inner = &self.inner;
         self.close();

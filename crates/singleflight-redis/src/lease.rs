@@ -32,6 +32,20 @@ impl Lease {
     ///
     /// It is the server's time in microseconds, so it can go back with that clock, and after a
     /// failover. A version column in the database beats every token.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let write = async |lease: Lease| {
+    ///     // UPDATE reports SET body = $1, token = $2 WHERE token < $2
+    ///     format!("made with token {:?}", lease.token())
+    /// };
+    /// reports.run("today", write).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn token(&self) -> Option<u64> {
         self.token
     }
@@ -41,6 +55,24 @@ impl Lease {
     ///
     /// It does not see a server that was flushed, restarted or failed over, nor a `forget`
     /// elsewhere, before the next renewal.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let send = async |lease: Lease| {
+    ///     for part in ["one", "two"] {
+    ///         if !lease.held() {
+    ///             return format!("stopped before {part}");
+    ///         }
+    ///     }
+    ///     "sent".to_owned()
+    /// };
+    /// reports.run("today", send).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn held(&self) -> bool {
         nanos(self.clock.now()) < self.held_until.load(Ordering::Relaxed)
     }

@@ -42,6 +42,16 @@ impl Server {
     ///
     /// [`ConnectError`] if the server cannot be reached, or there is no runtime here. A service that
     /// should start without Redis uses [`ServerBuilder::lazy`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let server = Server::connect(client, Runtime::Tokio).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn connect(
         target: impl Into<Target>,
         runtime: Runtime,
@@ -50,6 +60,16 @@ impl Server {
     }
 
     /// Starts to describe a server.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let server = Server::builder(client, Runtime::Tokio).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder(target: impl Into<Target>, runtime: Runtime) -> ServerBuilder {
         ServerBuilder {
             target: target.into(),
@@ -61,6 +81,17 @@ impl Server {
     }
 
     /// How many scripts this process has sent.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let server = Server::connect(client, Runtime::Tokio).await?;
+    /// println!("{} scripts sent", server.round_trips());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn round_trips(&self) -> u64 {
         self.0.round_trips.load(Ordering::Relaxed)
     }
@@ -69,6 +100,18 @@ impl Server {
 impl ServerBuilder {
     /// After a failure to reconnect Redis is left alone this long, 1 s by default: no call pays for
     /// the next attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let builder = Server::builder(client, Runtime::Tokio).down_for(Duration::from_millis(200));
+    /// let server = builder.connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn down_for(mut self, duration: Duration) -> Self {
         self.down_for = duration;
         self
@@ -76,12 +119,36 @@ impl ServerBuilder {
 
     /// How long an answer is waited for, 1 s by default. Then the connection is made anew and the
     /// script is sent again.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let builder = Server::builder(client, Runtime::Tokio);
+    /// let server = builder.response_timeout(Duration::from_secs(3)).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn response_timeout(mut self, duration: Duration) -> Self {
         self.response_timeout = duration;
         self
     }
 
     /// How long a connection may take, 1 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let builder = Server::builder(client, Runtime::Tokio);
+    /// let server = builder.connect_timeout(Duration::from_secs(3)).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn connect_timeout(mut self, duration: Duration) -> Self {
         self.connect_timeout = duration;
         self
@@ -92,6 +159,16 @@ impl ServerBuilder {
     /// # Errors
     ///
     /// As [`Server::connect`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let server = Server::builder(client, Runtime::Tokio).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn connect(self) -> Result<Server, ConnectError> {
         let server = self.lazy()?;
         let channel = server.0.channel().await;
@@ -106,6 +183,17 @@ impl ServerBuilder {
     /// # Errors
     ///
     /// [`ConnectError`] if there is no runtime here.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// // The service starts, whether Redis is there or not.
+    /// let server = Server::builder(client, Runtime::Tokio).lazy()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn lazy(self) -> Result<Server, ConnectError> {
         let runtime = self.runtime.enter().map_err(ConnectError)?;
         let channel = format!("sfi:{:016x}", random());

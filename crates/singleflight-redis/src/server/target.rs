@@ -29,6 +29,21 @@ impl From<Client> for Target {
 
 impl Target {
     /// The master that sentinels name.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use redis::sentinel::{SentinelClient, SentinelServerType};
+    ///
+    /// let sentinels = vec!["redis://10.0.0.1:26379/", "redis://10.0.0.2:26379/"];
+    /// let kind = SentinelServerType::Master;
+    /// let client = SentinelClient::build(sentinels, "main".to_owned(), None, kind)?;
+    /// let server = Server::connect(Target::sentinel(client), Runtime::Tokio).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "sentinel")]
     pub fn sentinel(client: redis::sentinel::SentinelClient) -> Self {
         Self(Kind::Sentinel(Arc::new(Mutex::new(client))))
@@ -39,6 +54,20 @@ impl Target {
     /// # Errors
     ///
     /// [`ConnectError`](crate::ConnectError) if what the builder was told does not fit together.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use redis::cluster::ClusterClientBuilder;
+    ///
+    /// let nodes = ["redis://10.0.0.1/", "redis://10.0.0.2/", "redis://10.0.0.3/"];
+    /// let target = Target::cluster(ClusterClientBuilder::new(nodes))?;
+    /// let server = Server::connect(target, Runtime::Tokio).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "cluster")]
     pub fn cluster(
         builder: redis::cluster::ClusterClientBuilder,
