@@ -232,12 +232,12 @@ pub fn command(port: u16, words: &[&str]) -> io::Result<String> {
     bytes += "*1\r\n$4\r\nQUIT\r\n";
     stream.write_all(bytes.as_bytes())?;
     let mut answer = String::new();
-    let mut part = [0; 4096];
+    let mut buffer = [0; 4096];
     // A sentinel knows no `QUIT`.
     while !answer.contains("unknown command 'QUIT'") {
-        match stream.read(&mut part)? {
+        match stream.read(&mut buffer)? {
             0 => break,
-            length => answer += &String::from_utf8_lossy(&part[..length]),
+            length => answer += &String::from_utf8_lossy(&buffer[..length]),
         }
     }
     let of_quit = answer.rfind("-ERR unknown command 'QUIT'");

@@ -13,14 +13,14 @@ use tokio::sync::Semaphore;
 
 use crate::stage::{Gate, LONG, PATIENCE, Stage, within};
 
-type Group2 = Group<String, Result<Loaded<String>, Fault<Infallible, String>>>;
-type Cache = Aside<Beside, Infallible, Group2>;
+type SharedLoads = Group<String, Result<Loaded<String>, Fault<Infallible, String>>>;
+type Cache = Aside<Beside, Infallible, SharedLoads>;
 
 /// Entries in Redis, each beside the lease of its key.
 #[derive(Clone)]
 struct Beside {
     redis: MultiplexedConnection,
-    flights: Group2,
+    flights: SharedLoads,
     removal: Option<Removal>,
 }
 
@@ -39,6 +39,7 @@ redis.call('HSET', KEYS[2], 'id', ARGV[3], 'entry', ARGV[4])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
 return 1";
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn text(error: impl ToString) -> String {
     error.to_string()
 }
@@ -102,10 +103,10 @@ impl Store for Beside {
 }
 
 /// The cache of one process more.
-async fn cache(stage: &Stage, removal: Option<Removal>) -> (Cache, Group2) {
+async fn cache(stage: &Stage, removal: Option<Removal>) -> (Cache, SharedLoads) {
     let client = redis::Client::open(stage.redis.url()).expect("an address");
     let redis = client.get_multiplexed_async_connection().await;
-    let flights: Group2 = Group::builder(&stage.server().await, "cache:v1")
+    let flights: SharedLoads = Group::builder(&stage.server().await, "cache:v1")
         .lease(LONG)
         .wait_at_most(PATIENCE)
         .codec(Landed(Postcard))

@@ -90,15 +90,15 @@ impl Cluster {
         let (leader, follower) = (self.group().await, self.group().await);
         let gate = Gate::new();
         let (mut leading, mut following) = (JoinSet::new(), JoinSet::new());
-        for key in keys.iter().cloned() {
+        for key in keys {
             let (leader, work, key) = (leader.clone(), gate.clone(), key.clone());
             leading.spawn(async move { leader.run_outcome(&key, |_| work.work(&key)).await });
         }
         for _ in keys {
             gate.begun().await;
         }
-        for key in keys.iter().cloned() {
-            let follower = follower.clone();
+        for key in keys {
+            let (follower, key) = (follower.clone(), key.clone());
             following.spawn(async move {
                 let call = follower.run_outcome(&key, async |_| unreachable!("one leads"));
                 (call.await, key)
@@ -113,10 +113,10 @@ impl Cluster {
             let led = led.expect("no panic").expect("a value");
             assert_eq!((led.role, led.lease), (Role::Leader, Ended::Landed));
         }
-        while let Some(followed) = within(following.join_next()).await {
-            let (followed, key) = followed.expect("no panic");
-            let followed = followed.expect("a value");
-            assert_eq!((followed.value, followed.role), (key, Role::Remote));
+        while let Some(received) = within(following.join_next()).await {
+            let (received, key) = received.expect("no panic");
+            let received = received.expect("a value");
+            assert_eq!((received.value, received.role), (key, Role::Remote));
         }
         assert_eq!(gate.works(), keys.len());
     }

@@ -210,9 +210,9 @@ async fn the_rights_that_are_named_suffice() {
     gate.open();
     let led = within(leading).await.expect("no panic").expect("a value");
     assert_eq!(led.lease, Ended::Landed);
-    let followed = within(following).await.expect("no panic").expect("a value");
+    let received = within(following).await.expect("no panic").expect("a value");
     assert_eq!(
-        (followed.value.as_str(), followed.role),
+        (received.value.as_str(), received.role),
         ("one", Role::Remote)
     );
 }
