@@ -36,7 +36,10 @@ impl From<singleflight_core::CallError> for FlightsError {
 /// does not cross: its error is for its own process, and others load for themselves.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it is made of a codec")]
-pub struct Landed<C>(pub C);
+pub struct Landed<C>(
+    /// The codec for what was loaded.
+    pub C,
+);
 
 impl<V, F, C> Codec<Result<Loaded<V>, F>> for Landed<C>
 where
