@@ -95,8 +95,10 @@ beforeEach(async () => {
     await slide(page, id, value);
   }
   await choose(page, 'off');
+  await choose(page, 'none');
   await choose(page, 'callers');
-  await page.waitForFunction(() => settings.coalescing === 0 && settings.driver === 0);
+  await page.waitForFunction(() =>
+    settings.coalescing === 0 && settings.cache === 0 && settings.driver === 0);
 });
 
 after(async () => {
@@ -118,6 +120,55 @@ test('coalescing in the process cuts the queries', async () => {
   await until(page, 'errors', errors => errors === 0);
 });
 
+test('the layer coalesces, by callers and by tasks', async () => {
+  await choose(page, 'by the layer');
+  await slide(page, 'load', 1_000);
+  await slide(page, 'work', 500);
+  for (const driver of ['callers', 'a task']) {
+    await choose(page, driver);
+    await until(page, 'queries', queries => queries > 0 && queries < 100);
+    await page.locator('#flights li', {hasText: /\d+ followers/}).first().waitFor();
+    await until(page, 'errors', errors => errors === 0);
+  }
+});
+
+test('each process has a row, and between them a key is queried for once', async t => {
+  assert.equal(await page.locator('#rows tr').count(), 3);
+  // All for one key: a query takes half a second, so three processes ask for six a second by
+  // themselves, and for two together.
+  await slide(page, 'skew', 30);
+  await slide(page, 'work', 500);
+  await slide(page, 'load', 1_000);
+  await choose(page, 'between processes');
+  await frames(page, 1);
+  if (/there is no/.test(await page.locator('#said').textContent())) {
+    return t.skip('there is no Redis');
+  }
+  const rows = page.locator('#rows tr');
+  const followed = async row => number(await rows.nth(row).locator('td').nth(4).textContent());
+  for (const driver of ['callers', 'a task']) {
+    await choose(page, driver);
+    for (const row of [0, 1, 2]) {
+      for (const deadline = Date.now() + PATIENCE; !(await followed(row) > 100);) {
+        assert.ok(Date.now() < deadline, `process ${row + 1} does not follow`);
+        await frames(page, 1);
+      }
+    }
+    await until(page, 'errors', errors => errors === 0);
+  }
+});
+
+test('a cache spares queries, and coalescing those of what expires', async () => {
+  await choose(page, 'for a second');
+  await slide(page, 'load', 1_000);
+  await until(page, 'cache hits', hits => hits > 500);
+  await until(page, 'queries', queries => queries < 500);
+  await choose(page, 'in the process');
+  await until(page, 'cache hits', hits => hits > 500);
+  await choose(page, 'none');
+  await until(page, 'cache hits', hits => hits === 0);
+});
+
 test('each slider acts', async () => {
   await choose(page, 'in the process');
   await slide(page, 'load', 100);
@@ -129,7 +180,7 @@ test('each slider acts', async () => {
   await slide(page, 'load', 1_000);
   await slide(page, 'work', 500);
   await slide(page, 'skew', 30);
-  await page.locator('#flights span:text-is("item-1")').waitFor();
+  await page.locator('#flights li', {hasText: /^item-1process/}).first().waitFor();
   await slide(page, 'load', 0);
   await until(page, 'requests open', open => open === 0);
 });
@@ -194,11 +245,11 @@ test('two pages at once show the same', async () => {
 test('everything can be reached and set by keyboard', async () => {
   const reached = new Set();
   await page.locator('body').press('Tab');
-  for (let presses = 0; presses < 12; presses++) {
+  for (let presses = 0; presses < 16; presses++) {
     reached.add(await page.evaluate(() => document.activeElement.name || document.activeElement.id));
     await page.keyboard.press('Tab');
   }
-  for (const control of ['coalescing', 'driver', 'load', 'skew', 'work', 'disconnects', 'kill']) {
+  for (const control of ['coalescing', 'cache', 'driver', 'load', 'skew', 'work', 'disconnects', 'kill']) {
     assert.ok(reached.has(control), `${control} is not among ${[...reached]}`);
   }
   await page.getByLabel('off').focus();

@@ -52,7 +52,8 @@ impl Service for Cached {
     }
 }
 
-fn failed(error: Error<QueryFailed, Infallible, CallError>) -> QueryFailed {
+/// Says why the cache has no value, as a query would.
+pub(crate) fn failed(error: Error<QueryFailed, Infallible, CallError>) -> QueryFailed {
     match error {
         Error::Load(failed) => (*failed).clone(),
         Error::Flight(error) => error.into(),

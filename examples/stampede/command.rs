@@ -68,6 +68,9 @@ fn job(
     if let Some(grouping) = &options.serve_as {
         return processes::serve(options, grouping, input, out);
     }
+    if options.serve_for_page {
+        return live::serve_for_page(options, input, out).map(|()| 0);
+    }
     if let Some(port) = options.serve {
         return live::serve(options, port, out).map(|()| 0);
     }

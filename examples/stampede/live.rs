@@ -1,11 +1,13 @@
 //! `--serve`: a page that shows the herd as it comes, and lets a person turn coalescing on.
 //!
-//! Three runtimes, so that none holds another up: the service's, the herd's, the page's.
+//! The service is processes of its own. Here are the herd and the page, each with a runtime, so that
+//! neither holds the other up.
 
 mod controls;
 mod counts;
 mod feed;
 mod herd;
+mod process;
 mod service;
 mod web;
 
@@ -23,14 +25,15 @@ use crate::live::controls::Settings;
 use crate::live::counts::Counts;
 use crate::live::feed::{Feed, Meter};
 use crate::live::herd::Herd;
-use crate::live::service::Service;
+use crate::live::process::Processes;
 use crate::live::web::Desk;
 use crate::open_files;
 use crate::options::Options;
-use crate::pool::Pool;
 use crate::print::print;
-use crate::server::on_tokio;
+use crate::processes::Redis;
 use crate::stop::Stop;
+
+pub(crate) use process::serve_for_page;
 
 /// Serves the page on this port, 0 for a free one, until Ctrl-C.
 pub(crate) fn serve(options: &Options, port: u16, out: &mut dyn Write) -> Result<(), Failure> {
@@ -54,32 +57,38 @@ fn serve_until(
     let Some(database) = Database::open(&options.database, stop)? else {
         return Ok(());
     };
+    drop(database);
     let ledger = Arc::new(Ledger::new(options.rows()));
-    let pool = Pool::open(&database, options.connections(), &ledger)?;
     let (page, address) =
         listen(port).map_err(|error| Failure::input(format_args!("--serve={port}: {error}")))?;
-    let (listener, service_address) = listen(0).map_err(fail)?;
+    let redis = match Redis::start(options) {
+        Ok(redis) => Ok(redis),
+        Err(failure) if options.redis.is_some() => return Err(failure),
+        Err(failure) => Err(failure.to_string().into()),
+    };
+    let url = redis.as_ref().ok().map(Redis::url);
+    let processes = Arc::new(Processes::start(options, url.as_deref())?);
 
     let (settings, set) = watch::channel(Settings::FIRST);
-    let service = Service::new(pool.clone(), set.clone());
-    let tasks = on_tokio(listener, service.clone().router()).map_err(fail)?;
     let herd = Arc::new(Herd {
-        address: service_address,
+        addresses: processes.addresses.clone(),
         most: options.clients() as usize,
         keys: options.keys,
         ledger,
         counts: Arc::new(Counts::default()),
         settings: set.clone(),
-        clients: herd::Clients::default(),
+        clients: herd::Clients::of(processes.addresses.len()),
     });
     clients.spawn(Arc::clone(&herd).run(options.seed));
     let feed = Arc::new(Feed::new());
-    let meter = Meter::new(service.clone(), Arc::clone(&herd), set);
+    let meter = Meter::new(Arc::clone(&processes), Arc::clone(&herd), set);
     let desk = Desk {
         feed: Arc::clone(&feed),
-        service,
+        processes,
+        no_redis: redis.as_ref().err().cloned(),
         herd,
         settings,
+        order: Arc::default(),
     };
     let own = runtime::Builder::new_current_thread()
         .enable_all()
@@ -97,8 +106,8 @@ fn serve_until(
             () = stop.asked() => Ok(()),
         }
     });
-    pool.close();
-    end([clients, tasks, own]);
+    end([clients, own]);
+    drop(redis);
     served.map_err(fail)
 }
 
@@ -115,7 +124,7 @@ fn listen(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
 }
 
 /// Pages that are open would keep their connections for ever, so nothing is awaited.
-fn end(runtimes: [Runtime; 3]) {
+fn end(runtimes: [Runtime; 2]) {
     for runtime in runtimes {
         runtime.shutdown_background();
     }
@@ -157,7 +166,15 @@ mod tests {
     fn while_served(test: impl FnOnce(&str)) {
         drop(shared());
         let database = folder().join("shared.sqlite");
-        let words = ["stampede", "--serve", "--connections", "2", "--database"];
+        let words = [
+            "stampede",
+            "--serve",
+            "--processes",
+            "2",
+            "--connections",
+            "2",
+            "--database",
+        ];
         let words = words.map(Into::into).into_iter().chain([database.into()]);
         let Ok(Request::Job(options)) = Options::read(words) else {
             panic!("a right command line was refused");
@@ -244,10 +261,20 @@ mod tests {
             }
             let followed = |frame: &Value| {
                 assert_eq!(frame["fault"], Value::Null);
-                frame["processes"][0]["followed"].as_f64() > Some(0.0)
-                    && frame["left"].as_f64() > Some(0.0)
+                let processes = frame["processes"].as_array().unwrap();
+                assert_eq!(processes.len(), 2);
+                let all = |process: &Value| process["followed"].as_f64() > Some(0.0);
+                processes.iter().all(all) && frame["left"].as_f64() > Some(0.0)
             };
             event(&mut feed, "frame", followed);
+            // By the layer, its works as tasks; and a cache.
+            assert_eq!(status(ask(address, "POST /set/coalescing/2", OURS)), "200");
+            event(&mut feed, "frame", followed);
+            assert_eq!(status(ask(address, "POST /set/cache/1", OURS)), "200");
+            event(&mut feed, "frame", |frame| {
+                frame["hits"].as_f64() > Some(0.0)
+            });
+            assert_eq!(status(ask(address, "POST /set/cache/0", OURS)), "200");
             // What is driven by callers is handed over when they leave.
             assert_eq!(status(ask(address, "POST /set/driver/0", OURS)), "200");
             assert_eq!(status(ask(address, "POST /kill", OURS)), "200");

@@ -41,14 +41,19 @@ impl OnRedis {
         pool: Pool,
         url: &str,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let server = Server::connect(redis::Client::open(url)?, Runtime::Tokio).await?;
-        let group = Group::builder(&server, "stampede:v1")
-            .wait_at_most(Duration::from_secs(30))
-            .codec(Numbers)
-            .build()?;
+        let group = group(url).await?;
         let work = OnTokio::new(pool, None);
         Ok(Self { work, group })
     }
+}
+
+/// Connects this process to the Redis at this address, and makes its part of the group.
+pub(crate) async fn group(url: &str) -> Result<Group<str, Sales>, Box<dyn Error + Send + Sync>> {
+    let server = Server::connect(redis::Client::open(url)?, Runtime::Tokio).await?;
+    let group = Group::builder(&server, "stampede:v1")
+        .wait_at_most(Duration::from_secs(30))
+        .codec(Numbers);
+    Ok(group.build()?)
 }
 
 impl Service for OnRedis {

@@ -83,17 +83,22 @@ pub(crate) struct Options {
     connections: Option<u32>,
 
     /// Serve by this many processes, three times: without groups, with a group in each, and with
-    /// groups over Redis. A redis-server that is on the machine is started for it.
+    /// groups over Redis. A redis-server that is on the machine is started for it. With --serve, how
+    /// many processes the page is about [default there: 3].
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=16))]
     pub(crate) processes: Option<u32>,
 
-    /// With --processes, the Redis or Valkey to use instead.
-    #[arg(long, value_name = "URL", requires = "processes")]
+    /// With --processes or --serve, the Redis or Valkey to use instead.
+    #[arg(long, value_name = "URL")]
     pub(crate) redis: Option<String>,
 
     /// Serve until standard input ends: what each of the processes is told.
     #[arg(long, value_name = "HOW", hide = true)]
     pub(crate) serve_as: Option<Grouping>,
+
+    /// Serve until standard input ends, and do what it says: a process of the page.
+    #[arg(long, hide = true)]
+    pub(crate) serve_for_page: bool,
 
     /// The database; made if it does not exist.
     #[arg(long, value_name = "FILE", default_value = "stampede.sqlite")]
@@ -130,6 +135,16 @@ impl Options {
         match Self::try_parse_from(arguments) {
             Ok(options) if options.speed.is_some() && options.log.is_none() => {
                 Err(Failure::input("--speed is of use with --log only"))
+            }
+            Ok(options)
+                if options.redis.is_some()
+                    && options.processes.is_none()
+                    && options.serve.is_none()
+                    && !options.serve_for_page =>
+            {
+                Err(Failure::input(
+                    "--redis is of use with --processes or --serve only",
+                ))
             }
             Ok(options) if options.cache && options.runtime != Runtime::Tokio => Err(
                 Failure::input("--cache is served with --runtime tokio only"),
@@ -343,7 +358,7 @@ mod tests {
             ("--json", "--json"),
             ("--processes 0", "--processes"),
             ("--processes 2 --runtime smol", "--processes"),
-            ("--redis redis://x", "--processes"),
+            ("--redis redis://x", "--redis"),
             ("--serve=70000", "--serve"),
             ("--serve --log x", "--serve"),
             ("--serve --requests 5", "--serve"),

@@ -1,11 +1,13 @@
 //! Several processes that serve, each this program again; and a Redis between them.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Child, ChildStdout, Command, Stdio};
 
 use singleflight_arena as arena;
 
+use self::child::Child;
 use crate::database::Database;
 use crate::failure::Failure;
 use crate::ledger::Ledger;
@@ -24,10 +26,18 @@ pub(crate) struct Processes {
     addresses: Vec<SocketAddr>,
 }
 
-#[derive(Debug)]
-struct Serving {
+/// One process that serves, until it is ended or dropped.
+pub(crate) struct Serving {
     child: Child,
-    out: BufReader<ChildStdout>,
+    /// Until it is to end.
+    input: Option<Box<dyn Write + Send>>,
+    out: BufReader<Box<dyn Read + Send>>,
+}
+
+/// Says that a process is at fault.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+pub(crate) fn failed(error: io::Error) -> Failure {
+    Failure::service(format_args!("a process: {error}"))
 }
 
 impl Processes {
@@ -42,10 +52,11 @@ impl Processes {
             addresses: Vec::new(),
         };
         for _ in 0..count {
-            let (serving, port) = Serving::start(options, grouping)
-                .map_err(|error| Failure::service(format_args!("a process: {error}")))?;
+            let how = ["--serve-as", grouping.word()];
+            let serving = Serving::start(options, &how, options.connections());
+            let (serving, address) = serving.map_err(failed)?;
             processes.children.push(serving);
-            processes.addresses.push((Ipv4Addr::LOCALHOST, port).into());
+            processes.addresses.push(address);
         }
         Ok(processes)
     }
@@ -59,33 +70,42 @@ impl Processes {
     pub(crate) fn end(mut self) -> Result<u64, Failure> {
         let queries = self.children.iter_mut().map(Serving::end);
         let queries: io::Result<Vec<u64>> = queries.collect();
-        let queries =
-            queries.map_err(|error| Failure::service(format_args!("a process: {error}")))?;
-        Ok(queries.iter().sum())
+        Ok(queries.map_err(failed)?.iter().sum())
     }
 }
 
 impl Serving {
-    fn start(options: &Options, grouping: &Grouping) -> io::Result<(Self, u16)> {
-        let mut command = Command::new(std::env::current_exe()?);
-        // Ctrl-C is for this process, which ends the others when they are done.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command
-            .args(["--serve-as", grouping.word()])
-            .args(["--rows", &options.rows().to_string()])
-            .args(["--connections", &options.connections().to_string()])
-            .arg("--database")
-            .arg(&options.database)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let out = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let out = BufReader::new(out);
-        let mut serving = Self { child, out };
+    /// Starts this program again, told `how` to serve; returns where it does.
+    pub(crate) fn start(
+        options: &Options,
+        how: &[&str],
+        connections: u32,
+    ) -> io::Result<(Self, SocketAddr)> {
+        let mut words: Vec<OsString> = how.iter().map(Into::into).collect();
+        for (name, number) in [("--rows", options.rows()), ("--connections", connections)] {
+            words.extend([name.into(), number.to_string().into()]);
+        }
+        words.extend(["--database".into(), options.database.clone().into()]);
+        let mut serving = child::start(words)?;
         let port = serving.number()?;
         let port = u16::try_from(port).map_err(io::Error::other)?;
-        Ok((serving, port))
+        Ok((serving, (Ipv4Addr::LOCALHOST, port).into()))
+    }
+
+    /// Returns the number by which the system knows it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells it something; returns the line that it answers.
+    pub(crate) fn ask(&mut self, line: &str) -> io::Result<String> {
+        let input = self.input.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        input.write_all(format!("{line}\n").as_bytes())?;
+        let mut answer = String::new();
+        match self.out.read_line(&mut answer)? {
+            0 => Err(io::Error::other("it has ended")),
+            _ => Ok(answer),
+        }
     }
 
     fn number(&mut self) -> io::Result<u64> {
@@ -96,18 +116,23 @@ impl Serving {
     }
 
     fn end(&mut self) -> io::Result<u64> {
-        drop(self.child.stdin.take());
+        drop(self.input.take());
         let queries = self.number()?;
         self.child.wait()?;
         Ok(queries)
     }
 }
 
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.child.fmt(f)
+    }
+}
+
 impl Drop for Serving {
     fn drop(&mut self) {
-        // One that has ended needs no signal.
-        let _killed = self.child.kill();
-        let _status = self.child.wait();
+        drop(self.input.take());
+        child::stop(&mut self.child);
     }
 }
 
@@ -165,5 +190,109 @@ impl Redis {
             Self::Theirs(url) => url.clone(),
             Self::Ours(server) => server.url(),
         }
+    }
+}
+
+/// This program again.
+#[cfg(not(test))]
+mod child {
+    use std::ffi::OsString;
+    use std::io::{self, BufReader};
+    pub(super) use std::process::Child;
+    use std::process::{Command, Stdio};
+
+    use super::Serving;
+
+    pub(super) fn stop(child: &mut Child) {
+        // One that has ended needs no signal.
+        let _killed = child.kill();
+        let _status = child.wait();
+    }
+
+    pub(super) fn start(words: Vec<OsString>) -> io::Result<Serving> {
+        let mut command = Command::new(std::env::current_exe()?);
+        // Ctrl-C is for this process, which ends the others when they are done.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let command = command.args(words).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let input = child.stdin.take().ok_or_else(gone)?;
+        let out = child.stdout.take().ok_or_else(gone)?;
+        Ok(Serving {
+            child,
+            input: Some(Box::new(input)),
+            out: BufReader::new(Box::new(out)),
+        })
+    }
+}
+
+/// The same in a thread: what runs tests is another program.
+#[cfg(test)]
+mod child {
+    use std::ffi::OsString;
+    use std::io::{self, BufReader, Write};
+    use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+    use std::thread::{self, JoinHandle};
+
+    use super::Serving;
+    use crate::command;
+
+    #[derive(Debug)]
+    pub(super) struct Child(Option<JoinHandle<()>>);
+
+    impl Child {
+        #[expect(clippy::unused_self, reason = "a process has one of its own")]
+        pub(super) fn id(&self) -> u32 {
+            std::process::id()
+        }
+
+        pub(super) fn wait(&mut self) -> io::Result<()> {
+            let ended = self.0.take().map(JoinHandle::join);
+            let panicked = |_| io::Error::other("it has panicked");
+            ended.unwrap_or(Ok(())).map_err(panicked)
+        }
+    }
+
+    /// What is written to it, until it is dropped.
+    struct Input(TcpStream);
+
+    impl Write for Input {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    impl Drop for Input {
+        fn drop(&mut self) {
+            drop(self.0.shutdown(Shutdown::Write));
+        }
+    }
+
+    /// It ends with its input.
+    pub(super) fn stop(child: &mut Child) {
+        child.wait().expect("it does not panic");
+    }
+
+    pub(super) fn start(words: Vec<OsString>) -> io::Result<Serving> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let ours = TcpStream::connect(listener.local_addr()?)?;
+        let (mut theirs, _) = listener.accept()?;
+        let mut input = BufReader::new(theirs.try_clone()?);
+        let words = ["stampede".into()].into_iter().chain(words);
+        let words: Vec<_> = words.collect();
+        let thread = thread::spawn(move || {
+            let code = command::run(words, &mut input, &mut theirs, &mut io::stderr());
+            assert_eq!(code, 0);
+        });
+        Ok(Serving {
+            child: Child(Some(thread)),
+            input: Some(Box::new(Input(ours.try_clone()?))),
+            out: BufReader::new(Box::new(ours)),
+        })
     }
 }

@@ -154,7 +154,8 @@ pub(crate) fn on_tokio(listener: TcpListener, router: Router) -> io::Result<runt
     serve(tasks, listener, router)
 }
 
-fn serve(
+/// Serves on this runtime.
+pub(crate) fn serve(
     tasks: runtime::Runtime,
     listener: TcpListener,
     router: Router,

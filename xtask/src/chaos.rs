@@ -6,15 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::command::Command;
-use crate::project::{Project, cargo, cargo_of_peers};
+use crate::project::{Project, cargo_of_peers, program};
 use crate::redis;
 use crate::stop::Stop;
-
-/// The package and its program.
-pub(crate) const PROGRAM: &str = "--profile checks -p singleflight-chaos --bin chaos";
-
-/// The package and the program that tries the HTTP layer.
-const HTTP: &str = "--profile checks -p singleflight-chaos-http --bin chaos-http";
 
 /// The callers that are HTTP clients.
 const HTTP_FRONT: &str = "http";
@@ -68,7 +62,7 @@ pub(crate) struct Request {
     more: Vec<String>,
 }
 
-pub(crate) fn step(_: &Project) -> Result<(), Stop> {
+pub(crate) fn step(project: &Project) -> Result<(), Stop> {
     let http = [(HTTP_FRONT, HTTP_SECONDS_IN_CI)];
     for (front, seconds) in SECONDS_IN_CI.into_iter().chain(http) {
         let request = Request {
@@ -76,8 +70,7 @@ pub(crate) fn step(_: &Project) -> Result<(), Stop> {
             seconds: Some(seconds),
             ..Request::default()
         };
-        build(&request).run()?;
-        program(&request).run()?;
+        run(project, &request)?;
     }
     Ok(())
 }
@@ -90,32 +83,27 @@ pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> 
         return run.args(request.arguments()).run();
     }
     if request.front.as_deref() == Some("redis") {
-        return redis::chaos(request.planted, request.arguments());
+        return redis::chaos(project, request.planted, request.arguments());
     }
-    build(request).run()?;
-    program(request).run()
+    run(project, request)
 }
 
-fn build(request: &Request) -> Command {
-    cargo(&format!("build {}", request.program()))
-}
-
-fn program(request: &Request) -> Command {
+fn run(project: &Project, request: &Request) -> Result<(), Stop> {
+    let name = if request.is_http() {
+        "chaos-http"
+    } else {
+        "chaos"
+    };
     // The program takes this time if nobody says how long.
     let seconds = request.seconds.unwrap_or(20);
-    cargo(&format!("run --quiet {} --", request.program()))
-        .args(request.arguments())
-        .within(Duration::from_secs(seconds) + GRACE)
+    let deadline = Duration::from_secs(seconds) + GRACE;
+    let chaos = Command::typed(&program(project, name)?, "");
+    chaos.args(request.arguments()).within(deadline).run()
 }
 
 impl Request {
     fn is_http(&self) -> bool {
         self.front.as_deref() == Some(HTTP_FRONT)
-    }
-
-    /// Returns the package and the program for these callers.
-    fn program(&self) -> &'static str {
-        if self.is_http() { HTTP } else { PROGRAM }
     }
 
     /// Returns the words that the program is told.

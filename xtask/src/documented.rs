@@ -11,15 +11,35 @@ use serde_json::Value;
 use crate::project::{Project, cargo};
 use crate::stop::{Stop, at};
 
-/// Which crates are looked at, and with which features.
-const CRATES: [(&str, &str); 5] = [
-    ("singleflight-core", " --features std,tracing"),
-    ("singleflight-std", ""),
-    ("singleflight-tokio", ""),
-    ("singleflight-smol", ""),
+/// What is asked of the public methods of a crate.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Examples {
+    /// Each has an example.
+    Required,
+    /// Those without one are named.
+    Counted,
+}
+
+/// Which crates are looked at, with which features, and what is asked of their methods.
+const CRATES: [(&str, &str, Examples); 7] = [
+    (
+        "singleflight-core",
+        " --features std,tracing",
+        Examples::Required,
+    ),
+    ("singleflight-std", "", Examples::Required),
+    ("singleflight-tokio", "", Examples::Required),
+    ("singleflight-smol", "", Examples::Required),
+    ("singleflight-tower", "", Examples::Counted),
     (
         "singleflight-redis",
-        " --features cache,cluster,hash-keys,postcard,sentinel,serde-json,smol",
+        " --features cache,cluster,hash-keys,postcard,sentinel,serde-json,smol,tokio",
+        Examples::Required,
+    ),
+    (
+        "singleflight-cache",
+        " --features serde,std",
+        Examples::Counted,
     ),
 ];
 
@@ -34,8 +54,8 @@ pub(crate) fn nightly() -> Result<(), Stop> {
 pub(crate) fn command(project: &Project) -> Result<(), Stop> {
     nightly()?;
     let target = project.target_for("documented")?;
-    let mut undocumented = 0;
-    for (name, features) in CRATES {
+    let (mut undocumented, mut without_example) = (0, 0);
+    for (name, features, examples) in CRATES {
         cargo(&format!(
             "+nightly rustdoc -p {name}{features} --target-dir {target} -- -Zunstable-options \
              --output-format json"
@@ -50,10 +70,16 @@ pub(crate) fn command(project: &Project) -> Result<(), Stop> {
             return Stop::failed(format!("{file}: no item in it: its format is another"));
         }
         undocumented += count.undocumented.len();
+        if examples == Examples::Required {
+            without_example += count.without_example.len();
+        }
         println!("{name}: {count}");
     }
-    if undocumented > 0 {
-        return Stop::failed(format!("{undocumented} items are not documented"));
+    if undocumented + without_example > 0 {
+        return Stop::failed(format!(
+            "{undocumented} items have no documentation, and {without_example} methods have no example \
+             where each must have one"
+        ));
     }
     Ok(())
 }
@@ -84,7 +110,8 @@ impl Count {
             let is_seen = item["visibility"] == "public"
                 || !inner["variant"].is_null()
                 || !inner["macro"].is_null();
-            let Some(name) = item["name"].as_str().filter(|_| is_seen && !is_block) else {
+            let name = item["name"].as_str().filter(|_| is_seen && !is_block);
+            let Some(name) = name.filter(|name| !is_position(name)) else {
                 continue;
             };
             count.items += 1;
@@ -100,14 +127,15 @@ impl Count {
     /// Counts the methods of an `impl` without a trait.
     fn methods_of(&mut self, json: &Value, inner: &Value) {
         let owner = &inner["impl"]["for"]["resolved_path"]["path"];
-        let owner = owner.as_str().unwrap_or("?");
+        let owner = owner.as_str().and_then(|path| path.rsplit("::").next());
+        let owner = owner.unwrap_or("?");
         for id in inner["impl"]["items"].as_array().into_iter().flatten() {
             let item = &json["index"][id.to_string()];
             if item["inner"]["function"].is_null() || item["visibility"] != "public" {
                 continue;
             }
             self.methods += 1;
-            if !docs(item).contains("```") {
+            if !has_example(docs(item)) {
                 let name = item["name"].as_str().unwrap_or("?");
                 self.without_example.push(format!("{owner}::{name}"));
             }
@@ -117,6 +145,23 @@ impl Count {
 
 fn docs(item: &Value) -> &str {
     item["docs"].as_str().unwrap_or_default()
+}
+
+/// Whether there is a block of Rust that is compiled and meant to compile.
+fn has_example(docs: &str) -> bool {
+    let fences = docs
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("```"));
+    // Every second one closes a block.
+    let mut openings = fences.step_by(2);
+    let is_tag_of_example =
+        |tag: &str| matches!(tag.trim(), "" | "rust" | "no_run" | "should_panic");
+    openings.any(|tags| tags.split(',').all(is_tag_of_example))
+}
+
+/// Whether a field has its place for a name: the type's own documentation says what it is.
+fn is_position(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Whether it is documented where it is defined.
@@ -152,14 +197,25 @@ impl std::fmt::Display for Count {
 mod tests {
     use serde_json::json;
 
-    use super::Count;
+    use super::{Count, has_example};
+
+    #[test]
+    fn an_example_is_a_block_of_rust_that_is_compiled() {
+        for docs in ["```\n```", "```rust\n```", "```text\n```\n```no_run\n```"] {
+            assert!(has_example(docs), "{docs}");
+        }
+        for docs in ["", "```ignore\n```", "```text\n```", "```compile_fail\n```"] {
+            assert!(!has_example(docs), "{docs}");
+        }
+    }
 
     #[test]
     fn methods_without_example_and_items_without_docs_are_named() {
         let function = json!({"function": {}});
         let block = |id: u32, of_trait: serde_json::Value| {
             json!({"crate_id": 0, "visibility": "default", "inner": {"impl": {
-                "trait": of_trait, "items": [id], "for": {"resolved_path": {"path": "Group"}}}}})
+                "trait": of_trait, "items": [id],
+                "for": {"resolved_path": {"path": "crate::group::Group"}}}}})
         };
         let method = |name: &str, docs: &str| {
             json!({"crate_id": 0, "name": name, "visibility": "public", "docs": docs,
@@ -174,7 +230,9 @@ mod tests {
             "5": method("run", "Runs.\n```\n```"),
             "6": method("call", ""),
             "7": {"crate_id": 0, "name": "clone", "visibility": "default", "inner": function},
-            "8": {"crate_id": 1, "name": "foreign", "visibility": "public", "inner": function},
+            "8": {"crate_id": 0, "name": "0", "visibility": "public",
+                "inner": {"struct_field": {}}},
+            "9": {"crate_id": 1, "name": "foreign", "visibility": "public", "inner": function},
         }});
         let count = Count::of(&json);
         assert_eq!((count.items, count.methods), (3, 2));

@@ -82,7 +82,7 @@ enum Task {
         #[arg(long)]
         again: bool,
     },
-    /// Count what is documented, and name the public methods without an example
+    /// See that what is public is documented, and that methods have examples
     Documented,
     /// Try everything of a release but the publishing
     Release(release::Request),

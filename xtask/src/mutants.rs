@@ -208,6 +208,22 @@ mod tests {
     }
 
     #[test]
+    fn survivors_name_functions_that_are_there() {
+        let settings = fs::read_to_string(format!("../{SETTINGS}")).expect("it is there");
+        let survivors = survivors(&settings).expect("it can be read");
+        assert!(!survivors.is_empty());
+        for survivor in survivors {
+            let (file, mutation) = survivor.split_once(":.*: ").expect("it names a file");
+            let text = fs::read_to_string(format!("../{}", file.replace('\\', "")));
+            let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
+            let path = mutation.split_whitespace().find(|word| word.contains("::"));
+            let name = path.and_then(|path| path.trim_end_matches('$').rsplit("::").next());
+            let name = name.expect("it names a function");
+            assert!(text.contains(&format!("fn {name}")), "{survivor}");
+        }
+    }
+
+    #[test]
     fn survivors_are_few_and_known() {
         assert!(judge(99, 1, &[]).is_ok());
         let why = |caught, left_out, findings: &[String]| {

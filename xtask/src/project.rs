@@ -55,6 +55,20 @@ impl Project {
     }
 }
 
+/// The programs that checks run, and of which they measure nothing. They are built together: each
+/// other choice of packages would build what they depend on anew.
+const PROGRAMS: &str = if cfg!(unix) {
+    "--bin chaos --bin chaos-http --bin chaos-redis --example stampede"
+} else {
+    "--bin chaos --bin chaos-http"
+};
+
+/// Builds the programs that checks run, and returns the path of one of them.
+pub(crate) fn program(project: &Project, name: &str) -> Result<String, Stop> {
+    cargo(&format!("build --profile checks {PROGRAMS}")).run()?;
+    project.target_for(&format!("checks/{name}"))
+}
+
 /// Starts a cargo command in the workspace of the peers, given as it is typed. What both workspaces
 /// depend on is built once.
 pub(crate) fn cargo_of_peers(project: &Project, line: &str) -> Result<Command, Stop> {

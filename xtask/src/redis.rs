@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::command::Command;
-use crate::project::{Project, cargo};
+use crate::project::{Project, cargo, program};
 use crate::stop::Stop;
 
 const PACKAGE: &str = "-p singleflight-chaos-redis";
@@ -53,29 +53,25 @@ const IN_CI: [&[&str]; 3] = [
     &["--no-forgets"],
 ];
 
-pub(crate) fn step(_: &Project) -> Result<(), Stop> {
+pub(crate) fn step(project: &Project) -> Result<(), Stop> {
     cargo(&format!("test -p singleflight-redis {FEATURES}")).run()?;
     for more in IN_CI {
         let mut arguments: Vec<_> = ["--seconds", "20", "--processes", "4"]
             .map(str::to_owned)
             .into();
         arguments.extend(more.iter().map(|&word| word.to_owned()));
-        chaos(false, arguments)?;
+        chaos(project, false, arguments)?;
     }
     Ok(())
 }
 
 /// Runs processes at random; or plants each bug, and expects a violation.
-pub(crate) fn chaos(planted: bool, arguments: Vec<String>) -> Result<(), Stop> {
+pub(crate) fn chaos(project: &Project, planted: bool, arguments: Vec<String>) -> Result<(), Stop> {
     if planted {
         return plant();
     }
-    cargo(&format!("build --release {PACKAGE}")).run()?;
-    cargo(&format!(
-        "run --quiet --release {PACKAGE} --bin chaos-redis --"
-    ))
-    .args(arguments)
-    .run()
+    let chaos = Command::typed(&program(project, "chaos-redis")?, "");
+    chaos.args(arguments).run()
 }
 
 fn plant() -> Result<(), Stop> {

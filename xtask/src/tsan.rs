@@ -9,7 +9,7 @@ use std::env::consts::ARCH;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::chaos::{FRONTS, PROGRAM};
+use crate::chaos::FRONTS;
 use crate::command::Command;
 use crate::project::Project;
 use crate::stop::Stop;
@@ -26,8 +26,8 @@ const GRACE: Duration = Duration::from_secs(300);
 
 pub(crate) fn command(project: &Project, seconds: u64) -> Result<(), Stop> {
     let sanitizer = Sanitizer::find(project)?;
-    let chaos = format!("{PROGRAM} --features relaxed");
-    sanitizer.cargo("build", &chaos).run()?;
+    let chaos = "--profile checks -p singleflight-chaos --bin chaos --features relaxed";
+    sanitizer.cargo("build", chaos).run()?;
     for front in FRONTS {
         let run = format!("--quiet {chaos} -- --front {front} --seconds {seconds} --patience 60");
         let within = Duration::from_secs(seconds) + GRACE;

@@ -52,6 +52,15 @@ pub struct Builder<K, V, S = DefaultHashBuilder> {
 
 impl<K, V> Builder<K, V> {
     /// Starts from the defaults.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Builder, Group};
+    ///
+    /// let group: Group<String, u64> = Builder::new().shards(4).build();
+    /// assert_eq!(group.shards(), 4);
+    /// ```
     pub fn new() -> Self {
         Self::with_hasher(DefaultHashBuilder::default())
     }
@@ -60,6 +69,19 @@ impl<K, V> Builder<K, V> {
 impl<K, V, S> Builder<K, V, S> {
     /// Starts from the defaults, but for the [hash builder](Self::hasher). With the settings
     /// below and [`build_const`](Self::build_const) it makes a group in a constant expression.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::hash::BuildHasher;
+    /// use singleflight_core::{Builder, Group, SeededHashBuilder};
+    ///
+    /// static READINGS: Group<u8, u16, SeededHashBuilder> =
+    ///     Builder::with_hasher(SeededHashBuilder::new(7)).max_followers(8).build_const();
+    ///
+    /// let hash = SeededHashBuilder::new(7).hash_one(1_u8);
+    /// assert_eq!(READINGS.hasher().hash_one(1_u8), hash);
+    /// ```
     pub const fn with_hasher(hasher: S) -> Self {
         Self {
             hasher,
@@ -90,6 +112,17 @@ impl<K, V, S> Builder<K, V, S> {
     /// hasher, a key that is changed while it is in flight) calls do not meet: each leads, is
     /// served, and leaves nothing behind, but a key runs several times at once, `forget` and
     /// `followers` may miss it, and a batch may miss what its own work returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::hash::{BuildHasher, RandomState};
+    /// use singleflight_core::Group;
+    ///
+    /// let system = RandomState::new(); // for keys that come from the network
+    /// let group: Group<String, u64, _> = Group::builder().hasher(system.clone()).build();
+    /// assert_eq!(group.hasher().hash_one("key"), system.hash_one("key"));
+    /// ```
     pub fn hasher<T>(self, hasher: T) -> Builder<K, V, T> {
         Builder {
             hasher,
@@ -109,6 +142,15 @@ impl<K, V, S> Builder<K, V, S> {
     ///
     /// It is rounded up to a power of two and kept within 1 and 65,536. The default is 16
     /// with the feature `std`, on which threads block one another, and 1 without.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::builder().shards(5).build();
+    /// assert_eq!(group.shards(), 8);
+    /// ```
     pub const fn shards(mut self, shards: usize) -> Self {
         self.shards = if shards < MOST_SHARDS {
             shards.next_power_of_two()
@@ -119,6 +161,21 @@ impl<K, V, S> Builder<K, V, S> {
     }
 
     /// Sets what a panic in the work does to the followers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    /// use singleflight_core::{Group, Joined, PanicPolicy, Turn};
+    ///
+    /// let group: Group<u64, u64> = Group::builder().panic_policy(PanicPolicy::HandOver).build();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// let panics = || leader.lead_blocking(|| panic!("no route"));
+    /// assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    /// assert!(matches!(follower.wait_blocking()?, Turn::Lead(_)));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub const fn panic_policy(mut self, policy: PanicPolicy) -> Self {
         self.panic_policy = policy;
         self
@@ -126,6 +183,18 @@ impl<K, V, S> Builder<K, V, S> {
 
     /// Sets how many followers one flight may have. A call beyond that is refused at once
     /// with [`TooManyFollowers`](crate::CallError::TooManyFollowers). No limit by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::builder().max_followers(1).build();
+    /// let _leader = group.join(7)?;
+    /// let _follower = group.join(7)?;
+    /// assert_eq!(group.join(7).err(), Some(CallError::TooManyFollowers));
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub const fn max_followers(mut self, most: u32) -> Self {
         self.max_followers = most;
         self
@@ -141,6 +210,20 @@ impl<K, V, S> Builder<K, V, S> {
     /// [`PanicPolicy::HandOver`], and a key that a batch's work was given and did not return. They
     /// are counted in each flight. A leader that is lost between two failures is not counted, and
     /// does not end the row.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{CallError, Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::builder().max_failures(1).build();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// leader.fail(); // as `try_run` does with an `Err`
+    /// let waited = follower.wait_blocking();
+    /// assert_eq!(waited.err(), Some(CallError::TooManyFailures { failures: 1 }));
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub const fn max_failures(mut self, most: u32) -> Self {
         self.max_failures = if most == 0 { 1 } else { most };
         self
@@ -164,6 +247,18 @@ impl<K, V, S> Builder<K, V, S> {
     /// What callers bring, they still allocate: an owned key made from a borrow, a clone of the
     /// value. So do [`Group::flights`](crate::Group::flights), batches, spawned calls, the
     /// message of a panic, and a thread that blocks for the first time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::builder().fixed_capacity(2).build();
+    /// let _first = group.join(1)?;
+    /// let _second = group.join(2)?;
+    /// assert_eq!(group.join(3).err(), Some(CallError::Full));
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub const fn fixed_capacity(mut self, flights: usize) -> Self {
         self.capacity = flights;
         self
@@ -180,6 +275,21 @@ impl<K, V, S> Builder<K, V, S> {
     /// 2^43 of them are told apart (278 years of milliseconds), and fine enough that fewer than
     /// 500,000 flights start in one tick and shard, since more look younger than they are and
     /// outlive their age limit. Front ends have one: `milliseconds`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use singleflight_core::Group;
+    ///
+    /// static TICKS: AtomicU64 = AtomicU64::new(0); // a timer counts it up
+    ///
+    /// let group: Group<u64, u64> = Group::builder().clock(|| TICKS.load(Ordering::Relaxed)).build();
+    /// let _leader = group.join(7)?;
+    /// TICKS.store(5, Ordering::Relaxed);
+    /// assert_eq!(group.flights()[0].age_in_ticks(), Some(5));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub const fn clock(mut self, now: fn() -> u64) -> Self {
         self.clock = Some(now);
         self
@@ -187,6 +297,24 @@ impl<K, V, S> Builder<K, V, S> {
 
     /// Tells how long a tick of the clock is, so that
     /// [`FlightInfo::age`](crate::FlightInfo::age) can be told as a duration.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use std::time::Duration;
+    /// use singleflight_core::Group;
+    ///
+    /// static TICKS: AtomicU64 = AtomicU64::new(0); // a timer counts it up, each 10 ms
+    ///
+    /// let now = || TICKS.load(Ordering::Relaxed);
+    /// let group: Group<u64, u64> =
+    ///     Group::builder().clock(now).tick(Duration::from_millis(10)).build();
+    /// let _leader = group.join(7)?;
+    /// TICKS.store(5, Ordering::Relaxed);
+    /// assert_eq!(group.flights()[0].age(), Some(Duration::from_millis(50)));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub const fn tick(mut self, length: Duration) -> Self {
         self.tick = Some(length);
         self
@@ -198,6 +326,24 @@ impl<K, V, S> Builder<K, V, S> {
     /// than this, and a group of works that hang fills up with them.
     ///
     /// [`clock`](Self::clock) says what `now` must be.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// static TICKS: AtomicU64 = AtomicU64::new(0); // a timer counts it up
+    ///
+    /// let group: Group<u64, u64> =
+    ///     Group::builder().max_age(10, || TICKS.load(Ordering::Relaxed)).build();
+    /// let _stuck = group.join(7)?;
+    /// TICKS.store(10, Ordering::Relaxed);
+    /// assert!(matches!(group.join(7)?, Joined::Follower(_)));
+    /// TICKS.store(11, Ordering::Relaxed);
+    /// assert!(matches!(group.join(7)?, Joined::Leader(_)), "the old flight is too old");
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub const fn max_age(mut self, ticks: u64, now: fn() -> u64) -> Self {
         self.max_age = ticks;
         self.clock(now)

@@ -27,6 +27,22 @@ impl LeaderPanicked {
     ///
     /// A payload that is neither `&str` nor `String` gives `"Box<dyn Any>"`, as in the
     /// standard panic hook.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    /// use singleflight_core::{CallError, Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// let panics = || leader.lead_blocking(|| panic!("no route"));
+    /// assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    /// let Err(CallError::LeaderPanicked(panicked)) = follower.wait_blocking() else { unreachable!() };
+    /// assert_eq!(panicked.message(), "no route");
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -109,12 +109,34 @@ impl<K, V> Group<K, V> {
     /// Makes a group with the default hasher, shards and policies.
     ///
     /// Allocates the shards' locks (none with one shard), and no table until the group is used.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let users: Group<u64, String> = Group::new();
+    /// let orders: Group<u64, u32> = Group::new();
+    /// let _leader = users.join(7)?;
+    /// assert!(matches!(orders.join(7)?, Joined::Leader(_)), "groups share nothing");
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     #[must_use = "a group coalesces nothing until it is used"]
     pub fn new() -> Self {
         Builder::new().build()
     }
 
     /// Starts to describe a group with other settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, PanicPolicy};
+    ///
+    /// let group: Group<u64, String> =
+    ///     Group::builder().shards(1).panic_policy(PanicPolicy::HandOver).build();
+    /// assert_eq!((group.shards(), group.panic_policy()), (1, PanicPolicy::HandOver));
+    /// ```
     pub fn builder() -> Builder<K, V> {
         Builder::new()
     }
@@ -123,17 +145,48 @@ impl<K, V> Group<K, V> {
 impl<K, V, S> Group<K, V, S> {
     /// Makes a group with a hash builder of the caller's. See [`Builder::hasher`] for what
     /// is asked of it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::hash::{BuildHasher, RandomState};
+    /// use singleflight_core::Group;
+    ///
+    /// let system = RandomState::new(); // for keys that come from the network
+    /// let group: Group<String, u64, _> = Group::with_hasher(system.clone());
+    /// assert_eq!(group.hasher().hash_one("key"), system.hash_one("key"));
+    /// ```
     #[must_use = "a group coalesces nothing until it is used"]
     pub fn with_hasher(hasher: S) -> Self {
         Builder::with_hasher(hasher).build()
     }
 
     /// Returns the number of shards.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::builder().shards(3).build();
+    /// assert_eq!(group.shards(), 4, "it is a power of two");
+    /// ```
     pub fn shards(&self) -> usize {
         1 + self.others.len()
     }
 
     /// Returns what a panic in the work does to the followers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, PanicPolicy};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// assert_eq!(group.panic_policy(), PanicPolicy::Share);
+    /// let group: Group<u64, u64> = Group::builder().panic_policy(PanicPolicy::HandOver).build();
+    /// assert_eq!(group.panic_policy(), PanicPolicy::HandOver);
+    /// ```
     pub fn panic_policy(&self) -> PanicPolicy {
         self.settings.panic_policy
     }
@@ -143,6 +196,17 @@ impl<K, V, S> Group<K, V, S> {
     }
 
     /// Returns the hash builder.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::hash::BuildHasher;
+    /// use singleflight_core::{Group, SeededHashBuilder};
+    ///
+    /// let seeded = SeededHashBuilder::new(7);
+    /// let group: Group<String, u64, _> = Group::with_hasher(seeded.clone());
+    /// assert_eq!(group.hasher().hash_one("key"), seeded.hash_one("key"));
+    /// ```
     pub fn hasher(&self) -> &S {
         &self.settings.hasher
     }
@@ -150,6 +214,21 @@ impl<K, V, S> Group<K, V, S> {
     /// Takes the storage of a group with a [fixed capacity](Builder::fixed_capacity) that was
     /// made by [`Builder::build_const`]; until then the group has two places and its flights
     /// have no followers. It allocates, once; for other groups, and later, it does nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Builder, CallError, Group, Joined, SeededHashBuilder};
+    ///
+    /// static READINGS: Group<u8, u16, SeededHashBuilder> =
+    ///     Builder::with_hasher(SeededHashBuilder::new(7)).fixed_capacity(4).build_const();
+    ///
+    /// let _leader = READINGS.join(1)?;
+    /// assert_eq!(READINGS.join(1).err(), Some(CallError::Full), "no room for followers yet");
+    /// READINGS.prepare();
+    /// assert!(matches!(READINGS.join(1)?, Joined::Follower(_)));
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub fn prepare(&self) {
         if self.settings.is_fixed() {
             let storage = Storage::new(self.settings.capacity);
@@ -231,6 +310,19 @@ impl<K: Eq, V, S: BuildHasher> Group<K, V, S> {
 
 impl<K, V, S> Builder<K, V, S> {
     /// Makes the group. A fixed capacity is taken now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Builder, Group};
+    ///
+    /// let settings = Builder::new().max_followers(8);
+    /// let first: Group<u64, u64> = settings.clone().build();
+    /// let second: Group<u64, u64> = settings.build();
+    /// let _leader = first.join(7)?;
+    /// assert_eq!((first.in_flight(), second.in_flight()), (1, 0), "two groups");
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     #[must_use = "a group coalesces nothing until it is used"]
     pub fn build(self) -> Group<K, V, S> {
         let mut group = self.build_const();

@@ -43,6 +43,17 @@ pub struct SeededHashBuilder(FixedState);
 
 impl SeededHashBuilder {
     /// Makes a builder with this seed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::hash::BuildHasher;
+    /// use singleflight_core::SeededHashBuilder;
+    ///
+    /// const HASHER: SeededHashBuilder = SeededHashBuilder::new(7); // the same in every run
+    /// assert_eq!(HASHER.hash_one("key"), SeededHashBuilder::new(7).hash_one("key"));
+    /// assert_ne!(HASHER.hash_one("key"), SeededHashBuilder::new(8).hash_one("key"));
+    /// ```
     pub const fn new(seed: u64) -> Self {
         Self(FixedState::with_seed(seed))
     }

@@ -60,17 +60,58 @@ impl<V> Outcome<V> {
     }
 
     /// Returns the value alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, String> = Group::new();
+    /// let outcome = group.run_outcome(7, async || "seven".to_owned()).await?;
+    /// assert_eq!(outcome.into_value(), "seven");
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
     #[inline]
     pub fn into_value(self) -> V {
         self.value
     }
 
     /// Whether this call ran the work.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined, Turn};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// assert!(leader.complete(42).is_leader());
+    /// let Turn::Landed(outcome) = follower.wait_blocking()? else { unreachable!() };
+    /// assert!(!outcome.is_leader());
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn is_leader(&self) -> bool {
         self.role == Role::Leader
     }
 
     /// Whether anyone besides the leader received the value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// assert!(!leader.complete(42).is_shared(), "nobody else came");
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let _follower = group.join(7)?;
+    /// assert!(leader.complete(42).is_shared());
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn is_shared(&self) -> bool {
         self.followers > 0
     }

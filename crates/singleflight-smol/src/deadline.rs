@@ -15,6 +15,20 @@ use crate::group::{Call, CallMany, Group};
 /// the call and put a timeout around the handle.
 impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
     /// Gives up `timeout` after the call is first polled. A call whose time is up starts no work.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let call = group.call(7).timeout(Duration::from_millis(1));
+    /// assert_eq!(call.run(std::future::pending).await, Err(CallError::TimedOut));
+    /// assert_eq!(group.in_flight(), 0, "the work is dropped");
+    /// # });
+    /// ```
     pub fn timeout(
         self,
         timeout: Duration,
@@ -23,6 +37,22 @@ impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
     }
 
     /// As [`timeout`](Self::timeout), at `deadline`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let now = Instant::now();
+    /// let late = group.call(7).deadline(now).run(async || 42).await;
+    /// assert_eq!(late, Err(CallError::TimedOut));
+    /// let in_time = group.call(7).deadline(now + Duration::from_secs(60)).run(async || 42).await;
+    /// assert_eq!(in_time, Ok(42));
+    /// # });
+    /// ```
     pub fn deadline(
         self,
         deadline: Instant,
@@ -34,6 +64,20 @@ impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
 /// Deadlines, by smol's timers. See [`Call::timeout`].
 impl<'a, K, V, S, I, X> CallMany<'a, K, V, S, I, X> {
     /// Gives up `timeout` after the call is first polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    /// use std::time::Duration;
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let hung = async |_| std::future::pending::<Vec<_>>().await;
+    /// let answers = group.call_many([1, 2]).timeout(Duration::from_millis(1)).run(hung).await;
+    /// assert_eq!(answers.get(&2), Some(Err(&CallError::TimedOut)));
+    /// # });
+    /// ```
     pub fn timeout(
         self,
         timeout: Duration,
@@ -42,6 +86,20 @@ impl<'a, K, V, S, I, X> CallMany<'a, K, V, S, I, X> {
     }
 
     /// Gives up at `deadline`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    /// use std::time::Instant;
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let hung = async |_| std::future::pending::<Vec<_>>().await;
+    /// let answers = group.call_many([1, 2]).deadline(Instant::now()).run(hung).await;
+    /// assert_eq!(answers.get(&2), Some(Err(&CallError::TimedOut)));
+    /// # });
+    /// ```
     pub fn deadline(
         self,
         deadline: Instant,

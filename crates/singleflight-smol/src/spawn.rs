@@ -108,6 +108,21 @@ where
     G: GroupRef<Key = K, Value = V, Hasher = S> + Borrow<Group<K, V, S>>,
 {
     /// Spawns the call on a executor of the caller's choice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    /// use smol::Executor;
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let executor = Executor::new();
+    /// let handle = group.call(7).on(&executor).spawn(async || 42);
+    /// assert_eq!(executor.run(handle).await?, 42);
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn on<'r, 'a>(
         self,
         executor: &'r Executor<'a>,
@@ -140,6 +155,20 @@ where
     }
 
     /// Makes the call in a task of its own. See [`Group::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let handle = group.call(7).share_if(|value| *value < 10).spawn(async || 42);
+    /// assert_eq!(handle.await?, 42, "its own caller has it");
+    /// assert_eq!(group.stats().landed, 0, "and nobody else could have had it");
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
     where
         K: Eq + Send + Sync + 'static,
@@ -185,6 +214,21 @@ where
 
 impl<K, V, S, Q, M, P, R> SpawnCall<K, V, S, Q, M, P, R> {
     /// As [`Call::on`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    /// use smol::Executor;
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let executor = Executor::new();
+    /// let handle = group.call(7).while_wanted().on(&executor).spawn(async || 42);
+    /// assert_eq!(executor.run(handle).await?, 42);
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn on<'r, 'a>(
         self,
         executor: &'r Executor<'a>,
@@ -193,6 +237,22 @@ impl<K, V, S, Q, M, P, R> SpawnCall<K, V, S, Q, M, P, R> {
     }
 
     /// As [`Call::local`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    /// use std::rc::Rc;
+    /// use smol::LocalExecutor;
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, Rc<str>> = Group::new();
+    /// let local = LocalExecutor::new();
+    /// let handle = group.call(7).while_wanted().local(&local).spawn(async || "seven".into());
+    /// assert_eq!(&*local.run(handle).await?, "seven");
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn local<'r, 'a>(
         self,
         local: &'r LocalExecutor<'a>,
@@ -210,6 +270,20 @@ where
     P: Shares<V> + Send + 'static,
 {
     /// Makes the call in a task of its own. See [`Group::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let call = group.call(7).while_wanted();
+    /// let handle = call.spawn(async || 42);
+    /// assert_eq!(handle.await?, 42);
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -222,6 +296,20 @@ where
     }
 
     /// As [`Call::try_spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let first = group.call(7).while_wanted().try_spawn(async || Err("no route"));
+    /// let second = group.call(7).while_wanted().try_spawn(async || Ok::<_, &str>(42));
+    /// assert_eq!((first.await?, second.await?), (Err("no route"), Ok(42)));
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -244,6 +332,22 @@ where
     P: Shares<V> + Send + 'a,
 {
     /// Makes the call in a task of its own. See [`Group::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    /// use smol::Executor;
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let executor = Executor::new();
+    /// let handle = group.call(7).on(&executor).spawn(std::future::pending);
+    /// assert_eq!(group.followers(7), Some(0), "the key is claimed");
+    /// drop(executor);
+    /// assert_eq!(handle.await, Err(CallError::TaskLost));
+    /// # });
+    /// ```
     pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
     where
         F: FnOnce() -> T + Send + 'a,
@@ -256,6 +360,21 @@ where
     }
 
     /// As [`Call::try_spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    /// use smol::Executor;
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let executor = Executor::new();
+    /// let handle = group.call(7).on(&executor).try_spawn(async || Err("no route"));
+    /// assert_eq!(executor.run(handle).await?, Err("no route"));
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
     where
         F: FnOnce() -> T + Send + 'a,
@@ -278,6 +397,22 @@ where
     P: Shares<V> + 'a,
 {
     /// Makes the call in a task of its own. See [`Group::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    /// use std::rc::Rc;
+    /// use smol::LocalExecutor;
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, Rc<str>> = Group::new();
+    /// let (local, name) = (LocalExecutor::new(), Rc::from("seven"));
+    /// let handle = group.call(7).local(&local).spawn(async move || name);
+    /// assert_eq!(&*local.run(handle).await?, "seven");
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
     where
         F: FnOnce() -> T + 'a,
@@ -290,6 +425,22 @@ where
     }
 
     /// As [`Call::try_spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_smol::{CallError, Group};
+    /// use std::rc::Rc;
+    /// use smol::LocalExecutor;
+    ///
+    /// # smol::block_on(async {
+    /// let group: Group<u64, Rc<str>> = Group::new();
+    /// let (local, error) = (LocalExecutor::new(), Rc::new("no route"));
+    /// let handle = group.call(7).local(&local).try_spawn(async move || Err(error));
+    /// assert_eq!(local.run(handle).await?, Err(Rc::new("no route")));
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
     where
         F: FnOnce() -> T + 'a,

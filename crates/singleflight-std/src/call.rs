@@ -42,11 +42,38 @@ impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
     /// the wait of a follower. A call whose time is up starts no work, as a newcomer or in a lost
     /// leader's place; a work that has started takes as long as it takes. One that is beyond what
     /// the clock can say is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use singleflight_std::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let _stuck = group.join(7)?;
+    /// let late = group.call(7).timeout(Duration::from_millis(1)).run(|| 42);
+    /// assert_eq!(late, Err(CallError::TimedOut));
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub fn timeout(self, timeout: Duration) -> Call<G, Q, M, P, TimeLimit> {
         Call(self.0.give_up(TimeLimit::After(timeout)))
     }
 
     /// As [`timeout`](Self::timeout), at `deadline`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use singleflight_std::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let now = Instant::now();
+    /// let late = group.call(7).deadline(now).run(|| unreachable!("its time is up"));
+    /// assert_eq!(late, Err(CallError::TimedOut));
+    /// let in_time = group.call(7).deadline(now + Duration::from_secs(60)).run(|| 42);
+    /// assert_eq!(in_time, Ok(42));
+    /// ```
     pub fn deadline(self, deadline: Instant) -> Call<G, Q, M, P, TimeLimit> {
         Call(self.0.give_up(TimeLimit::At(deadline)))
     }
@@ -55,6 +82,19 @@ impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
     /// it and never reaches a second caller: the flight is handed over, and the refusal counts
     /// towards [`max_failures`](crate::Builder::max_failures). Where nobody who waits can or may
     /// lead on, they receive [`NotShared`](CallError::NotShared).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_std::{CallError, Group};
+    ///
+    /// let group: Group<u64, &str> = Group::new();
+    /// let is_public = |page: &&str| !page.contains("private");
+    /// let page = group.call(7).share_if(is_public).run(|| "a private page")?;
+    /// assert_eq!(page, "a private page", "its own caller has it");
+    /// assert_eq!(group.stats().landed, 0, "and nobody else could have had it");
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub fn share_if<R>(self, predicate: R) -> Call<G, Q, M, R, X>
     where
         R: Fn(&G::Value) -> bool,
@@ -70,13 +110,14 @@ impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
     /// ```
     /// use singleflight_std::{CallError, Group};
     ///
-    /// let group: Group<u64, bool> = Group::new();
+    /// let group: Group<u64, [bool; 2]> = Group::new();
     /// let fence = group.fence();
-    /// let was_forgotten = group.call(7).fence(&fence).run(|| {
+    /// let load = || {
+    ///     let before = fence.is_forgotten();
     ///     group.forget(7); // someone invalidates what the work has read
-    ///     fence.is_forgotten()
-    /// })?;
-    /// assert!(was_forgotten);
+    ///     [before, fence.is_forgotten()]
+    /// };
+    /// assert_eq!(group.call(7).fence(&fence).run(load)?, [false, true]);
     /// # Ok::<_, CallError>(())
     /// ```
     pub fn fence<H>(self, fence: &Fence<H>) -> Self
@@ -111,6 +152,18 @@ where
     /// # Blocking
     ///
     /// A follower parks its thread. See [`Group`](crate::Group).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use singleflight_std::Group;
+    ///
+    /// let group: Group<u64, &str> = Group::new();
+    /// let call = group.call(7).timeout(Duration::from_secs(60)).share_if(|page| !page.is_empty());
+    /// assert_eq!(call.run(|| "seven")?, "seven");
+    /// # Ok::<_, singleflight_std::CallError>(())
+    /// ```
     #[inline]
     pub fn run(self, work: impl FnOnce() -> V) -> CallResult<V> {
         self.0.run_blocking(work)
@@ -130,6 +183,18 @@ where
     /// # Blocking
     ///
     /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_std::{CallError, Group, Role};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let is_small = |value: &u64| *value < 10;
+    /// let outcome = group.call(7).share_if(is_small).run_outcome(|| 42)?;
+    /// assert_eq!((outcome.value, outcome.role, outcome.followers), (42, Role::Leader, 0));
+    /// # Ok::<_, CallError>(())
+    /// ```
     #[inline]
     pub fn run_outcome(self, work: impl FnOnce() -> V) -> CallResult<Outcome<V>> {
         self.0.run_outcome_blocking(work)
@@ -148,6 +213,19 @@ where
     /// # Blocking
     ///
     /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use singleflight_std::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let minute = Duration::from_secs(60);
+    /// assert_eq!(group.call(7).timeout(minute).try_run(|| Err("no route"))?, Err("no route"));
+    /// assert_eq!(group.call(7).timeout(minute).try_run(|| Ok::<_, &str>(42))?, Ok(42));
+    /// # Ok::<_, singleflight_std::CallError>(())
+    /// ```
     #[inline]
     pub fn try_run<E>(self, work: impl FnOnce() -> Result<V, E>) -> CallResult<Result<V, E>> {
         self.0.try_run_blocking(work)
@@ -166,6 +244,19 @@ where
     /// # Blocking
     ///
     /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_std::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let failed = group.call(7).try_run_outcome(|| Err("no route"))?;
+    /// assert_eq!(failed, Err("no route"));
+    /// let made = group.call(7).try_run_outcome(|| Ok::<_, &str>(42))?;
+    /// assert!(made.is_ok_and(|outcome| outcome.is_leader() && outcome.value == 42));
+    /// # Ok::<_, singleflight_std::CallError>(())
+    /// ```
     #[inline]
     pub fn try_run_outcome<E>(
         self,

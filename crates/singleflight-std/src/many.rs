@@ -115,6 +115,19 @@ where
     }
 
     /// Starts to describe a call for many keys; the options combine.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use singleflight_std::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let _stuck = group.join(7)?;
+    /// let late = group.call_many([7]).timeout(Duration::from_millis(1)).run(|_| Vec::new());
+    /// assert_eq!(late.get(&7), Some(Err(&CallError::TimedOut)));
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub fn call_many<I>(&self, keys: I) -> CallMany<'_, K, V, S, I>
     where
         I: IntoIterator<Item = K>,
@@ -151,6 +164,20 @@ impl<K, V, S, I> CallMany<'_, K, V, S, I> {
     }
 
     /// As [`timeout`](Self::timeout), at `deadline`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use singleflight_std::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let _stuck = group.join(7)?;
+    /// let now = Instant::now();
+    /// let late = group.call_many([7]).deadline(now).run(|_| Vec::new());
+    /// assert_eq!(late.get(&7), Some(Err(&CallError::TimedOut)));
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
@@ -158,6 +185,21 @@ impl<K, V, S, I> CallMany<'_, K, V, S, I> {
 
     /// Binds `fence` to the flights that this call leads, whenever its work is given keys. The fence
     /// must be of the same group: one of another is not bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_std::Group;
+    ///
+    /// let group: Group<u64, bool> = Group::new();
+    /// let fence = group.fence();
+    /// let answers = group.call_many([1, 2]).fence(&fence).run(|keys| {
+    ///     assert!(!fence.is_forgotten());
+    ///     group.forget(2); // someone writes to one of them meanwhile
+    ///     keys.into_iter().map(|key| (key, fence.is_forgotten()))
+    /// });
+    /// assert_eq!(answers.get(&1), Some(Ok(&true)));
+    /// ```
     pub fn fence<H>(mut self, fence: &Fence<H>) -> Self
     where
         H: GroupRef<Key = K, Value = V, Hasher = S>,
@@ -187,6 +229,18 @@ where
     /// # Blocking
     ///
     /// As [`Group::run_many`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use singleflight_std::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let call = group.call_many([2, 3]).timeout(Duration::from_secs(60));
+    /// let answers = call.run(|keys| keys.into_iter().map(|key| (key, key * key)));
+    /// assert_eq!(answers.get(&3), Some(Ok(&9)));
+    /// ```
     pub fn run<R>(self, mut work: impl FnMut(Vec<K>) -> R) -> Answers<K, V>
     where
         R: IntoIterator<Item = (K, V)>,
@@ -212,6 +266,21 @@ where
     /// # Blocking
     ///
     /// As [`Group::run_many`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_std::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let load = |keys: Vec<u64>| match keys.contains(&0) {
+    ///     true => Err("there is no row 0"),
+    ///     false => Ok(keys.into_iter().map(|key| (key, key * key))),
+    /// };
+    /// assert_eq!(group.call_many([0, 1]).try_run(load).err(), Some("there is no row 0"));
+    /// let answers = group.call_many([1, 2]).try_run(load).unwrap();
+    /// assert_eq!(answers.get(&2), Some(Ok(&4)));
+    /// ```
     pub fn try_run<R, E>(
         self,
         mut work: impl FnMut(Vec<K>) -> Result<R, E>,

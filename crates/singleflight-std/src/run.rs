@@ -156,6 +156,19 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
 
 impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
     /// As [`call`](Self::call); the call owns a handle to the group, and borrows nothing from it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use singleflight_std::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let call = group.call_owned(7);
+    /// drop(group); // the call has a handle of its own, and moves to another thread
+    /// let thread = thread::spawn(move || call.run(|| 42));
+    /// assert_eq!(thread.join().unwrap(), Ok(42));
+    /// ```
     pub fn call_owned<Q, M>(&self, key: Q) -> Call<Self, Q, M>
     where
         Q: Key<K, M>,

@@ -146,6 +146,18 @@ where
     }
 
     /// Makes the call on a thread of its own. See [`Group::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_std::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let handle = group.call(7).share_if(|value| *value < 10).spawn(|| 42);
+    /// assert_eq!(handle.join()?, 42, "its own caller has it");
+    /// assert_eq!(group.stats().landed, 0, "and nobody else could have had it");
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub fn spawn<F>(self, work: F) -> Spawned<K, V, S>
     where
         K: Eq + Send + Sync + 'static,
@@ -195,12 +207,41 @@ where
 
 impl<K, V, S, Q, M, P, R> SpawnCall<K, V, S, Q, M, P, R> {
     /// As [`Call::while_wanted`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use singleflight_std::{Group, Job};
+    ///
+    /// let (pool, jobs) = mpsc::channel::<Job>();
+    /// let group: Group<u64, bool> = Group::new();
+    /// let call = group.call(7).on(|job| pool.send(job)).while_wanted();
+    /// let handle = call.spawn(|wanted| wanted.is_wanted());
+    /// jobs.recv().unwrap()(); // a thread of the pool runs it
+    /// assert_eq!(handle.join(), Ok(true));
+    /// ```
     pub fn while_wanted(mut self) -> SpawnCallWhileWanted<K, V, S, Q, M, P, R> {
         self.call = self.call.while_wanted();
         SpawnCallWhileWanted(self)
     }
 
     /// As [`Call::share_if`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use singleflight_std::{Group, Job};
+    ///
+    /// let (pool, jobs) = mpsc::channel::<Job>();
+    /// let group: Group<u64, u64> = Group::new();
+    /// let call = group.call(7).on(|job| pool.send(job)).share_if(|value| *value < 10);
+    /// let first = call.spawn(|| 42);
+    /// let second = group.call(7).on(|job| pool.send(job)).spawn(|| 5);
+    /// jobs.try_iter().for_each(|job| job()); // a thread of the pool runs them
+    /// assert_eq!((first.join(), second.join()), (Ok(42), Ok(5)));
+    /// ```
     pub fn share_if<F>(self, predicate: F) -> SpawnCall<K, V, S, Q, M, F, R>
     where
         F: Fn(&V) -> bool,
@@ -212,6 +253,22 @@ impl<K, V, S, Q, M, P, R> SpawnCall<K, V, S, Q, M, P, R> {
     }
 
     /// As [`Call::fence`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use singleflight_std::{Group, Job};
+    ///
+    /// let (pool, jobs) = mpsc::channel::<Job>();
+    /// let group: Group<u64, bool> = Group::new();
+    /// let fence = group.fence();
+    /// let in_work = fence.clone();
+    /// let call = group.call(7).on(|job| pool.send(job)).fence(&fence);
+    /// let handle = call.spawn(move || in_work.is_forgotten());
+    /// jobs.recv().unwrap()(); // a thread of the pool runs it
+    /// assert_eq!(handle.join(), Ok(false));
+    /// ```
     pub fn fence<H>(mut self, fence: &Fence<H>) -> Self
     where
         H: GroupRef<Key = K, Value = V, Hasher = S>,
@@ -231,6 +288,20 @@ where
     R: FnOnce(Job) -> Result<(), X>,
 {
     /// Makes the call on a thread of its own. See [`Group::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use singleflight_std::{Group, Job};
+    ///
+    /// let (pool, jobs) = mpsc::channel::<Job>();
+    /// let group: Group<u64, u64> = Group::new();
+    /// let handle = group.call(7).on(|job| pool.send(job)).spawn(|| 42);
+    /// assert_eq!(group.followers(7), Some(0), "the key is claimed");
+    /// jobs.recv().unwrap()(); // a thread of the pool runs it
+    /// assert_eq!(handle.join(), Ok(42));
+    /// ```
     pub fn spawn<F>(self, work: F) -> Spawned<K, V, S>
     where
         F: FnOnce() -> V + Send + 'static,
@@ -242,6 +313,21 @@ where
     }
 
     /// As [`Call::try_spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use singleflight_std::{CallError, Group, Job};
+    ///
+    /// let (pool, jobs) = mpsc::channel::<Job>();
+    /// let group: Group<u64, u64> = Group::new();
+    /// let call = group.call(7).on(|job| pool.send(job));
+    /// let handle = call.try_spawn(|| Err("no route"));
+    /// jobs.recv().unwrap()(); // a thread of the pool runs it
+    /// assert_eq!(handle.join()?, Err("no route"));
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub fn try_spawn<F, E>(self, work: F) -> TrySpawned<K, V, E, S>
     where
         F: FnOnce() -> Result<V, E> + Send + 'static,
@@ -279,6 +365,19 @@ where
     R: FnOnce(Job) -> Result<(), X>,
 {
     /// Makes the call on a thread of its own. See [`Call::while_wanted`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_std::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let handle = group.call(7).while_wanted().spawn(|wanted| {
+    ///     let pieces = (0..4).take_while(|_| wanted.is_wanted());
+    ///     pieces.sum()
+    /// });
+    /// assert_eq!(handle.join(), Ok(6), "it was wanted to the end");
+    /// ```
     pub fn spawn<F>(self, work: F) -> Spawned<K, V, S>
     where
         F: FnOnce(&Wanted<V>) -> V + Send + 'static,
@@ -290,6 +389,20 @@ where
     }
 
     /// Makes the call on a thread of its own, for a work that may fail. See [`Call::try_spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_std::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let handle = group.call(7).while_wanted().try_spawn(|wanted| {
+    ///     assert!(wanted.is_wanted());
+    ///     Err("no route")
+    /// });
+    /// assert_eq!(handle.join()?, Err("no route"));
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub fn try_spawn<F, E>(self, work: F) -> TrySpawned<K, V, E, S>
     where
         F: FnOnce(&Wanted<V>) -> Result<V, E> + Send + 'static,

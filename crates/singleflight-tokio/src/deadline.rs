@@ -19,6 +19,21 @@ use crate::group::{Call, CallMany, Group};
 /// runtime whose timers are enabled.
 impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
     /// Gives up `timeout` after the call is first polled. A call whose time is up starts no work.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let call = group.call(7).timeout(Duration::from_millis(1));
+    /// assert_eq!(call.run(std::future::pending).await, Err(CallError::TimedOut));
+    /// assert_eq!(group.in_flight(), 0, "the work is dropped");
+    /// # }
+    /// ```
     pub fn timeout(
         self,
         timeout: Duration,
@@ -27,6 +42,24 @@ impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
     }
 
     /// As [`timeout`](Self::timeout), at `deadline`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    /// use std::time::Duration;
+    /// use tokio::time::Instant;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let now = Instant::now();
+    /// let late = group.call(7).deadline(now).run(async || 42).await;
+    /// assert_eq!(late, Err(CallError::TimedOut));
+    /// let in_time = group.call(7).deadline(now + Duration::from_secs(60)).run(async || 42).await;
+    /// assert_eq!(in_time, Ok(42));
+    /// # }
+    /// ```
     pub fn deadline(
         self,
         deadline: Instant,
@@ -38,6 +71,21 @@ impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
 /// Deadlines, by tokio's clock. See [`Call::timeout`].
 impl<'a, K, V, S, I, X> CallMany<'a, K, V, S, I, X> {
     /// Gives up `timeout` after the call is first polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let hung = async |_| std::future::pending::<Vec<_>>().await;
+    /// let answers = group.call_many([1, 2]).timeout(Duration::from_millis(1)).run(hung).await;
+    /// assert_eq!(answers.get(&2), Some(Err(&CallError::TimedOut)));
+    /// # }
+    /// ```
     pub fn timeout(
         self,
         timeout: Duration,
@@ -46,6 +94,21 @@ impl<'a, K, V, S, I, X> CallMany<'a, K, V, S, I, X> {
     }
 
     /// Gives up at `deadline`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    /// use tokio::time::Instant;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let hung = async |_| std::future::pending::<Vec<_>>().await;
+    /// let answers = group.call_many([1, 2]).deadline(Instant::now()).run(hung).await;
+    /// assert_eq!(answers.get(&2), Some(Err(&CallError::TimedOut)));
+    /// # }
+    /// ```
     pub fn deadline(
         self,
         deadline: Instant,

@@ -96,6 +96,19 @@ where
     G: GroupRef<Key = K, Value = V, Hasher = S> + Borrow<Group<K, V, S>>,
 {
     /// Spawns the call on a runtime of the caller's choice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::Group;
+    /// use tokio::runtime::Runtime;
+    ///
+    /// let (runtime, group) = (Runtime::new().unwrap(), Group::<u64, u64>::new());
+    /// // Here no runtime runs.
+    /// let handle = group.call(7).on(runtime.handle()).spawn(async || 42);
+    /// assert_eq!(runtime.block_on(handle)?, 42);
+    /// # Ok::<_, singleflight_tokio::CallError>(())
+    /// ```
     pub fn on(self, runtime: &Handle) -> SpawnCall<K, V, S, Q, M, P, OnRuntime> {
         self.spawnable().on(runtime)
     }
@@ -123,6 +136,21 @@ where
     }
 
     /// Makes the call in a task of its own. See [`Group::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), CallError> {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let handle = group.call(7).share_if(|value| *value < 10).spawn(async || 42);
+    /// assert_eq!(handle.await?, 42, "its own caller has it");
+    /// assert_eq!(group.stats().landed, 0, "and nobody else could have had it");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
     where
         K: Eq + Send + Sync + 'static,
@@ -169,11 +197,42 @@ where
 
 impl<K, V, S, Q, M, P, R> SpawnCall<K, V, S, Q, M, P, R> {
     /// As [`Call::on`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::Group;
+    /// use tokio::runtime::Runtime;
+    ///
+    /// let (runtime, group) = (Runtime::new().unwrap(), Group::<u64, u64>::new());
+    /// // Here no runtime runs.
+    /// let call = group.call(7).while_wanted().on(runtime.handle());
+    /// let handle = call.spawn(async || 42);
+    /// assert_eq!(runtime.block_on(handle)?, 42);
+    /// # Ok::<_, singleflight_tokio::CallError>(())
+    /// ```
     pub fn on(self, runtime: &Handle) -> SpawnCall<K, V, S, Q, M, P, OnRuntime> {
         self.with_runtime(OnRuntime(runtime.clone()))
     }
 
     /// As [`Call::local`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    /// use std::rc::Rc;
+    /// use tokio::task::LocalSet;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), CallError> {
+    /// let group: Group<u64, Rc<str>> = Group::new();
+    /// let local = LocalSet::new();
+    /// let handle = group.call(7).while_wanted().local(&local).spawn(async || "seven".into());
+    /// assert_eq!(&*local.run_until(handle).await?, "seven");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn local(self, local: &LocalSet) -> SpawnCall<K, V, S, Q, M, P, OnLocal<'_>> {
         self.with_runtime(OnLocal(local))
     }
@@ -188,6 +247,21 @@ where
     P: Shares<V> + Send + 'static,
 {
     /// Makes the call in a task of its own. See [`Group::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), CallError> {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let first = group.call(7).while_wanted().spawn(async || 42);
+    /// let second = group.call(7).while_wanted().spawn(async || unreachable!("the first leads"));
+    /// assert_eq!((first.await?, second.await?), (42, 42));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -200,6 +274,21 @@ where
     }
 
     /// As [`Call::try_spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), CallError> {
+    /// let group: Group<u64, u64> = Group::new();
+    /// let first = group.call(7).while_wanted().try_spawn(async || Err("no route"));
+    /// let second = group.call(7).while_wanted().try_spawn(async || Ok::<_, &str>(42));
+    /// assert_eq!((first.await?, second.await?), (Err("no route"), Ok(42)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -222,6 +311,19 @@ where
     P: Shares<V> + Send + 'static,
 {
     /// Makes the call in a task of its own. See [`Group::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    /// use tokio::runtime::Runtime;
+    ///
+    /// let (runtime, group) = (Runtime::new().unwrap(), Group::<u64, u64>::new());
+    /// let handle = group.call(7).on(runtime.handle()).spawn(std::future::pending);
+    /// assert_eq!(group.followers(7), Some(0), "the key is claimed");
+    /// drop(runtime);
+    /// assert_eq!(futures_lite::future::block_on(handle), Err(CallError::TaskLost));
+    /// ```
     pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -234,6 +336,18 @@ where
     }
 
     /// As [`Call::try_spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::Group;
+    /// use tokio::runtime::Runtime;
+    ///
+    /// let (runtime, group) = (Runtime::new().unwrap(), Group::<u64, u64>::new());
+    /// let handle = group.call(7).on(runtime.handle()).try_spawn(async || Err("no route"));
+    /// assert_eq!(runtime.block_on(handle)?, Err("no route"));
+    /// # Ok::<_, singleflight_tokio::CallError>(())
+    /// ```
     pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -256,6 +370,23 @@ where
     P: Shares<V> + 'static,
 {
     /// Makes the call in a task of its own. See [`Group::spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    /// use std::rc::Rc;
+    /// use tokio::task::LocalSet;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), CallError> {
+    /// let group: Group<u64, Rc<str>> = Group::new();
+    /// let (local, name) = (LocalSet::new(), Rc::from("seven"));
+    /// let handle = group.call(7).local(&local).spawn(async move || name);
+    /// assert_eq!(&*local.run_until(handle).await?, "seven");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn<F, T>(self, work: F) -> Spawned<K, V, S>
     where
         F: FnOnce() -> T + 'static,
@@ -268,6 +399,23 @@ where
     }
 
     /// As [`Call::try_spawn`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tokio::{CallError, Group};
+    /// use std::rc::Rc;
+    /// use tokio::task::LocalSet;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), CallError> {
+    /// let group: Group<u64, Rc<str>> = Group::new();
+    /// let (local, error) = (LocalSet::new(), Rc::new("no route"));
+    /// let handle = group.call(7).local(&local).try_spawn(async move || Err(error));
+    /// assert_eq!(local.run_until(handle).await?, Err(Rc::new("no route")));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_spawn<F, T, E>(self, work: F) -> TrySpawned<K, V, E, S>
     where
         F: FnOnce() -> T + 'static,

@@ -1,11 +1,23 @@
 //! What can be set on the live page. The page builds its controls from this list.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 /// [`Settings::coalescing`]: each request queries.
 pub(crate) const OFF: u32 = 0;
 /// [`Settings::coalescing`]: requests for one key share a query, by a group in this process.
 pub(crate) const IN_THE_PROCESS: u32 = 1;
+
+/// [`Settings::coalescing`]: equal HTTP requests share a response, by a layer around the service.
+pub(crate) const BY_THE_LAYER: u32 = 2;
+/// [`Settings::coalescing`]: requests share a query between all processes, by a group over Redis.
+pub(crate) const BETWEEN_PROCESSES: u32 = 3;
+
+/// [`Settings::cache`]: values are kept for [`KEPT`].
+pub(crate) const FOR_A_SECOND: u32 = 1;
+/// How long the cache keeps values, and for how long one that is older is served while it is loaded.
+pub(crate) const KEPT: Duration = Duration::from_secs(1);
 
 /// [`Settings::driver`]: the caller that leads polls the query.
 pub(crate) const CALLERS: u32 = 0;
@@ -19,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) revision: u32,
     /// How equal requests are coalesced.
     pub(crate) coalescing: u32,
+    /// Whether values are kept.
+    pub(crate) cache: u32,
     /// What polls a query that several requests wait for.
     pub(crate) driver: u32,
     /// Requests that arrive in a second.
@@ -36,6 +50,7 @@ impl Settings {
     pub(crate) const FIRST: Self = Self {
         revision: 0,
         coalescing: OFF,
+        cache: 0,
         driver: CALLERS,
         load: 400,
         skew: 10,
@@ -106,16 +121,24 @@ impl Kind {
     }
 }
 
-/// Every control, in the order of the page. A further choice of a switch is one more word here,
-/// and one more arm where the service asks for it.
+/// Every control, in the order of the page.
 const CONTROLS: &[Control] = &[
     Control {
         name: "coalescing",
         label: "Coalescing",
-        about: "Whether requests for the same key share one query.",
+        about: "Which requests for the same key share one query: none, those of one process, by a \
+                group or by the HTTP layer, or those of all processes, over Redis.",
         // The places are the constants at the head of this file.
-        kind: Kind::Switch(&["off", "in the process"]),
+        kind: Kind::Switch(&["off", "in the process", "by the layer", "between processes"]),
         place: |settings| &mut settings.coalescing,
+    },
+    Control {
+        name: "cache",
+        label: "Cache",
+        about: "Each process keeps values for a second. With coalescing in the process or between \
+                them, an old value is served while one request loads the new one.",
+        kind: Kind::Switch(&["none", "for a second"]),
+        place: |settings| &mut settings.cache,
     },
     Control {
         name: "driver",
@@ -207,7 +230,10 @@ pub(crate) fn described() -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{CALLERS, CONTROLS, IN_THE_PROCESS, Kind, OFF, Settings, TASK, described};
+    use super::{
+        BETWEEN_PROCESSES, BY_THE_LAYER, CALLERS, CONTROLS, FOR_A_SECOND, IN_THE_PROCESS, Kind,
+        OFF, Settings, TASK, described,
+    };
 
     #[test]
     fn what_is_set_is_what_is_told() {
@@ -240,6 +266,9 @@ mod tests {
         for (control, place, label) in [
             ("coalescing", OFF, "off"),
             ("coalescing", IN_THE_PROCESS, "in the process"),
+            ("coalescing", BY_THE_LAYER, "by the layer"),
+            ("coalescing", BETWEEN_PROCESSES, "between processes"),
+            ("cache", FOR_A_SECOND, "for a second"),
             ("driver", CALLERS, "callers"),
             ("driver", TASK, "a task"),
         ] {

@@ -1,18 +1,18 @@
 //! The feed: what the page is told, five times a second, as server-sent events.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use singleflight_tokio::{FlightInfo, Stats};
 use tokio::sync::{broadcast, watch};
+use tokio::task;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::controls::{self, Settings};
 use super::herd::Herd;
-use super::service::Service;
+use super::process::Processes;
 
 /// How far apart frames are.
 pub(crate) const PERIOD: Duration = Duration::from_millis(200);
@@ -89,7 +89,7 @@ impl Feed {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let frame = meter.frame();
+            let frame = meter.frame().await;
             self.with(|rows| {
                 rows.push_back(frame["row"].clone());
                 if rows.len() > KEPT {
@@ -114,25 +114,24 @@ impl Feed {
 /// Reads the counts of everything, and makes frames of their differences.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    service: Service,
+    processes: Arc<Processes>,
     herd: Arc<Herd>,
     settings: watch::Receiver<Settings>,
     number: u64,
     last: Instant,
-    queries: u64,
-    stats: Stats,
+    /// What each process has told last.
+    before: Vec<Value>,
 }
 
 impl Meter {
     pub(crate) fn new(
-        service: Service,
+        processes: Arc<Processes>,
         herd: Arc<Herd>,
         settings: watch::Receiver<Settings>,
     ) -> Self {
         Self {
-            queries: service.queries(),
-            stats: service.stats(),
-            service,
+            before: vec![Value::Null; processes.addresses.len()],
+            processes,
             herd,
             settings,
             number: 0,
@@ -141,50 +140,73 @@ impl Meter {
     }
 
     /// Returns the next frame. Its `row` is what the charts need.
-    fn frame(&mut self) -> Value {
+    async fn frame(&mut self) -> Value {
+        let processes = Arc::clone(&self.processes);
+        // It waits for the processes.
+        let reports = task::spawn_blocking(move || processes.reports()).await;
         let since = self.herd.counts.take();
-        let (queries, stats) = (self.service.queries(), self.service.stats());
         let elapsed = self.last.elapsed().as_secs_f64().max(0.001);
         self.last = Instant::now();
         self.number += 1;
         let rate = |count: u64| (count_of(count) / elapsed).round();
-        let delta = |now: u64, before: u64| rate(now.saturating_sub(before));
-        let mut flights = self.service.flights();
-        let followers: usize = flights.iter().map(FlightInfo::followers).sum();
-        let in_flight = flights.len();
-        flights.sort_by(|a, b| (b.followers(), a.key()).cmp(&(a.followers(), b.key())));
+        let (mut rows, mut flights, mut fault) = (Vec::new(), Vec::new(), since.fault.clone());
+        let (mut queries, mut hits, mut in_flight) = (0.0, 0.0, 0);
+        let (mut followers, mut handed_over) = (0, 0);
+        let reports = reports.unwrap_or_default().into_iter();
+        for (before, (name, report)) in self.before.iter_mut().zip(reports) {
+            let report = report.unwrap_or_else(|error| {
+                fault = Some(format!("{name}: {error}"));
+                before.clone()
+            });
+            // By the clock of the process: its reports may be late here.
+            let seconds = count_of(grown(&report, before, "micros")).max(1_000.0) / 1e6;
+            let per_second = |what| (count_of(grown(&report, before, what)) / seconds).round();
+            let row = json!({
+                "name": name,
+                "requests": per_second("requests"),
+                "hits": per_second("hits"),
+                "led": per_second("led"),
+                "followed": per_second("followed"),
+                "queries": per_second("queries"),
+                "flights": report["in_flight"],
+                "followers": report["followers"],
+            });
+            queries += per_second("queries");
+            hits += per_second("hits");
+            let now = |what: &str| report[what].as_u64().unwrap_or(0);
+            in_flight += now("in_flight");
+            followers += now("followers");
+            handed_over += now("handed_over");
+            rows.push(row);
+            let of_process = report["flights"].as_array().into_iter().flatten();
+            flights.extend(of_process.map(|flight| json!([flight[0], flight[1], rows.len()])));
+            *before = report;
+        }
+        flights.sort_by_key(|flight| Reverse(flight[1].as_u64()));
         flights.truncate(SHOWN);
-        let flights = flights
-            .iter()
-            .map(|flight| json!([flight.key(), flight.followers()]))
-            .collect::<Value>();
-        let (asked, asked_database) = (rate(since.arrived), delta(queries, self.queries));
         let (p50, p99) = (since.within(500), since.within(990));
-        let frame = json!({
+        json!({
             "n": self.number,
-            "row": [asked, asked_database, p50, p99, in_flight, followers],
+            "row": [rate(since.arrived), queries, p50, p99, in_flight, followers],
             "answered": rate(since.answers() as u64),
+            "hits": hits,
             "left": rate(since.left),
             "unsent": rate(since.unsent),
             "failed": rate(since.failed),
-            "fault": since.fault,
+            "fault": fault,
             "open": self.herd.open(),
-            "handed_over": stats.handed_over,
+            "handed_over": handed_over,
             "flights": flights,
-            "processes": [{
-                "name": format!("this process ({})", process::id()),
-                "requests": asked,
-                "led": delta(stats.led, self.stats.led),
-                "followed": delta(stats.followed, self.stats.followed),
-                "queries": asked_database,
-                "flights": in_flight,
-                "followers": followers,
-            }],
+            "processes": rows,
             "load": self.settings.borrow().load,
-        });
-        (self.queries, self.stats) = (queries, stats);
-        frame
+        })
     }
+}
+
+/// How much a count has grown between two reports.
+fn grown(now: &Value, before: &Value, what: &str) -> u64 {
+    let count = |report: &Value| report[what].as_u64().unwrap_or(0);
+    count(now).saturating_sub(count(before))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "it is a place on a picture")]

@@ -25,8 +25,8 @@ const IDLE: Duration = Duration::from_millis(100);
 /// All clients.
 #[derive(Debug)]
 pub(crate) struct Herd {
-    /// Where the service is.
-    pub(crate) address: SocketAddr,
+    /// Where the processes of the service are. Each request goes to one of them, at random.
+    pub(crate) addresses: Vec<SocketAddr>,
     /// How many requests may be open at a time.
     pub(crate) most: usize,
     /// How many keys they ask for.
@@ -38,11 +38,21 @@ pub(crate) struct Herd {
 }
 
 /// Who is connected.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Clients {
-    idle: Mutex<Vec<Client>>,
+    /// Of each process.
+    idle: Vec<Mutex<Vec<Client>>>,
     /// By the number that the request carries.
     open: Mutex<HashMap<u64, AbortHandle>>,
+}
+
+impl Clients {
+    pub(crate) fn of(processes: usize) -> Self {
+        Self {
+            idle: (0..processes).map(|_| Mutex::default()).collect(),
+            open: Mutex::default(),
+        }
+    }
 }
 
 impl Herd {
@@ -86,7 +96,8 @@ impl Herd {
                 let work = Duration::from_millis(settings.work.max(1).into());
                 work.mul_f64(random.f64())
             });
-            self.arrive(number, key, due, patience);
+            let process = random.usize(0..self.addresses.len());
+            self.arrive(number, key, due, patience, process);
         }
     }
 
@@ -108,6 +119,7 @@ impl Herd {
         key: String,
         due: Instant,
         patience: Option<Duration>,
+        process: usize,
     ) {
         let mut open = locked(&self.clients.open);
         if open.len() >= self.most {
@@ -118,6 +130,7 @@ impl Herd {
         let request = Request {
             herd: Arc::clone(self),
             number,
+            process,
             ended: false,
         };
         let task = tokio::spawn(async move {
@@ -138,6 +151,7 @@ impl Herd {
 struct Request {
     herd: Arc<Herd>,
     number: u64,
+    process: usize,
     ended: bool,
 }
 
@@ -154,16 +168,16 @@ impl Request {
 
     async fn answer(&self, key: &str) -> Result<(), String> {
         let herd = &self.herd;
-        let idle = locked(&herd.clients.idle).pop();
+        let idle = locked(&herd.clients.idle[self.process]).pop();
         let mut client = match idle {
             Some(client) => client,
-            None => Client::connect(herd.address)
+            None => Client::connect(herd.addresses[self.process])
                 .await
                 .map_err(|fault| fault.to_string())?,
         };
         let body = client.get_as(self.number, key).await;
         let body = body.map_err(|fault| fault.to_string())?;
-        locked(&herd.clients.idle).push(client);
+        locked(&herd.clients.idle[self.process]).push(client);
         if body == herd.ledger.sales(key).body(key) {
             Ok(())
         } else {

@@ -14,12 +14,13 @@ use axum::routing::{get, post};
 use serde_json::json;
 use smol::stream::{self, Stream, StreamExt as _};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
+use tokio::task::{self, JoinError};
 
-use super::controls::Settings;
+use super::controls::{BETWEEN_PROCESSES, Settings};
 use super::feed::{self, Feed};
 use super::herd::Herd;
-use super::service::Service;
+use super::process::Processes;
 
 /// The page, whole: it asks for nothing else but the feed.
 pub(crate) const PAGE: &str = include_str!("page.html");
@@ -31,9 +32,12 @@ const OURS: &str = "x-stampede";
 #[derive(Clone, Debug)]
 pub(crate) struct Desk {
     pub(crate) feed: Arc<Feed>,
-    pub(crate) service: Service,
+    pub(crate) processes: Arc<Processes>,
+    /// Why there is nothing between the processes.
+    pub(crate) no_redis: Option<Arc<str>>,
     pub(crate) herd: Arc<Herd>,
     pub(crate) settings: watch::Sender<Settings>,
+    pub(crate) order: Arc<Mutex<()>>,
 }
 
 impl Desk {
@@ -84,29 +88,37 @@ async fn set(
     State(desk): State<Desk>,
     Path((name, value)): Path<(String, String)>,
 ) -> Result<String, (StatusCode, String)> {
-    let mut result = Ok(());
-    desk.settings.send_if_modified(|settings| {
-        match settings.with(&name, &value) {
-            Ok(changed) => *settings = changed,
-            Err(why) => result = Err((StatusCode::BAD_REQUEST, why)),
-        }
-        result.is_ok()
-    });
-    result?;
-    let settings = *desk.settings.borrow();
+    // Two that come at once are told to the processes in the order in which they were taken.
+    let _order = desk.order.lock().await;
+    let settings = desk.settings.borrow().with(&name, &value);
+    let settings = settings.map_err(|why| (StatusCode::BAD_REQUEST, why))?;
+    if let (BETWEEN_PROCESSES, Some(why)) = (settings.coalescing, &desk.no_redis) {
+        return Err((StatusCode::CONFLICT, why.to_string()));
+    }
+    let processes = Arc::clone(&desk.processes);
+    let told = task::spawn_blocking(move || processes.set(&name, &value));
+    told.await.map_err(broken)?;
+    desk.settings.send_replace(settings);
     desk.feed.tell_settings(settings);
     // So that the page knows which events are older than this.
     Ok(settings.revision.to_string())
 }
 
-async fn kill(State(desk): State<Desk>) -> String {
-    match desk.service.busiest_leader() {
+async fn kill(State(desk): State<Desk>) -> Result<String, (StatusCode, String)> {
+    let processes = Arc::clone(&desk.processes);
+    let leader = task::spawn_blocking(move || processes.busiest_leader());
+    Ok(match leader.await.map_err(broken)? {
         None => "There is no leader to kill: nothing is in flight.".to_owned(),
         Some((number, key)) if desk.herd.disconnect(number) => {
             format!("The client that led {key} was disconnected.")
         }
         Some((_, key)) => format!("The client that led {key} had left by itself."),
-    }
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn broken(error: JoinError) -> (StatusCode, String) {
+    (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
 }
 
 async fn refuse_strangers(request: Request, next: Next) -> Response {

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::ci::programs::STAMPEDE;
 use crate::command::Command;
-use crate::project::{Project, cargo};
+use crate::project::{Project, program};
 use crate::stop::{Stop, at};
 
 /// What drives the browser, and what is driven.
@@ -28,8 +29,7 @@ pub(crate) fn browser(project: &Project) -> Result<(), Stop> {
     let work = project.target_for("browser")?;
     fs::create_dir_all(&work).map_err(at(&work))?;
     install(&work)?;
-    cargo("build --release --example stampede").run()?;
-    let stampede = project.target_for("release/examples/stampede")?;
+    let stampede = program(project, STAMPEDE)?;
     Command::typed("node", &format!("--test {TEST}/page.test.mjs"))
         .env("STAMPEDE", &stampede)
         .env("CHROMIUM", &found(browser)?)

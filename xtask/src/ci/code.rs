@@ -43,10 +43,11 @@ pub(crate) fn clippy(project: &Project) -> Result<(), Stop> {
 
 pub(crate) fn rustdoc(_: &Project) -> Result<(), Stop> {
     // With private items for the reader of the code; without them for the user, since only
-    // then a public page that links to a private item is a warning.
+    // then a public page that links to a private item is a warning. With the examples, so that what
+    // all depend on is checked with the features that clippy has checked it with.
     let lines = [
-        "doc --workspace --no-deps --document-private-items",
-        "doc --workspace --no-deps",
+        "doc --workspace --lib --bins --examples --no-deps --document-private-items",
+        "doc --workspace --lib --bins --examples --no-deps",
     ];
     run_all(lines.map(|line| cargo(line).env("RUSTDOCFLAGS", "-D warnings")))
 }

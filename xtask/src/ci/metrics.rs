@@ -8,7 +8,8 @@ use crate::stop::Stop;
 const MANIFEST: &str = "examples/metrics/Cargo.toml";
 
 pub(crate) fn metrics(project: &Project) -> Result<(), Stop> {
-    let target = project.target_for("metrics")?;
+    // What the workspace depends on as well is built once.
+    let target = project.target_for("")?;
     let within = |verb: &str, rest: &str| {
         cargo(&format!(
             "{verb} --locked --manifest-path {MANIFEST} --target-dir {target}{rest}"

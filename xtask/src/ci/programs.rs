@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::project::{Project, cargo};
+use crate::command::Command;
+use crate::project::{Project, cargo, program};
 use crate::stop::{Stop, at};
 
 /// A program of its own workspace, without `std`.
@@ -20,8 +21,8 @@ const STD_IS_THERE: [&str; 3] = [
     "undefined symbol",
 ];
 
-/// The service.
-const STAMPEDE: &str = "stampede";
+/// The service, by where cargo puts it.
+pub(crate) const STAMPEDE: &str = "examples/stampede";
 
 /// The package of measurements.
 const BENCHES: &str = "singleflight-benches";
@@ -71,17 +72,16 @@ fn proof(text: &str) -> Option<&str> {
 }
 
 pub(crate) fn examples(project: &Project) -> Result<(), Stop> {
-    cargo("build --profile checks --workspace --examples").run()?;
-    let target = project.target_for(STAMPEDE)?;
+    let target = project.target_for("stampede")?;
     fs::create_dir_all(&target).map_err(at(&target))?;
     for runtime in ["threads", "tokio", "smol"] {
         let json = format!("{target}/{runtime}.json");
-        cargo(&format!(
-            "run --profile checks --example {STAMPEDE} -- --runtime {runtime} --clients 8 \
-             --requests 200 --keys 4 --json {json} --chart {target}/{runtime}.svg"
-        ))
-        .within(DEADLINE)
-        .run()?;
+        let asked = format!(
+            "--runtime {runtime} --clients 8 --requests 200 --keys 4 --json {json} \
+             --chart {target}/{runtime}.svg"
+        );
+        let stampede = Command::typed(&program(project, STAMPEDE)?, &asked);
+        stampede.within(DEADLINE).run()?;
         let text = fs::read_to_string(&json).map_err(at(&json))?;
         let verdict = fewer_queries(&text).map_err(|why| Stop::Failed(format!("{json}: {why}")))?;
         println!("{runtime}: {verdict}");

@@ -11,7 +11,11 @@ pub(crate) fn tests(project: &Project) -> Result<(), Stop> {
         cargo("test --workspace --tests --no-fail-fast"),
         cargo_of_peers(project, "test --locked --no-fail-fast")?,
     ];
-    commands.extend(FEATURE_SETS.map(|features| {
+    // With `std` alone they run with the workspace's.
+    let alone = FEATURE_SETS
+        .into_iter()
+        .filter(|features| *features != "std");
+    commands.extend(alone.map(|features| {
         let core = core_with(features);
         // The model takes its time; it says something else only where panics are not caught.
         let tests = if features.is_empty() {

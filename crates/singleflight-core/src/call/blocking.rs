@@ -82,7 +82,7 @@ impl BlockingLimit for TimeLimit {
     }
 }
 
-/// The calls of threads, from which the front end for threads is made. See there for examples.
+/// The calls of threads, from which the front end for threads is made.
 ///
 /// A panic in the call's own work goes on unchanged. A follower parks its thread: never call them on
 /// a thread that polls tasks.
@@ -92,6 +92,22 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
     /// # Errors
     ///
     /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// thread::scope(|scope| {
+    ///     for _ in 0..4 {
+    ///         scope.spawn(|| assert_eq!(group.run_blocking(7, || 42), Ok(42)));
+    ///     }
+    /// });
+    /// let stats = group.stats();
+    /// assert_eq!(stats.led + stats.followed, 4);
+    /// ```
     #[inline]
     pub fn run_blocking<Q, M>(&self, key: Q, work: impl FnOnce() -> V) -> CallResult<V>
     where
@@ -114,6 +130,17 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
     /// # Errors
     ///
     /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Role};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let outcome = group.run_outcome_blocking(7, || 42)?;
+    /// assert_eq!((outcome.value, outcome.role, outcome.followers), (42, Role::Leader, 0));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     #[inline]
     pub fn run_outcome_blocking<Q, M>(
         &self,
@@ -132,6 +159,17 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
     /// # Errors
     ///
     /// As [`try_run`](Self::try_run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// assert_eq!(group.try_run_blocking(7, || Err("no route"))?, Err("no route"));
+    /// assert_eq!(group.try_run_blocking(7, || Ok::<_, &str>(42))?, Ok(42));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     #[inline]
     pub fn try_run_blocking<Q, M, E>(
         &self,
@@ -158,6 +196,20 @@ impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
 impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
     /// Bounds the wait of the call's thread, for the verbs that block. A call whose time is up
     /// starts no work; a work that has started takes as long as it takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use singleflight_core::{CallError, Group, TimeLimit};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let _leader = group.join(7)?;
+    /// let now = TimeLimit::At(Instant::now());
+    /// let late = group.call(7).give_up(now).run_blocking(|| 42);
+    /// assert_eq!(late, Err(CallError::TimedOut));
+    /// # Ok::<_, CallError>(())
+    /// ```
     #[cfg(not(loom))]
     pub fn give_up(self, limit: TimeLimit) -> Call<G, Q, M, P, TimeLimit> {
         self.limited(limit)
@@ -180,6 +232,21 @@ where
     /// # Errors
     ///
     /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use singleflight_core::{CallError, Group, TimeLimit};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let stuck = group.join(7)?;
+    /// let soon = TimeLimit::After(Duration::from_millis(1));
+    /// assert_eq!(group.call(7).give_up(soon).run_blocking(|| 42), Err(CallError::TimedOut));
+    /// drop(stuck);
+    /// assert_eq!(group.call(7).run_blocking(|| 42), Ok(42));
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub fn run_blocking(self, work: impl FnOnce() -> V) -> CallResult<V> {
         self.run_outcome_blocking(work).map(Outcome::into_value)
     }
@@ -189,6 +256,19 @@ where
     /// # Errors
     ///
     /// As [`run`](Self::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Role};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let is_small = |value: &u64| *value < 10;
+    /// let outcome = group.call(7).share_if(is_small).run_outcome_blocking(|| 42)?;
+    /// assert_eq!((outcome.value, outcome.role), (42, Role::Leader), "its own caller has it");
+    /// assert_eq!(group.stats().landed, 0, "and nobody else could have had it");
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn run_outcome_blocking(self, work: impl FnOnce() -> V) -> CallResult<Outcome<V>> {
         self.start_blocking(
             work,
@@ -202,6 +282,20 @@ where
     /// # Errors
     ///
     /// As [`try_run`](Self::try_run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let is_small = |value: &u64| *value < 100;
+    /// let failed = group.call(7).share_if(is_small).try_run_blocking(|| Err("no route"))?;
+    /// assert_eq!(failed, Err("no route"));
+    /// let made = group.call(7).share_if(is_small).try_run_blocking(|| Ok::<_, &str>(42))?;
+    /// assert_eq!(made, Ok(42));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn try_run_blocking<E>(
         self,
         work: impl FnOnce() -> Result<V, E>,
@@ -215,6 +309,19 @@ where
     /// # Errors
     ///
     /// As [`try_run`](Self::try_run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let failed = group.call(7).try_run_outcome_blocking(|| Err("no route"))?;
+    /// assert_eq!(failed, Err("no route"));
+    /// let made = group.call(7).try_run_outcome_blocking(|| Ok::<_, &str>(42))?;
+    /// assert!(made.is_ok_and(|outcome| outcome.is_leader() && outcome.value == 42));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn try_run_outcome_blocking<E>(
         self,
         work: impl FnOnce() -> Result<V, E>,

@@ -65,6 +65,22 @@ pub struct Call<G: GroupRef, Q, M, P = ShareAll, X = NoDeadline> {
 impl<K: Eq, V: Clone, S: BuildHasher> Group<K, V, S> {
     /// Starts to describe a call for `key`; the options combine. Nothing is registered before
     /// the call is run and polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let call = group.call(7);
+    /// assert_eq!(group.in_flight(), 0, "nothing is registered yet");
+    /// assert_eq!(call.run(async || 42).await?, 42);
+    /// let late = group.call(7).give_up_on(std::future::ready(())).run(async || 42).await;
+    /// assert_eq!(late, Err(CallError::TimedOut));
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn call<Q, M>(&self, key: Q) -> Call<&Self, Q, M>
     where
         Q: Key<K, M>,
@@ -142,6 +158,29 @@ impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
 
     /// Binds `fence` to the flight if this call comes to lead it. The fence must be of the same
     /// group: one of another is not bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::cell::Cell;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let cached = Cell::new(None);
+    /// let fence = group.fence();
+    /// let load = async || {
+    ///     cached.set(Some(42));
+    ///     if fence.is_forgotten() {
+    ///         cached.set(None); // it may be older than what was written since
+    ///     }
+    ///     42
+    /// };
+    /// group.call(7).fence(&fence).run(load).await?;
+    /// assert_eq!(cached.get(), Some(42), "nothing was written meanwhile");
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn fence<H>(mut self, fence: &Fence<H>) -> Self
     where
         H: GroupRef<Key = G::Key, Value = G::Value, Hasher = G::Hasher>,
@@ -155,11 +194,42 @@ impl<G: GroupRef, Q, M, P, X> Call<G, Q, M, P, X> {
     ///
     /// A value that is there wins over an `expiry` that is ready. A call whose time is up starts no
     /// work: `expiry` is polled before the call leads, and before it takes a lost leader's place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::future::{pending, ready};
+    /// use singleflight_core::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let _leader = group.join(7)?;
+    /// let timer = ready(()); // of the runtime; it is over
+    /// let late = group.call(7).give_up_on(timer).run(async || 42).await;
+    /// assert_eq!(late, Err(CallError::TimedOut));
+    /// let in_time = group.call(8).give_up_on(pending()).run(async || 42).await;
+    /// assert_eq!(in_time, Ok(42));
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn give_up_on<Y: Future<Output = ()>>(self, expiry: Y) -> Call<G, Q, M, P, Deadline<Y>> {
         self.limited(Deadline::new(expiry))
     }
 
     /// Makes the call by another reference to the same group: an owned one, for example.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let call = group.call(7).by_group(|_| Arc::clone(&group)).run(async || 42);
+    /// let thread = std::thread::spawn(|| block_on(call)); // it borrows nothing any more
+    /// assert_eq!(thread.join().unwrap(), Ok(42));
+    /// ```
     pub fn by_group<H>(self, by: impl FnOnce(G) -> H) -> Call<H, Q, M, P, X>
     where
         H: GroupRef<Key = G::Key, Value = G::Value, Hasher = G::Hasher>,
@@ -210,6 +280,22 @@ where
     /// # Cancel safety
     ///
     /// As [`Group::run`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::future::pending;
+    /// use singleflight_core::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let late = group.call(7).give_up_on(async {}).run(pending).await;
+    /// assert_eq!(late, Err(CallError::TimedOut));
+    /// let value = group.call(7).give_up_on(pending()).run(async || 42).await?;
+    /// assert_eq!(value, 42);
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn run<F, T>(self, work: F) -> impl Future<Output = CallResult<V>>
     where
         F: FnOnce() -> T,
@@ -236,6 +322,26 @@ where
     /// # Cancel safety
     ///
     /// As [`Group::run`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use futures_lite::future::{yield_now, zip};
+    /// use singleflight_core::{Group, Role};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let work = async || {
+    ///     yield_now().await;
+    ///     42
+    /// };
+    /// let first = group.call(7).run_outcome(work);
+    /// let second = group.call(7).run_outcome(work);
+    /// let (first, second) = zip(first, second).await;
+    /// assert_eq!((first?.role, second?.role), (Role::Leader, Role::Follower));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn run_outcome<F, T>(self, work: F) -> impl Future<Output = CallResult<Outcome<V>>>
     where
         F: FnOnce() -> T,
@@ -261,6 +367,26 @@ where
     /// # Cancel safety
     ///
     /// As [`Group::run`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use futures_lite::future::{yield_now, zip};
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let fails = async || {
+    ///     yield_now().await;
+    ///     Err("no route")
+    /// };
+    /// let first = group.call(7).try_run(fails);
+    /// let second = group.call(7).try_run(async || Ok::<_, &str>(42));
+    /// let (first, second) = zip(first, second).await;
+    /// assert_eq!((first?, second?), (Err("no route"), Ok(42)));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn try_run<F, T, E>(self, work: F) -> impl Future<Output = CallResult<Result<V, E>>>
     where
         F: FnOnce() -> T,
@@ -289,6 +415,21 @@ where
     /// # Cancel safety
     ///
     /// As [`Group::run`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let failed = group.call(7).try_run_outcome(async || Err("no route")).await?;
+    /// assert_eq!(failed, Err("no route"));
+    /// let made = group.call(7).try_run_outcome(async || Ok::<_, &str>(42)).await?;
+    /// assert!(made.is_ok_and(|outcome| outcome.is_leader() && outcome.value == 42));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn try_run_outcome<F, T, E>(
         self,
         work: F,

@@ -101,6 +101,21 @@ where
     /// # Cancel safety
     ///
     /// Dropping the future drops the work, then hands the flight over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::{Group, Joined, Role};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let outcome = leader.lead(async || 42).await;
+    /// assert_eq!((outcome.value, outcome.role), (42, Role::Leader));
+    /// assert_eq!(group.stats().landed, 1);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn lead<F, T>(self, work: F) -> impl Future<Output = Outcome<G::Value>>
     where
         F: FnOnce() -> T,

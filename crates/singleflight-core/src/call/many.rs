@@ -164,6 +164,25 @@ where
 impl<'a, K, V, S, I, X> CallMany<'a, K, V, S, I, X> {
     /// Binds `fence` to the flights that this call leads, whenever its work is given keys. The fence
     /// must be of the same group: one of another is not bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, bool> = Group::new();
+    /// let fence = group.fence();
+    /// let load = async |keys: Vec<u64>| {
+    ///     assert!(!fence.is_forgotten());
+    ///     group.forget(2); // someone writes to one of them meanwhile
+    ///     let is_old = fence.is_forgotten();
+    ///     keys.into_iter().map(move |key| (key, is_old))
+    /// };
+    /// let answers = group.call_many([1, 2]).fence(&fence).run(load).await;
+    /// assert_eq!(answers.get(&1), Some(Ok(&true)));
+    /// # });
+    /// ```
     pub fn fence<H>(mut self, fence: &Fence<H>) -> Self
     where
         H: GroupRef<Key = K, Value = V, Hasher = S>,
@@ -175,6 +194,23 @@ impl<'a, K, V, S, I, X> CallMany<'a, K, V, S, I, X> {
     /// Gives up when `expiry` is ready. Keys whose values are there by then have them, the others
     /// [`TimedOut`](crate::CallError::TimedOut). The work is dropped, and the keys that it was given
     /// are handed over.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::future::ready;
+    /// use singleflight_core::{CallError, Group};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let _leader = group.join(2)?;
+    /// let load = async |keys: Vec<u64>| keys.into_iter().map(|key| (key, key * key));
+    /// let timer = ready(()); // of the runtime; it is over
+    /// let answers = group.call_many([1, 2]).give_up_on(timer).run(load).await;
+    /// assert_eq!(answers.get(&2), Some(Err(&CallError::TimedOut)));
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn give_up_on<Y: Future<Output = ()>>(
         self,
         expiry: Y,
@@ -209,6 +245,19 @@ where
     /// # Cancel safety
     ///
     /// As [`Group::run_many`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let load = async |keys: Vec<u64>| keys.into_iter().map(|key| (key, key * key));
+    /// let answers = group.call_many([2, 3]).give_up_on(std::future::pending()).run(load).await;
+    /// assert_eq!(answers.get(&3), Some(Ok(&9)));
+    /// # });
+    /// ```
     pub async fn run<F, T, R>(self, work: F) -> Answers<K, V>
     where
         F: FnMut(Vec<K>) -> T,
@@ -242,6 +291,24 @@ where
     /// # Cancel safety
     ///
     /// As [`Group::run_many`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let load = async |keys: Vec<u64>| match keys.contains(&0) {
+    ///     true => Err("there is no row 0"),
+    ///     false => Ok(keys.into_iter().map(|key| (key, key * key))),
+    /// };
+    /// let failed = group.call_many([0, 1]).try_run(load).await;
+    /// assert_eq!(failed.err(), Some("there is no row 0"));
+    /// let answers = group.call_many([1, 2]).try_run(load).await.unwrap();
+    /// assert_eq!(answers.get(&2), Some(Ok(&4)));
+    /// # });
+    /// ```
     pub async fn try_run<F, T, R, E>(self, work: F) -> Result<Answers<K, V>, E>
     where
         F: FnMut(Vec<K>) -> T,

@@ -4,7 +4,8 @@
 /// and its builders `Call`, `CallMany` and `SpawnCall`.
 ///
 /// It stands beside [`front_end!`](crate::front_end!). `open` and `close` are what stands around the
-/// lines of an example, so that the runtime runs it.
+/// lines of an example, so that the runtime runs it. Pages and examples name what the front end adds:
+/// `spawn`, `try_spawn`, `on`, `local`, `timeout`, `deadline` and `drain`.
 #[macro_export]
 macro_rules! front_end_calls {
     (open: $open:literal, close: $close:literal) => {
@@ -197,6 +198,20 @@ macro_rules! front_end_calls {
 
             /// As [`call`](Self::call); the call's future owns a handle to the group, and borrows
             /// nothing from it.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            ///
+            /// let group: Group<u64, u64> = Group::new();
+            /// let call = group.call_owned(7).run(async || 42);
+            /// drop(group); // the call has a handle of its own
+            /// assert_eq!(call.await?, 42);
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn call_owned<Q, M>(&self, key: Q) -> Call<Self, Q, M>
             where
                 Q: $crate::Key<K, M>,
@@ -313,6 +328,21 @@ macro_rules! front_end_calls {
             }
 
             /// Starts to describe a call for many keys; the options combine.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("{CallError, Group}")]
+            /// use std::time::Duration;
+            ///
+            /// let group: Group<u64, u64> = Group::new();
+            /// let hung = async |_| std::future::pending::<Vec<_>>().await;
+            /// let late = group.call_many([1, 2]).timeout(Duration::from_millis(1)).run(hung).await;
+            /// assert_eq!(late.get(&2), Some(Err(&CallError::TimedOut)));
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn call_many<I>(&self, keys: I) -> CallMany<'_, K, V, S, I>
             where
                 I: ::core::iter::IntoIterator<Item = K>,
@@ -327,6 +357,21 @@ macro_rules! front_end_calls {
             /// # Cancel safety
             ///
             /// Dropping the future stops the waiting; the group stays closed.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            ///
+            /// let group: Group<u64, u64> = Group::new();
+            /// let handle = group.spawn(7, async || 42);
+            /// group.drained().await;
+            /// assert_eq!((group.in_flight(), group.is_closed()), (0, true));
+            /// assert_eq!(handle.await?, 42, "what was in flight has landed");
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub async fn drained(&self) {
                 self.shared().drained().await;
             }
@@ -365,6 +410,21 @@ macro_rules! front_end_calls {
             ///
             /// For values that are often private it is cheaper to share a marker that says so, and
             /// to let callers who receive it go alone.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            ///
+            /// let group: Group<u64, &str> = Group::new();
+            /// let is_public = |page: &&str| !page.contains("private");
+            /// let page = group.call(7).share_if(is_public).run(async || "a private page").await?;
+            /// assert_eq!(page, "a private page", "its own caller has it");
+            /// assert_eq!(group.stats().landed, 0, "and nobody else could have had it");
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn share_if<R>(self, predicate: R) -> Call<G, Q, M, R, X>
             where
                 R: ::core::ops::Fn(&G::Value) -> bool,
@@ -374,6 +434,24 @@ macro_rules! front_end_calls {
 
             /// Binds `fence` to the flight if this call comes to lead it. The fence must be of the
             /// same group: one of another is not bound.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            ///
+            /// let group: Group<u64, [bool; 2]> = Group::new();
+            /// let fence = group.fence();
+            /// let load = async || {
+            ///     let before = fence.is_forgotten();
+            ///     group.forget(7); // someone writes meanwhile
+            ///     [before, fence.is_forgotten()]
+            /// };
+            /// assert_eq!(group.call(7).fence(&fence).run(load).await?, [false, true]);
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn fence<H>(self, fence: &$crate::Fence<H>) -> Self
             where
                 H: $crate::GroupRef<Key = G::Key, Value = G::Value, Hasher = G::Hasher>,
@@ -414,6 +492,20 @@ macro_rules! front_end_calls {
             /// # Cancel safety
             ///
             /// As [`Group::run`].
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            /// use std::time::Duration;
+            ///
+            /// let group: Group<u64, &str> = Group::new();
+            /// let call = group.call(7).timeout(Duration::from_secs(60)).share_if(|page| !page.is_empty());
+            /// assert_eq!(call.run(async || "seven").await?, "seven");
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn run<F, T>(self, work: F) -> impl ::core::future::Future<Output = $crate::CallResult<V>>
             where
                 F: ::core::ops::FnOnce() -> T,
@@ -435,6 +527,20 @@ macro_rules! front_end_calls {
             /// # Cancel safety
             ///
             /// As [`Group::run`].
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("{Group, Role}")]
+            ///
+            /// let group: Group<u64, u64> = Group::new();
+            /// let is_small = |value: &u64| *value < 10;
+            /// let outcome = group.call(7).share_if(is_small).run_outcome(async || 42).await?;
+            /// assert_eq!((outcome.value, outcome.role, outcome.followers), (42, Role::Leader, 0));
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn run_outcome<F, T>(
                 self,
                 work: F,
@@ -459,6 +565,23 @@ macro_rules! front_end_calls {
             /// # Cancel safety
             ///
             /// As [`Group::run`].
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            /// use std::time::Duration;
+            ///
+            /// let group: Group<u64, u64> = Group::new();
+            /// let minute = Duration::from_secs(60);
+            /// let failed = group.call(7).timeout(minute).try_run(async || Err("no route")).await?;
+            /// assert_eq!(failed, Err("no route"));
+            /// let made = group.call(7).timeout(minute).try_run(async || Ok::<_, &str>(42)).await?;
+            /// assert_eq!(made, Ok(42));
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn try_run<F, T, E>(
                 self,
                 work: F,
@@ -485,6 +608,21 @@ macro_rules! front_end_calls {
             /// # Cancel safety
             ///
             /// As [`Group::run`].
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            ///
+            /// let group: Group<u64, u64> = Group::new();
+            /// let failed = group.call(7).try_run_outcome(async || Err("no route")).await?;
+            /// assert_eq!(failed, Err("no route"));
+            /// let made = group.call(7).try_run_outcome(async || Ok::<_, &str>(42)).await?;
+            /// assert!(made.is_ok_and(|outcome| outcome.is_leader() && outcome.value == 42));
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn try_run_outcome<F, T, E>(
                 self,
                 work: F,
@@ -506,7 +644,23 @@ macro_rules! front_end_calls {
         {
             /// Makes it a call that is going to be spawned, and cancelled when the last interested
             /// caller is gone, of whatever entry point: its future is dropped. A caller who comes
-            /// meanwhile runs its own work, after that.
+            /// before the task is polled for that joins it, and it is wanted again; one who comes
+            /// later runs its own work, after that.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            /// use std::time::Duration;
+            ///
+            /// let group: Group<u64, u64> = Group::new();
+            /// let handle = group.call(7).while_wanted().spawn(std::future::pending);
+            /// drop(handle); // nobody else waits: the task is cancelled
+            /// assert!(group.drain(Duration::from_secs(60)).await.is_ok());
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn while_wanted(self) -> SpawnCall<K, V, S, Q, M, P, Current> {
                 self.spawnable().while_wanted()
             }
@@ -540,6 +694,26 @@ macro_rules! front_end_calls {
         impl<'a, K, V, S, I, X> CallMany<'a, K, V, S, I, X> {
             /// Binds `fence` to the flights that this call leads, whenever its work is given keys.
             /// The fence must be of the same group: one of another is not bound.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            ///
+            /// let group: Group<u64, bool> = Group::new();
+            /// let fence = group.fence();
+            /// let load = async |keys: Vec<u64>| {
+            ///     assert!(!fence.is_forgotten());
+            ///     group.forget(2); // someone writes to one of them meanwhile
+            ///     let is_old = fence.is_forgotten();
+            ///     keys.into_iter().map(move |key| (key, is_old))
+            /// };
+            /// let answers = group.call_many([1, 2]).fence(&fence).run(load).await;
+            /// assert_eq!(answers.get(&1), Some(Ok(&true)));
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn fence<H>(self, fence: &$crate::Fence<H>) -> Self
             where
                 H: $crate::GroupRef<Key = K, Value = V, Hasher = S>,
@@ -576,6 +750,21 @@ macro_rules! front_end_calls {
             /// # Cancel safety
             ///
             /// As [`Group::run_many`].
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            /// use std::time::Duration;
+            ///
+            /// let group: Group<u64, u64> = Group::new();
+            /// let load = async |keys: Vec<u64>| keys.into_iter().map(|key| (key, key * key));
+            /// let answers = group.call_many([2, 3]).timeout(Duration::from_secs(60)).run(load).await;
+            /// assert_eq!(answers.get(&3), Some(Ok(&9)));
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn run<F, T, R>(
                 self,
                 work: F,
@@ -601,6 +790,25 @@ macro_rules! front_end_calls {
             /// # Cancel safety
             ///
             /// As [`Group::run_many`].
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            ///
+            /// let group: Group<u64, u64> = Group::new();
+            /// let load = async |keys: Vec<u64>| match keys.contains(&0) {
+            ///     true => Err("there is no row 0"),
+            ///     false => Ok(keys.into_iter().map(|key| (key, key * key))),
+            /// };
+            /// let failed = group.call_many([0, 1]).try_run(load).await;
+            /// assert_eq!(failed.err(), Some("there is no row 0"));
+            /// let answers = group.call_many([1, 2]).try_run(load).await.unwrap();
+            /// assert_eq!(answers.get(&2), Some(Ok(&4)));
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn try_run<F, T, R, E>(
                 self,
                 work: F,
@@ -638,12 +846,43 @@ macro_rules! front_end_calls {
         impl<K, V, S, Q, M, P, R> SpawnCall<K, V, S, Q, M, P, R> {
             /// Cancels the call when the last interested caller is gone. See
             /// [`Call::while_wanted`].
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            /// use std::time::Duration;
+            ///
+            /// let group: Group<u64, u64> = Group::new();
+            /// let call = group.call(7).while_wanted(); // or by `on` or `local`
+            /// let handle = call.while_wanted().spawn(std::future::pending);
+            /// drop(handle); // nobody else waits: the task is cancelled
+            /// assert!(group.drain(Duration::from_secs(60)).await.is_ok());
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn while_wanted(mut self) -> Self {
                 self.call = self.call.while_wanted();
                 self
             }
 
             /// As [`Call::share_if`].
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            ///
+            /// let group: Group<u64, u64> = Group::new();
+            /// let is_small = |value: &u64| *value < 10;
+            /// let first = group.call(7).while_wanted().share_if(is_small).spawn(async || 42);
+            /// let second = group.spawn(7, async || 5);
+            /// assert_eq!((first.await?, second.await?), (42, 5), "the second call has run its own work");
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn share_if<F>(self, predicate: F) -> SpawnCall<K, V, S, Q, M, F, R>
             where
                 F: ::core::ops::Fn(&V) -> bool,
@@ -655,6 +894,22 @@ macro_rules! front_end_calls {
             }
 
             /// As [`Call::fence`].
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = $open]
+            #[doc = $crate::__use!("Group")]
+            ///
+            /// let group: Group<u64, bool> = Group::new();
+            /// let fence = group.fence();
+            /// let in_work = fence.clone();
+            /// let call = group.call(7).while_wanted().fence(&fence);
+            /// let handle = call.spawn(async move || in_work.is_forgotten());
+            /// assert!(!handle.await?, "the call has bound it, and nobody has forgotten the flight");
+            #[doc = $crate::__ok!()]
+            #[doc = $close]
+            /// ```
             pub fn fence<H>(mut self, fence: &$crate::Fence<H>) -> Self
             where
                 H: $crate::GroupRef<Key = K, Value = V, Hasher = S>,

@@ -38,6 +38,17 @@ impl<K, V, S> Group<K, V, S> {
     }
 
     /// Whether the group was closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// assert!(!group.is_closed());
+    /// group.close();
+    /// assert!(group.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.closing.load(Ordering::Acquire)
     }
@@ -51,6 +62,23 @@ impl<K, V, S> Group<K, V, S> {
     /// # Cancel safety
     ///
     /// Dropping the future stops the waiting; the group stays closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use futures_lite::future::poll_once;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let leader = group.join(7)?;
+    /// assert!(poll_once(group.drained()).await.is_none(), "a leader is left");
+    /// drop(leader);
+    /// group.drained().await;
+    /// assert!(group.is_closed());
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn drained(&self) {
         self.close();
         let is_drained = |group: &&Self| group.is_drained();
@@ -63,6 +91,20 @@ impl<K, V, S> Group<K, V, S> {
     /// # Blocking
     ///
     /// Never call it on a thread that polls tasks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let leader = group.join(7)?;
+    /// assert!(!group.drained_blocking(Some(Instant::now())), "a leader is left");
+    /// drop(leader);
+    /// assert!(group.drained_blocking(None));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     #[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]
     pub fn drained_blocking(&self, deadline: Option<std::time::Instant>) -> bool {
         self.close();
@@ -81,6 +123,21 @@ impl<K, V, S> Group<K, V, S> {
     /// # Errors
     ///
     /// What is left, if anything is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let leader = group.join(7)?;
+    /// let left = group.undrained(Duration::from_secs(1)).unwrap_err();
+    /// assert_eq!((*left.flights[0].key(), left.waited), (7, Duration::from_secs(1)));
+    /// drop(leader);
+    /// assert!(group.undrained(Duration::from_secs(1)).is_ok());
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn undrained(&self, waited: Duration) -> Result<(), Undrained<K>> {
         match self.flights() {
             flights if flights.is_empty() => Ok(()),

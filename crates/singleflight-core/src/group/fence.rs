@@ -66,6 +66,24 @@ pub(crate) struct Binding(Arc<Mutex<Vec<FlightId>>>);
 
 impl<K, V, S> Group<K, V, S> {
     /// Makes a fence for one call. See [`Fence`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Group<u64, [bool; 2]> = Group::new();
+    /// let fence = group.fence();
+    /// let load = async || {
+    ///     let before = fence.is_forgotten();
+    ///     group.forget(7); // someone writes meanwhile
+    ///     [before, fence.is_forgotten()]
+    /// };
+    /// assert_eq!(group.call(7).fence(&fence).run(load).await?, [false, true]);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn fence(&self) -> Fence<&Self> {
         Fence::new(self)
     }
@@ -74,6 +92,21 @@ impl<K, V, S> Group<K, V, S> {
 impl<G: GroupRef> Fence<G> {
     /// Makes a fence through a reference of the caller's choice, such as an `Arc` of the group, for a
     /// work that outlives its caller.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::{Fence, Group};
+    ///
+    /// let group: Arc<Group<u64, bool>> = Arc::default();
+    /// let fence = Fence::new(Arc::clone(&group));
+    /// let in_work = fence.clone();
+    /// let call = Group::call_owned(group, 7).fence(&fence).run(async move || in_work.is_forgotten());
+    /// let thread = std::thread::spawn(|| block_on(call)); // the fence borrows nothing
+    /// assert_eq!(thread.join().unwrap(), Ok(false));
+    /// ```
     pub fn new(group: G) -> Self {
         Self {
             group,
@@ -88,6 +121,21 @@ impl<G: GroupRef> Fence<G> {
     /// A fence that no leading call has bound says `true`: nothing guards what is stored under it.
     ///
     /// Takes the shard's lock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// assert!(group.fence().is_forgotten(), "no call has bound it");
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let fence = leader.fence();
+    /// assert!(!fence.is_forgotten());
+    /// group.forget(7);
+    /// assert!(fence.is_forgotten());
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn is_forgotten(&self) -> bool {
         let bound = self.binding.0.with(|bound| bound.clone());
         let is_closed = |id: &FlightId| {

@@ -89,6 +89,18 @@ impl<G: GroupRef> Follower<G> {
     }
 
     /// Returns what tells its flight apart.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// assert_eq!(Some(follower.flight_id()), leader.flight_id());
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn flight_id(&self) -> FlightId {
         self.waiter.flight().id
     }
@@ -111,6 +123,22 @@ impl<G: GroupRef> Follower<G> {
     /// # Cancel safety
     ///
     /// Dropping the future leaves the flight. Nobody else is concerned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::{Group, Joined, Role, Turn};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// assert_eq!(leader.complete(42).followers, 1);
+    /// let Turn::Landed(outcome) = follower.wait().await? else { unreachable!() };
+    /// assert_eq!((outcome.value, outcome.role), (42, Role::Follower));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn wait(self) -> impl Future<Output = Result<Turn<G>, CallError>>
     where
         G::Value: Clone,
@@ -133,6 +161,23 @@ impl<G: GroupRef> Follower<G> {
     ///
     /// Never call it on a thread that polls tasks: it stops them all, and if one of them
     /// is the leader, for ever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use singleflight_core::{Group, Joined, Turn};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// let turn = thread::scope(|scope| {
+    ///     scope.spawn(|| leader.complete(42));
+    ///     follower.wait_blocking()
+    /// })?;
+    /// assert!(matches!(turn, Turn::Landed(outcome) if outcome.value == 42));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     #[cfg(all(feature = "std", not(target_family = "wasm")))]
     pub fn wait_blocking(self) -> Result<Turn<G>, CallError>
     where
@@ -158,6 +203,21 @@ impl<G: GroupRef> Follower<G> {
     /// # Blocking
     ///
     /// As [`wait_blocking`](Self::wait_blocking).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use singleflight_core::{CallError, Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let _leader = group.join(7)?;
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// let late = follower.wait_deadline_blocking(Instant::now());
+    /// assert_eq!(late.err(), Some(CallError::TimedOut));
+    /// assert_eq!(group.followers(7), Some(0), "it has left the flight");
+    /// # Ok::<_, CallError>(())
+    /// ```
     #[cfg(all(feature = "std", not(target_family = "wasm"), not(loom)))]
     pub fn wait_deadline_blocking(self, deadline: Instant) -> Result<Turn<G>, CallError>
     where
@@ -170,6 +230,22 @@ impl<G: GroupRef> Follower<G> {
     /// Waits on without work of its own: for callers that cannot lead.
     ///
     /// If the leader is lost already and no other follower has work, the flight ends now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::{CallError, Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let leader = group.join(7)?;
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// let watcher = follower.without_work();
+    /// drop(leader);
+    /// assert_eq!(watcher.wait().await.err(), Some(CallError::LeaderLost));
+    /// # Ok::<_, CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn without_work(self) -> Watcher<G> {
         let Self { waiter } = self;
         waiter.give_up_work();
@@ -196,6 +272,22 @@ impl<G: GroupRef> Watcher<G> {
     /// # Cancel safety
     ///
     /// Dropping the future leaves the flight. Nobody else is concerned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// let watcher = follower.without_work();
+    /// assert_eq!(leader.complete(42).followers, 1);
+    /// assert_eq!(watcher.wait().await?.value, 42);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn wait(self) -> impl Future<Output = Result<Outcome<G::Value>, CallError>>
     where
         G::Value: Clone,
@@ -216,6 +308,24 @@ impl<G: GroupRef> Watcher<G> {
     /// # Blocking
     ///
     /// As [`Follower::wait_blocking`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// let watcher = follower.without_work();
+    /// let outcome = thread::scope(|scope| {
+    ///     scope.spawn(|| leader.complete(42));
+    ///     watcher.wait_blocking()
+    /// })?;
+    /// assert_eq!(outcome.value, 42);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     #[cfg(all(feature = "std", not(target_family = "wasm")))]
     pub fn wait_blocking(self) -> Result<Outcome<G::Value>, CallError>
     where

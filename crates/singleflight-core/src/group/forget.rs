@@ -44,6 +44,18 @@ impl<K, V, S> Group<K, V, S> {
     /// Forgets every flight, as [`forget`](Self::forget) does for one; returns how many.
     ///
     /// Takes each shard's lock in turn: a flight that starts meanwhile may be missed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let _old = [group.join(1)?, group.join(2)?];
+    /// assert_eq!(group.forget_all(), 2);
+    /// assert!(matches!(group.join(2)?, Joined::Leader(_)));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn forget_all(&self) -> usize {
         let horizon = self.horizon();
         let forget = |table: &mut Table<K, V>| table.forget_all(horizon);

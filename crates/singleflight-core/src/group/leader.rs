@@ -82,6 +82,20 @@ impl<G: GroupRef> Leader<G> {
     ///
     /// If `V::clone` or the key's `Drop` panics. The flight has landed by then: the panic
     /// is this caller's alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined, Turn};
+    ///
+    /// let group: Group<u64, String> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// let outcome = leader.complete("landed".to_owned());
+    /// assert_eq!((outcome.value.as_str(), outcome.followers), ("landed", 1));
+    /// assert!(matches!(follower.wait_blocking()?, Turn::Landed(outcome) if outcome.value == "landed"));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     #[inline]
     pub fn complete(mut self, value: G::Value) -> Outcome<G::Value>
     where
@@ -114,12 +128,41 @@ impl<G: GroupRef> Leader<G> {
     }
 
     /// Hands the flight over, as dropping the leader does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined, Turn};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let Joined::Follower(follower) = group.join(7)? else { unreachable!() };
+    /// leader.hand_over();
+    /// let Turn::Lead(leader) = follower.wait_blocking()? else { unreachable!() };
+    /// assert_eq!(leader.complete(42).value, 42);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn hand_over(self) {
         drop(self);
     }
 
     /// Returns what tells its flight apart from all others of the group, or `None` once
     /// [`close_if_alone`](Self::close_if_alone) has ended it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(old) = group.join(7)? else { unreachable!() };
+    /// group.forget(7);
+    /// let Joined::Leader(mut new) = group.join(7)? else { unreachable!() };
+    /// assert_ne!(old.flight_id(), new.flight_id());
+    /// assert!(new.close_if_alone());
+    /// assert_eq!(new.flight_id(), None);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn flight_id(&self) -> Option<FlightId> {
         let hash = self.hash;
         self.id.map(|id| FlightId { hash, id })
@@ -253,6 +296,20 @@ impl<G: GroupRef> Leader<G> {
 
     /// Makes a fence for this flight, by which its work can learn that it was forgotten. Of a flight
     /// that has ended already it says so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let fence = leader.fence();
+    /// assert!(!fence.is_forgotten());
+    /// assert_eq!(leader.complete(42).value, 42);
+    /// assert!(fence.is_forgotten(), "the flight has ended");
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn fence(&self) -> Fence<G>
     where
         G: Clone,
@@ -266,6 +323,19 @@ impl<G: GroupRef> Leader<G> {
     ///
     /// A panic in the work goes on unchanged; the followers are told or the flight is handed
     /// over, as the group's [`PanicPolicy`](crate::PanicPolicy) has it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_core::{Group, Joined, Role};
+    ///
+    /// let group: Group<u64, u64> = Group::new();
+    /// let Joined::Leader(leader) = group.join(7)? else { unreachable!() };
+    /// let outcome = leader.lead_blocking(|| 42);
+    /// assert_eq!((outcome.value, outcome.role), (42, Role::Leader));
+    /// assert_eq!(group.stats().landed, 1);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     #[inline]
     pub fn lead_blocking<F>(mut self, work: F) -> Outcome<G::Value>
     where

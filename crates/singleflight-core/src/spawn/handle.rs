@@ -90,6 +90,20 @@ impl<G: GroupRef> SpawnGuard<G> {
     /// a future that is ready with what the task returned, or with
     /// [`TaskLost`](crate::CallError::TaskLost) if the task was dropped. It must not cancel the task
     /// when it is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let (task, guard) = Group::call_owned(group, 7).spawnable().arrive()?.into_task(async || 42);
+    /// let handle = guard.with_task(Box::pin(task)); // a runtime would give what waits for the task
+    /// assert_eq!(block_on(handle), Ok(42));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn with_task<J>(self, task: J) -> Spawned<G, J> {
         Spawned {
             call: Ok(Running { task, guard: self }),
@@ -100,6 +114,18 @@ impl<G: GroupRef> SpawnGuard<G> {
 
 impl<G: GroupRef, J> Spawned<G, J> {
     /// Makes the handle of a call that was refused, or whose task could not be started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::{CallError, Group, Outcome, Receiver, Spawned};
+    ///
+    /// type Handle<'g> = Spawned<&'g Group<u64, u64>, Receiver<Outcome<u64>>>;
+    ///
+    /// let handle = Handle::refused(CallError::NotSpawned); // there is no runtime, for example
+    /// assert_eq!(block_on(handle), Err(CallError::NotSpawned));
+    /// ```
     pub fn refused(error: CallError) -> Self {
         Self {
             call: Err(error),
@@ -108,6 +134,22 @@ impl<G: GroupRef, J> Spawned<G, J> {
     }
 
     /// Tells at once why the call was refused, if it was. The handle goes on to tell it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use singleflight_core::{CallError, Group};
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let spawn = || {
+    ///     let call = Group::call_owned(Arc::clone(&group), 7).spawnable();
+    ///     call.start(|arrived| arrived.into_detached_task(async || 42).1)
+    /// };
+    /// assert_eq!(spawn().refusal(), None);
+    /// group.close();
+    /// assert_eq!(spawn().refusal(), Some(&CallError::Closed));
+    /// ```
     pub fn refusal(&self) -> Option<&CallError> {
         self.call.as_ref().err()
     }
@@ -127,6 +169,23 @@ where
     /// # Cancel safety
     ///
     /// Dropping the future drops the handle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::thread;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::{Group, Role};
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let call = Group::call_owned(group, 7).spawnable();
+    /// let (task, handle) = call.arrive()?.into_detached_task(async || 42);
+    /// thread::spawn(|| block_on(task));
+    /// let outcome = block_on(handle.outcome())?;
+    /// assert_eq!((outcome.value, outcome.role), (42, Role::Leader));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn outcome(self) -> impl Future<Output = CallResult<O>> + Unpin + use<G, J, O> {
         Awaited(self)
     }
@@ -202,6 +261,22 @@ impl<G: GroupRef, O: Answer> Spawned<G, Receiver<O>> {
     /// # Errors
     ///
     /// As the handle itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::thread;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let call = Group::call_owned(group, 7).spawnable();
+    /// let (job, handle) = call.arrive()?.into_job(|wait| block_on(wait), |_| 42);
+    /// thread::spawn(job);
+    /// assert_eq!(handle.join(), Ok(42));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn join(self) -> CallResult<O::Value> {
         self.join_outcome().map(Answer::into_value)
     }
@@ -211,6 +286,23 @@ impl<G: GroupRef, O: Answer> Spawned<G, Receiver<O>> {
     /// # Errors
     ///
     /// As the handle itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::thread;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::{Group, Role};
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let call = Group::call_owned(group, 7).spawnable();
+    /// let (job, handle) = call.arrive()?.into_job(|wait| block_on(wait), |_| 42);
+    /// thread::spawn(job);
+    /// let outcome = handle.join_outcome()?;
+    /// assert_eq!((outcome.value, outcome.role), (42, Role::Leader));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn join_outcome(self) -> CallResult<O> {
         if self.has_ended {
             return Err(CallError::TaskLost);
@@ -228,6 +320,23 @@ impl<G: GroupRef, O: Answer> Spawned<G, Receiver<O>> {
     /// # Errors
     ///
     /// [`TimedOut`](CallError::TimedOut), and as the handle itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::{CallError, Group};
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let call = Group::call_owned(group, 7).spawnable();
+    /// let (job, mut handle) = call.arrive()?.into_job(|wait| block_on(wait), |_| 42);
+    /// assert_eq!(handle.join_timeout(Duration::ZERO), Err(CallError::TimedOut));
+    /// job(); // on a thread
+    /// assert_eq!(handle.join_timeout(Duration::ZERO), Ok(42));
+    /// # Ok::<_, CallError>(())
+    /// ```
     #[cfg(not(loom))]
     pub fn join_timeout(&mut self, timeout: Duration) -> CallResult<O::Value> {
         if self.has_ended {

@@ -39,6 +39,22 @@ pub(crate) enum Part<G: GroupRef> {
 impl<G: GroupRef, Q, M, P> Call<G, Q, M, P, NoDeadline> {
     /// Makes it a call that runs by itself. A call with a deadline is not spawned: put a timeout
     /// around its handle, which bounds the wait and nothing else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let call = Group::call_owned(Arc::clone(&group), 7).spawnable();
+    /// let (task, handle) = call.arrive()?.into_detached_task(async || 42);
+    /// assert_eq!(group.in_flight(), 1, "claimed, and nothing was polled yet");
+    /// block_on(task); // a runtime does it
+    /// assert_eq!(block_on(handle), Ok(42));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn spawnable(self) -> Spawnable<G, Q, M, P> {
         Spawnable {
             call: self,
@@ -48,14 +64,48 @@ impl<G: GroupRef, Q, M, P> Call<G, Q, M, P, NoDeadline> {
 }
 
 impl<G: GroupRef, Q, M, P> Spawnable<G, Q, M, P> {
-    /// Cancels the call when the last interested caller is gone, of whatever entry point. Otherwise
-    /// it runs to its end, even if every handle is dropped.
+    /// Cancels the call when the last interested caller is gone, of whatever entry point, unless
+    /// another comes before its task is polled for that. Otherwise it runs to its end, even if every
+    /// handle is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let call = Group::call_owned(Arc::clone(&group), 7).spawnable().while_wanted();
+    /// let (task, handle) = call.arrive()?.into_detached_task(std::future::pending);
+    /// drop(handle); // nobody else waits
+    /// block_on(task); // its work would never end
+    /// assert_eq!(group.stats().abandoned, 1);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn while_wanted(mut self) -> Self {
         self.while_wanted = true;
         self
     }
 
     /// Changes the call's other options.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let call = Group::call_owned(Arc::clone(&group), 7).spawnable();
+    /// let call = call.map(|call| call.share_if(|value| *value < 10));
+    /// let (task, handle) = call.arrive()?.into_detached_task(async || 42);
+    /// block_on(task);
+    /// assert_eq!(block_on(handle), Ok(42), "its own caller has the value");
+    /// assert_eq!(group.stats().landed, 0, "and nobody else could have had it");
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn map<R>(
         self,
         change: impl FnOnce(Call<G, Q, M, P>) -> Call<G, Q, M, R>,
@@ -92,6 +142,22 @@ where
     /// # Errors
     ///
     /// The refusals of [`join`](crate::Group::join).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use singleflight_core::{CallError, Group};
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let arrived = Group::call_owned(Arc::clone(&group), 7).spawnable().arrive()?;
+    /// assert_eq!(group.followers(7), Some(0), "the key is claimed");
+    /// drop(arrived);
+    /// group.close();
+    /// let refused = Group::call_owned(group, 7).spawnable().arrive();
+    /// assert_eq!(refused.err(), Some(CallError::Closed));
+    /// # Ok::<_, CallError>(())
+    /// ```
     pub fn arrive(self) -> CallResult<Arrived<G, P>> {
         let Self { call, while_wanted } = self;
         let (group, key) = (call.group, call.key);
@@ -156,6 +222,23 @@ where
 {
     /// Claims or joins the key, and starts the call by `start`. A call that is refused gives a handle
     /// that says so: the one way in which front ends tell it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::thread;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let handle = Group::call_owned(group, 7).spawnable().start(|arrived| {
+    ///     let (task, handle) = arrived.into_detached_task(async || 42);
+    ///     thread::spawn(|| block_on(task));
+    ///     handle
+    /// });
+    /// assert_eq!(block_on(handle), Ok(42));
+    /// ```
     pub fn start<J>(self, start: impl FnOnce(Arrived<G, P>) -> Spawned<G, J>) -> Spawned<G, J> {
         match self.arrive() {
             Ok(arrived) => start(arrived),

@@ -74,6 +74,20 @@ where
 
     /// As [`into_task`](Self::into_task), for a work that may fail: its error stays with this call.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let arrived = Group::call_owned(group, 7).spawnable().arrive()?;
+    /// let (task, guard) = arrived.try_into_task(async || Err("no route"));
+    /// let handle = guard.with_task(Box::pin(task)); // a runtime would give what waits for the task
+    /// assert_eq!(block_on(handle)?, Err("no route"));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     #[expect(clippy::type_complexity, reason = "no name can be given to it")]
     pub fn try_into_task<F, T, E>(
         self,

@@ -31,6 +31,25 @@ impl<V> Wanted<V> {
     /// Whether anybody is interested. Once it has said that nobody is it stays so: the work
     /// should return soon, and what it returns is dropped. Callers who come meanwhile wait
     /// for it to return and then run their own work.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let call = Group::call_owned(Arc::clone(&group), 7).spawnable().while_wanted();
+    /// let (job, handle) = call.arrive()?.into_job(|wait| block_on(wait), |wanted| {
+    ///     while wanted.is_wanted() {} // a piece of the work each time
+    ///     0
+    /// });
+    /// drop(handle);
+    /// job(); // on a thread; it returns
+    /// assert_eq!(group.stats().abandoned, 1);
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn is_wanted(&self) -> bool {
         let deserted = |flight: &FlightArc<V>| flight.is_deserted();
         if self.flight.as_ref().is_some_and(deserted) {
@@ -67,6 +86,22 @@ where
     /// What the thread runs never panics; see [`into_task`](Self::into_task). If it is
     /// dropped without being run, it leaves the flight, or hands it over.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::thread;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Arc<Group<String, u64>> = Arc::default();
+    /// let call = Group::call_owned(Arc::clone(&group), "key").spawnable();
+    /// let (job, handle) = call.arrive()?.into_job(|wait| block_on(wait), |_wanted| 42);
+    /// assert_eq!(group.in_flight(), 1, "claimed, and no thread runs yet");
+    /// thread::spawn(job);
+    /// assert_eq!(handle.join(), Ok(42));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn into_job<F, B>(
         self,
         block_on: B,
@@ -81,6 +116,21 @@ where
 
     /// As [`into_job`](Self::into_job), for a work that may fail: its error stays with this call.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::thread;
+    /// use futures_lite::future::block_on;
+    /// use singleflight_core::Group;
+    ///
+    /// let group: Arc<Group<u64, u64>> = Arc::default();
+    /// let arrived = Group::call_owned(group, 7).spawnable().arrive()?;
+    /// let (job, handle) = arrived.try_into_job(|wait| block_on(wait), |_wanted| Err("no route"));
+    /// thread::spawn(job);
+    /// assert_eq!(handle.join()?, Err("no route"));
+    /// # Ok::<_, singleflight_core::CallError>(())
+    /// ```
     pub fn try_into_job<F, B, E>(
         self,
         block_on: B,
