@@ -77,9 +77,13 @@ where
 {
     pub(crate) async fn run(self) -> Result<Landing<V>, Kept> {
         let Self { inner, slot, .. } = self;
+        let mut takes_over = false;
         let why = loop {
             let (id, before) = match join(inner, slot, self.waits).await {
-                Ok(Joined::Leads(held)) => return self.lead(held).await,
+                Ok(Joined::Leads(held)) => {
+                    inner.stats().taken_over += u64::from(takes_over);
+                    return self.lead(held).await;
+                }
                 Ok(Joined::Follows(..)) if !self.waits => return Ok(Landing::of(Ok(None))),
                 Ok(Joined::Follows(id, before)) => (id, before),
                 Err(why) => break why,
@@ -91,7 +95,7 @@ where
                         Err(why) => self.alone(why).await,
                     };
                 }
-                Ok(None) => {}
+                Ok(None) => takes_over = true,
                 Err(why) => break why,
             }
         };

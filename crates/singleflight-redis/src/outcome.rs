@@ -82,6 +82,8 @@ pub struct Stats {
     pub unknown: u64,
     /// Flights of other processes whose end this one received.
     pub received: u64,
+    /// Leases that this process took after it had waited for another's.
+    pub taken_over: u64,
     /// Works that ran without a lease.
     pub alone: u64,
     /// Values of this process that were too large to cross, or could not be encoded.
