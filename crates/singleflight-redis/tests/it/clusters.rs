@@ -45,6 +45,14 @@ impl Cluster {
         for (node, _) in &all {
             let info = || node.command(&["CLUSTER", "INFO"]).unwrap_or_default();
             eventually(|| info().contains("cluster_state:ok") && info().contains(&known)).await;
+            // A message crosses where the nodes have heard of each other on both of their links.
+            let links = || node.command(&["CLUSTER", "LINKS"]).unwrap_or_default();
+            let others = usize::from(nodes) - 1;
+            let are_open = |links: &str| {
+                let count = |direction| links.matches(direction).count();
+                count("\r\nto\r\n") == others && count("\r\nfrom\r\n") == others
+            };
+            eventually(|| are_open(&links())).await;
         }
         Some(Self(all.into_iter().map(|(node, _)| node).collect()))
     }
