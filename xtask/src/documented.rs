@@ -33,8 +33,8 @@ const CRATES: [(&str, &str, Examples); 7] = [
     ("singleflight-tower", "", Examples::Counted),
     (
         "singleflight-redis",
-        " --features cluster,postcard,sentinel,smol,tokio",
-        Examples::Counted,
+        " --features cache,cluster,hash-keys,postcard,sentinel,serde-json,smol,tokio",
+        Examples::Required,
     ),
     (
         "singleflight-cache",

@@ -9,7 +9,7 @@ use crate::stop::Stop;
 const PACKAGE: &str = "-p singleflight-chaos-redis";
 
 /// All that does not ask for more than one runtime.
-const FEATURES: &str = "--features cluster,hash-keys,postcard,sentinel,serde-json,smol,tokio";
+const FEATURES: &str = "--features cache,cluster,hash-keys,postcard,sentinel,serde-json,smol,tokio";
 
 /// The bugs that are planted in `crates/singleflight-redis`, each with what it is seen by: the model,
 /// or processes, and what goes wrong among these.
@@ -22,9 +22,18 @@ const PLANTED: [(&str, &[&str]); 9] = [
     ("late-newcomers-take", MODEL),
     ("no-look-after-subscribing", &["--mischief", "wire"]),
     ("no-marks", LATE),
+    // It takes a work that goes on when another's has begun and ended while it was stopped.
     (
         "renew-when-stalled",
-        &["--mischief", "processes", "--no-forgets"],
+        &[
+            "--mischief",
+            "processes",
+            "--no-forgets",
+            "--lease",
+            "200",
+            "--work",
+            "2000",
+        ],
     ),
     ("result-under-key", &["--mischief", "calm"]),
     (

@@ -12,5 +12,5 @@ mod wire;
 pub use checker::check;
 pub use history::{Cause, End, Event, What, Writer, now, read};
 pub use report::{Limits, Report, Rule, Violation};
-pub use server::{PROGRAMS, Server, command, for_test, program};
+pub use server::{PROGRAMS, Server, command, for_test, free_port, program};
 pub use wire::Wire;

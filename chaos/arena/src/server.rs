@@ -13,6 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// What is started. The environment's `SINGLEFLIGHT_REDIS_SERVER` may name another program.
 pub const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 
+/// What its configuration file is called.
+const FILE: &str = "server.conf";
+
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -77,12 +80,20 @@ impl Server {
     ///
     /// If it cannot be started, or does not answer.
     pub fn start(program: &Path, options: &[&str]) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = listener.local_addr()?.port();
-        drop(listener);
+        Self::start_from(program, "", options)
+    }
+
+    /// As [`start`](Self::start), from a configuration file, which the server may write.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_from(program: &Path, file: &str, options: &[&str]) -> io::Result<Self> {
+        let port = free_port()?;
         let directory =
             env::temp_dir().join(format!("singleflight-redis-{}-{port}", std::process::id()));
         fs::create_dir_all(&directory)?;
+        fs::write(directory.join(FILE), file)?;
         let mut server = Self {
             program: program.to_owned(),
             child: None,
@@ -113,6 +124,7 @@ impl Server {
         };
         let port = self.port.to_string();
         command
+            .arg(self.directory.join(FILE))
             .args([
                 "--bind",
                 "127.0.0.1",
@@ -191,6 +203,16 @@ impl Server {
     }
 }
 
+/// Returns a loopback port that nobody listens on.
+///
+/// # Errors
+///
+/// If there is none.
+pub fn free_port() -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
+}
+
 /// Sends one command to the server at a loopback port; returns the answer as it came.
 ///
 /// # Errors
@@ -209,10 +231,19 @@ pub fn command(port: u16, words: &[&str]) -> io::Result<String> {
     // The answer ends with the connection.
     bytes += "*1\r\n$4\r\nQUIT\r\n";
     stream.write_all(bytes.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer);
-    Ok(answer.trim_end().trim_end_matches("+OK").to_owned())
+    let mut answer = String::new();
+    let mut buffer = [0; 4096];
+    // A sentinel knows no `QUIT`.
+    while !answer.contains("unknown command 'QUIT'") {
+        match stream.read(&mut buffer)? {
+            0 => break,
+            length => answer += &String::from_utf8_lossy(&buffer[..length]),
+        }
+    }
+    let of_quit = answer.rfind("-ERR unknown command 'QUIT'");
+    let of_quit = of_quit.or_else(|| answer.rfind("+OK\r\n"));
+    answer.truncate(of_quit.unwrap_or(answer.len()));
+    Ok(answer.trim_end().to_owned())
 }
 
 impl Drop for Server {

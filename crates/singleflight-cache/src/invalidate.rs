@@ -56,6 +56,12 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
             let claim = inner.claims.claim(key).await;
             Some(claim.map_err(|error| InvalidateError::Flight(error.into()))?)
         };
+        // A load in another process puts by its lease, so it loses that first.
+        let lost = if F::BETWEEN_PROCESSES {
+            inner.loads.forget(key).await
+        } else {
+            Ok(())
+        };
         let removed = inner.store.remove(key).await;
         // Once more, behind the removal: a look of meanwhile has seen the old entry.
         if !planted("forgets-only-before") {
@@ -63,7 +69,7 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
         }
         let forgotten = inner.loads.forget(key).await;
         drop(claim);
-        inner.told(removed, forgotten)
+        inner.told(removed, lost.and(forgotten))
     }
 
     /// Runs a write to the database between invalidations, whether it succeeds or not.

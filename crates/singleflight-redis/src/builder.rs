@@ -9,39 +9,92 @@ use crate::codec::Codec;
 use crate::engine::Engine;
 use crate::error::BuildError;
 use crate::group::Group;
-use crate::inner::{Hash, Inner};
-use crate::key::prefix;
+use crate::inner::Inner;
+use crate::key::Names;
 use crate::server::Server;
-use crate::settings::{Settings, WhenDown};
+
+/// What a group does when Redis is not reached, or refuses.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum WhenDown {
+    /// The work runs once in each process, as without this crate. Such answers say that they are
+    /// [`Alone`](crate::Role::Alone): the promises do not hold for them.
+    #[default]
+    RunHere,
+    /// The call ends with [`CallError::Down`](crate::CallError::Down).
+    Fail,
+}
+
+/// What a group is told once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) lease: Duration,
+    pub(crate) poll: Duration,
+    pub(crate) wait_at_most: Duration,
+    pub(crate) max_value: usize,
+    pub(crate) max_failures: u32,
+    pub(crate) when_down: WhenDown,
+    /// How long a result is kept for those who wait.
+    pub(crate) keep: Duration,
+}
 
 /// Describes a [`Group`]. Made by [`Group::builder`].
 #[must_use = "a builder makes nothing until it is built"]
 pub struct Builder<K: ?Sized, V> {
     engine: Arc<dyn Engine>,
-    prefix: Vec<u8>,
+    names: Names,
     settings: Settings,
     codec: Option<Box<dyn Codec<V>>>,
-    hash: Option<Hash>,
     key: PhantomData<fn(&K)>,
+}
+
+impl Settings {
+    /// How long a late copy of a script is known for one.
+    pub(crate) fn marks(&self) -> Duration {
+        self.lease * 2 + self.keep
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let (millisecond, day) = (Duration::from_millis(1), Duration::from_secs(86_400));
+        let checks = [
+            (self.wait_at_most.is_zero(), "`wait_at_most` has to be said"),
+            (self.lease < millisecond * 30, "`lease` is below 30 ms"),
+            (self.lease > day, "`lease` is above a day"),
+            (self.poll < millisecond, "`poll` is below 1 ms"),
+            (self.keep < millisecond, "`keep` is below 1 ms"),
+            (self.keep > day, "`keep` is above a day"),
+            (self.max_failures == 0, "`max_failures` is zero"),
+        ];
+        match checks.into_iter().find(|(is_wrong, _)| *is_wrong) {
+            Some((_, why)) => Err(BuildError(why)),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<K: ?Sized, V> Group<K, V> {
     /// Starts to describe a group. The namespace names what the values are and has the version of
     /// their schema in it: `"profile:v3"`. Processes with another one do not meet.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1").wait_at_most(Duration::from_secs(60)).codec(Raw).build()
+    /// # }
+    /// ```
     pub fn builder(server: &Server, namespace: &str) -> Builder<K, V> {
-        Builder::new(server, namespace)
+        Builder::over(server.0.clone(), namespace)
     }
 }
 
 impl<K: ?Sized, V> Builder<K, V> {
-    pub(crate) fn new(server: &Server, namespace: &str) -> Self {
-        Self::over(server.0.clone(), namespace)
-    }
-
     pub(crate) fn over(engine: Arc<dyn Engine>, namespace: &str) -> Self {
         Self {
             engine,
-            prefix: prefix(namespace),
+            names: Names::new(namespace),
             settings: Settings {
                 lease: Duration::from_secs(5),
                 poll: Duration::from_millis(250),
@@ -52,7 +105,6 @@ impl<K: ?Sized, V> Builder<K, V> {
                 keep: Duration::from_secs(5),
             },
             codec: None,
-            hash: None,
             key: PhantomData,
         }
     }
@@ -60,6 +112,20 @@ impl<K: ?Sized, V> Builder<K, V> {
     /// How long a call waits for the work of another, at most. It has no default: a work may take
     /// minutes, and a circle of calls across processes ends by nothing else. A work of the call's own
     /// is not bounded by it.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .wait_at_most(Duration::from_secs(120)) // a report may take a minute
+    ///     .build()
+    /// # }
+    /// ```
     pub fn wait_at_most(mut self, duration: Duration) -> Self {
         self.settings.wait_at_most = duration;
         self
@@ -68,12 +134,40 @@ impl<K: ?Sized, V> Builder<K, V> {
     /// How long a lease lasts unless it is renewed, 5 s by default; at least 30 ms. It is renewed at
     /// each third, by the task that runs the work. A dead leader is noticed when it ends; a task that
     /// stalls for longer loses it.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .lease(Duration::from_secs(2)) // a dead leader is noticed sooner
+    ///     .build()
+    /// # }
+    /// ```
     pub fn lease(mut self, duration: Duration) -> Self {
         self.settings.lease = duration;
         self
     }
 
     /// How often a waiting process looks if no message comes, 250 ms by default.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .poll(Duration::from_millis(100))
+    ///     .build()
+    /// # }
+    /// ```
     pub fn poll(mut self, duration: Duration) -> Self {
         self.settings.poll = duration;
         self
@@ -81,6 +175,20 @@ impl<K: ?Sized, V> Builder<K, V> {
 
     /// How long the result of a shared flight is kept for those who are slow to take it, 5 s by
     /// default. A caller that comes later joins anew.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .keep(Duration::from_secs(10))
+    ///     .build()
+    /// # }
+    /// ```
     pub fn keep(mut self, duration: Duration) -> Self {
         self.settings.keep = duration;
         self
@@ -88,24 +196,80 @@ impl<K: ?Sized, V> Builder<K, V> {
 
     /// How many bytes an encoded value may have to cross, 1 MiB by default. Of larger ones a marker
     /// crosses, and other processes run their own work.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .max_value(64 << 10)
+    ///     .build()
+    /// # }
+    /// ```
     pub fn max_value(mut self, bytes: usize) -> Self {
         self.settings.max_value = bytes;
         self
     }
 
     /// How many works of [`try_run`](Group::try_run) may fail in a row, 3 by default.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .max_failures(1) // the first failure is told to all who wait
+    ///     .build()
+    /// # }
+    /// ```
     pub fn max_failures(mut self, failures: u32) -> Self {
         self.settings.max_failures = failures;
         self
     }
 
     /// What happens when Redis is not reached, or refuses.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .when_down(WhenDown::Fail)
+    ///     .build()
+    /// # }
+    /// ```
     pub fn when_down(mut self, when_down: WhenDown) -> Self {
         self.settings.when_down = when_down;
         self
     }
 
     /// How values cross. It has no default.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .codec(Raw) // for bytes and text; others by features, or your own
+    ///     .build()
+    /// # }
+    /// ```
     pub fn codec(mut self, codec: impl Codec<V>) -> Self {
         self.codec = Some(Box::new(codec));
         self
@@ -113,11 +277,25 @@ impl<K: ?Sized, V> Builder<K, V> {
 
     /// Lets keys stand in Redis as a SHA-256 of `secret` and the key, 16 bytes of it: who reads
     /// Redis then learns no key without the secret. All processes must have the same.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     .hash_keys("a secret that all processes have")
+    ///     .build()
+    /// # }
+    /// ```
     #[cfg(feature = "hash-keys")]
     pub fn hash_keys(mut self, secret: impl Into<Vec<u8>>) -> Self {
         use sha2::Digest as _;
         let secret = secret.into();
-        self.hash = Some(Box::new(move |key| {
+        self.names.hash = Some(Box::new(move |key| {
             let mut hash = sha2::Sha256::new();
             hash.update((secret.len() as u64).to_le_bytes());
             hash.update(&secret);
@@ -132,36 +310,26 @@ impl<K: ?Sized, V> Builder<K, V> {
     /// # Errors
     ///
     /// [`BuildError`] if there is no codec, `wait_at_most` was not said, or a time is too short.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// let forgotten: Result<Group<str, String>, _> = Group::builder(server, "report:v1").codec(Raw).build();
+    /// assert!(forgotten.is_err(), "how long to wait has to be said");
+    /// let builder = Group::builder(server, "report:v1").codec(Raw);
+    /// builder.wait_at_most(Duration::from_secs(60)).build()
+    /// # }
+    /// ```
     pub fn build(self) -> Result<Group<K, V>, BuildError>
     where
         V: Clone + Send + Sync + 'static,
     {
-        let Settings {
-            lease,
-            poll,
-            wait_at_most,
-            keep,
-            max_failures,
-            ..
-        } = self.settings;
-        let millisecond = Duration::from_millis(1);
-        let checks = [
-            (wait_at_most.is_zero(), "`wait_at_most` has to be said"),
-            (lease < millisecond * 30, "`lease` is below 30 ms"),
-            (
-                lease > Duration::from_secs(86_400),
-                "`lease` is above a day",
-            ),
-            (poll < millisecond, "`poll` is below 1 ms"),
-            (keep < millisecond, "`keep` is below 1 ms"),
-            (keep > Duration::from_secs(86_400), "`keep` is above a day"),
-            (max_failures == 0, "`max_failures` is zero"),
-        ];
-        if let Some((_, why)) = checks.into_iter().find(|(wrong, _)| *wrong) {
-            return Err(BuildError(why));
-        }
+        self.settings.check()?;
         let codec = self.codec.ok_or(BuildError("`codec` has to be said"))?;
-        let inner = Inner::new(self.engine, codec, self.settings, self.prefix, self.hash);
+        let inner = Inner::new(self.engine, self.names, self.settings, codec);
         Ok(Group::of(inner))
     }
 }

@@ -2,16 +2,15 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
-use std::sync::atomic::AtomicBool;
+use std::future::{Future, pending};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::drive::caller;
+use crate::drive::Drive;
 use crate::error::CallError;
 use crate::inner::Inner;
 use crate::key::Slot;
 use crate::lease::Lease;
-use crate::local::{Answer, Landing, What};
 use crate::outcome::{Outcome, Role};
 use crate::seeds::planted;
 
@@ -32,13 +31,24 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
         }
     }
 
-    pub(crate) fn is_led_here(&self) -> bool {
-        self.inner.local.is_led(&self.slot)
-    }
-
     /// Ends the whole call after `duration`, a work of its own included: the lease is then given up,
     /// and the next caller leads. Without it only the wait is bounded, by the group's
     /// [`wait_at_most`](crate::Builder::wait_at_most).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let call = reports.call("today").timeout(Duration::from_secs(10));
+    /// match call.run(async |_lease| "made".to_owned()).await {
+    ///     Err(CallError::TimedOut) => println!("not within ten seconds"),
+    ///     made => println!("{}", made?),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn timeout(mut self, duration: Duration) -> Self {
         self.timeout = Some(duration);
         self
@@ -53,6 +63,16 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let report = reports.call("today").run(async |_lease| "made".to_owned()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn run<W, F>(self, work: W) -> Result<V, CallError>
     where
         W: FnOnce(Lease) -> F,
@@ -70,15 +90,25 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let outcome = reports.call("today").run_outcome(async |_lease| "made".to_owned()).await?;
+    /// println!("{} by {:?}", outcome.value, outcome.role);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn run_outcome<W, F>(self, work: W) -> Result<Outcome<V>, CallError>
     where
         W: FnOnce(Lease) -> F,
         F: Future<Output = V>,
     {
-        let work = |lease| async { Ok::<_, Infallible>(work(lease).await) };
-        self.try_run_outcome(work)
-            .await?
-            .map_err(|never| match never {})
+        let work = async |lease| Ok::<_, Infallible>(work(lease).await);
+        let Ok(outcome) = self.try_run_outcome(work).await?;
+        Ok(outcome)
     }
 
     /// Makes the call, as [`Group::try_run`](crate::Group::try_run).
@@ -90,6 +120,17 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let made = async |_lease: Lease| std::fs::read_to_string("report.txt");
+    /// let report = reports.call("today").try_run(made).await??;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn try_run<W, F, E>(self, work: W) -> Result<Result<V, E>, CallError>
     where
         W: FnOnce(Lease) -> F,
@@ -108,83 +149,105 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// # Panics
     ///
     /// As [`Group::run`](crate::Group::run).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let made = async |_lease: Lease| std::fs::read_to_string("report.txt");
+    /// let outcome = reports.call("today").try_run_outcome(made).await??;
+    /// println!("{} by {:?}", outcome.value, outcome.role);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn try_run_outcome<W, F, E>(self, work: W) -> Result<Result<Outcome<V>, E>, CallError>
     where
         W: FnOnce(Lease) -> F,
         F: Future<Output = Result<V, E>>,
     {
         let answer = self.go(work, true).await?;
-        Ok(answer.expect("a call that waits is answered"))
+        Ok(answer.map(|outcome| outcome.expect("a call that waits is answered")))
+    }
+
+    /// As [`Group::try_lead`](crate::Group::try_lead).
+    pub(crate) async fn try_lead<W, F>(self, work: W) -> Result<Option<Outcome<V>>, CallError>
+    where
+        W: FnOnce(Lease) -> F,
+        F: Future<Output = V>,
+    {
+        if self.inner.flights.followers(&self.slot).is_some() {
+            return Ok(None);
+        }
+        let work = async |lease| Ok::<_, Infallible>(work(lease).await);
+        let Ok(outcome) = self.go(work, false).await?;
+        Ok(outcome)
     }
 
     /// `None`: somebody else leads, and the call does not wait.
-    pub(crate) async fn go<W, F, E>(
+    async fn go<W, F, E>(
         self,
         work: W,
         waits: bool,
-    ) -> Result<Option<Result<Outcome<V>, E>>, CallError>
+    ) -> Result<Result<Option<Outcome<V>>, E>, CallError>
     where
         W: FnOnce(Lease) -> F,
         F: Future<Output = Result<V, E>>,
     {
-        let Self {
-            inner,
-            slot,
-            timeout,
-        } = self;
+        let Self { inner, slot, .. } = &self;
         let leads = AtomicBool::new(false);
         let begun = inner.engine.now();
         let (mut work, mut error) = (Some(work), None);
         loop {
-            // Before the local flight is joined: see the head of this file.
-            let arrived = inner.arrive(&slot);
-            let expiry = inner.expiry(begun, timeout, &leads);
-            let call = caller::Call {
-                slot: &slot,
+            // Before the flight of this process is joined: see the head of `inner.rs`.
+            let arrived = inner.arrive(slot);
+            let fence = inner.flights.fence();
+            let call = inner.flights.call(slot.clone()).fence(&fence);
+            let call = call.give_up_on(self.expiry(begun, &leads));
+            let drive = Drive {
+                inner,
+                slot,
+                fence,
                 work: &mut work,
                 error: &mut error,
                 leads: &leads,
                 waits,
             };
-            let drive = |door| inner.drive(door, call);
-            let answer = inner.local.call(&slot, expiry, drive).await?;
-            let (landing, is_own) = match answer {
-                Answer::Own(landing) => (landing, true),
-                Answer::Other(landing) => (Some(landing), false),
-            };
+            let outcome = call.try_run_outcome(|| drive.run()).await?;
             if let Some(error) = error {
-                return Ok(Some(Err(error)));
+                return Ok(Err(error));
             }
-            let landing = landing.expect("a work that kept its error has it");
+            let outcome = outcome.expect("a work that kept its error has it");
+            let is_own = outcome.is_leader();
+            let landing = outcome.value;
             let takes = is_own || arrived < landing.before || planted("late-newcomers-take");
-            if !takes || !is_own && waits && matches!(landing.what, What::Busy) {
-                inner.counts.rejoined.add();
+            let is_answered = is_own || !waits || !matches!(landing.answer, Ok(None));
+            if !takes || !is_answered {
                 continue;
             }
-            return match landing {
-                Landing {
-                    what: What::Busy, ..
-                } => Ok(None),
-                Landing {
-                    what: What::Failed(error),
-                    ..
-                } => Err(error),
-                Landing {
-                    what: What::Value(value),
-                    role,
-                    lease,
-                    token,
-                    ..
-                } => Ok(Some(Ok(Outcome {
-                    value,
-                    role: match role {
-                        Role::Leader if !is_own => Role::Follower,
-                        role => role,
-                    },
-                    lease,
-                    token,
-                }))),
-            };
+            let mut answer = landing.answer?;
+            if let Some(Outcome { role, .. }) = &mut answer {
+                if *role == Role::Leader && !is_own {
+                    *role = Role::Follower;
+                }
+            }
+            return Ok(Ok(answer));
+        }
+    }
+
+    /// When the call gives up.
+    async fn expiry(&self, begun: Duration, leads: &AtomicBool) {
+        let engine = &*self.inner.engine;
+        let passed = engine.now().saturating_sub(begun);
+        let wait = self.inner.settings.wait_at_most;
+        let whole = self.timeout.unwrap_or(Duration::MAX);
+        engine.sleep(wait.min(whole).saturating_sub(passed)).await;
+        // A work of its own has its own time.
+        if whole > wait && leads.load(Ordering::Relaxed) {
+            if self.timeout.is_none() {
+                pending::<()>().await;
+            }
+            engine.sleep(whole.saturating_sub(wait)).await;
         }
     }
 }

@@ -1,6 +1,10 @@
 //! How values become bytes. What comes from Redis is input: it is bounded, and decoding may fail.
 
+use std::any::Any;
 use std::error::Error;
+
+use crate::error::CallError;
+use crate::outcome::Alone;
 
 /// Makes bytes of values and values of bytes.
 ///
@@ -84,5 +88,57 @@ impl<V: serde::Serialize + serde::de::DeserializeOwned> Codec<V> for Json {
 
     fn decode(&self, bytes: &[u8]) -> Result<V, Box<dyn Error + Send + Sync>> {
         Ok(serde_json::from_slice(bytes)?)
+    }
+}
+
+/// How much of a panic's text crosses.
+const PANIC_BYTES: usize = 256;
+
+/// What is landed of a value: a letter and its bytes. `None`: it does not cross.
+pub(crate) fn value<V: 'static>(
+    value: &V,
+    codec: &dyn Codec<V>,
+    at_most: usize,
+) -> Option<Vec<u8>> {
+    let bytes = codec.encode(value).ok()?;
+    (bytes.len() <= at_most).then(|| [b"V", bytes.as_slice()].concat())
+}
+
+/// What is landed in place of a value that does not cross.
+pub(crate) const TOO_LARGE: &[u8] = b"L";
+
+/// What is landed of a panic.
+pub(crate) fn panic(panic: &(dyn Any + Send)) -> Vec<u8> {
+    let text = panic.downcast_ref::<&'static str>().copied();
+    let text = text.or(panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("Box<dyn Any>").as_bytes();
+    [b"P", &text[..text.len().min(PANIC_BYTES)]].concat()
+}
+
+/// How many works failed in a row, where ABANDON has found them too many.
+pub(crate) fn failures(payload: &[u8]) -> Option<usize> {
+    let count = payload.strip_prefix(b"F")?;
+    std::str::from_utf8(count).ok()?.parse().ok()
+}
+
+/// What was landed: a value, or why there is none; or why this process has to make its own.
+pub(crate) fn read<V: 'static>(
+    payload: &[u8],
+    codec: &dyn Codec<V>,
+    at_most: usize,
+) -> Result<Result<V, CallError>, Alone> {
+    if let Some(failures) = failures(payload) {
+        return Ok(Err(CallError::TooManyFailures { failures }));
+    }
+    match payload.split_first() {
+        Some((b'V', bytes)) if bytes.len() <= at_most => {
+            Ok(Ok(codec.decode(bytes).map_err(|_| Alone::Undecodable)?))
+        }
+        Some((b'V' | b'L', _)) => Err(Alone::TooLarge),
+        Some((b'P', text)) => {
+            let text = String::from_utf8_lossy(&text[..text.len().min(PANIC_BYTES)]);
+            Ok(Err(CallError::LeaderPanicked(text.into())))
+        }
+        _ => Err(Alone::Undecodable),
     }
 }

@@ -11,10 +11,11 @@
 //!    └───┘
 //! ```
 //!
-//! The lease in Redis is written by scripts only, and each compares what it is about: JOIN makes it
-//! where there is none; RENEW prolongs, LAND and ABANDON remove it under its id; FORGET removes it
-//! whatever its id; the server's clock ends it. A lease of another history of the server
-//! is none. Every script may be sent again:
+//! Joining and leading are values, `Claim` and `Held`: a caller that is dropped gives up what it may
+//! hold. The lease in Redis is written by scripts only, and each compares what it is
+//! about: JOIN makes it where there is none; RENEW prolongs, LAND and ABANDON remove it under its id;
+//! FORGET removes it whatever its id; the server's clock ends it. A lease of another history of the
+//! server is none. Every script may be sent again:
 //!
 //! | script | sent again | a late copy |
 //! |---|---|---|
@@ -28,178 +29,232 @@
 //! LAND keeps nothing when nobody waits, and the result where somebody does: then a repeated LAND
 //! finds it. A lone caller whose answer was lost learns `Unknown`.
 
-pub(crate) mod caller;
-mod follow;
-mod lead;
+use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use std::future::Future;
-use std::sync::atomic::Ordering;
+use futures_lite::FutureExt as _;
+use futures_lite::future::or;
+use singleflight_core::Fence;
 
-use self::caller::Call;
-use self::follow::Followed;
-use self::lead::Held;
-use crate::claim::{Claim, millis};
-use crate::engine::{Failure, Id, Message, Verb};
+use crate::builder::WhenDown;
+use crate::claim::{Held, Joined, join};
+use crate::codec;
+use crate::engine::{Id, Reply, insist};
 use crate::error::CallError;
-use crate::inner::Inner;
+use crate::inner::{Flights, Inner, Landing};
 use crate::key::Slot;
-use crate::lease::{Lease, new_id};
-use crate::local::{Door, Kept, Landing, What};
-use crate::outcome::{Alone, Ended, Role};
+use crate::lease::Lease;
+use crate::outcome::{Alone, Ended, Outcome, Role};
+use crate::script;
 use crate::seeds::planted;
-use crate::settings::WhenDown;
-enum Joined {
-    Led(Box<Held>),
-    Followed(Id, u64),
+
+/// A caller on its way, and where the ends of its work are put.
+pub(crate) struct Drive<'a, V, W, E> {
+    pub(crate) inner: &'a Inner<V>,
+    pub(crate) slot: &'a Slot,
+    /// Of the flight of this process.
+    pub(crate) fence: Fence<&'a Flights<V>>,
+    /// Taken when it runs.
+    pub(crate) work: &'a mut Option<W>,
+    /// Where the work's error is put.
+    pub(crate) error: &'a mut Option<E>,
+    /// Set while the work runs: its time is its own.
+    pub(crate) leads: &'a AtomicBool,
+    /// Whether it waits for another process.
+    pub(crate) waits: bool,
 }
 
-impl<V: Clone + Send + Sync + 'static> Inner<V> {
-    pub(crate) async fn drive<W, F, E>(
-        &self,
-        door: Door<'_, V>,
-        mut call: Call<'_, W, E>,
-    ) -> Result<Landing<V>, Kept>
-    where
-        W: FnOnce(Lease) -> F,
-        F: Future<Output = Result<V, E>>,
-    {
+/// An error that stays with its caller: the next one tries.
+#[derive(Debug)]
+pub(crate) struct Kept;
+
+impl<V, W, F, E> Drive<'_, V, W, E>
+where
+    V: Clone + Send + Sync + 'static,
+    W: FnOnce(Lease) -> F,
+    F: Future<Output = Result<V, E>>,
+{
+    pub(crate) async fn run(self) -> Result<Landing<V>, Kept> {
+        let Self { inner, slot, .. } = self;
         let mut takes_over = false;
-        loop {
-            let why = match self.join(call.slot, call.waits).await {
-                Ok(Joined::Led(held)) => {
-                    call.leads.store(true, Ordering::Relaxed);
-                    if takes_over {
-                        self.counts.taken_over.add();
-                    }
-                    if let Some(landing) = self.lead(&door, *held, &mut call).await {
-                        return landing;
-                    }
-                    call.leads.store(false, Ordering::Relaxed);
-                    continue;
+        let why = loop {
+            let (id, before) = match join(inner, slot, self.waits).await {
+                Ok(Joined::Leads(held)) => {
+                    inner.stats().taken_over += u64::from(takes_over);
+                    return self.lead(held).await;
                 }
-                Ok(Joined::Followed(..)) if !call.waits => return Ok(Landing::of(What::Busy)),
-                Ok(Joined::Followed(id, before)) => {
-                    match self.follow(call.slot, id, before).await {
-                        Ok(Followed::Received(payload, before)) => {
-                            match self.receive(&payload, before) {
-                                Ok(landing) => return Ok(landing),
-                                Err(why) => return self.alone(call, why).await,
-                            }
-                        }
-                        Ok(Followed::Gone) => {
-                            takes_over = true;
-                            continue;
-                        }
-                        Err(why) => why,
-                    }
-                }
-                Err(why) => why,
+                Ok(Joined::Follows(..)) if !self.waits => return Ok(Landing::of(Ok(None))),
+                Ok(Joined::Follows(id, before)) => (id, before),
+                Err(why) => break why,
             };
-            self.counts.down.add();
-            return match self.settings.when_down {
-                WhenDown::RunHere => self.alone(call, Alone::Down).await,
-                WhenDown::Fail => Ok(Landing::of(What::Failed(CallError::Down(why.into())))),
-            };
-        }
-    }
-
-    async fn join(&self, slot: &Slot, waits: bool) -> Result<Joined, String> {
-        let mut claim = Claim::new(&self.engine, &self.settings, slot);
-        let first = self.engine.now();
-        loop {
-            let id = new_id();
-            let earlier = claim.ids.clone();
-            claim.ids.push(id);
-            let (sent, before) = (self.engine.now(), self.stamp());
-            match self
-                .engine
-                .send(self.join_message(slot, id, &earlier, waits))
-                .await
-            {
-                Ok(reply) => {
-                    let own = Id::try_from(reply.data.as_slice());
-                    match (reply.code, own) {
-                        (1, Ok(id)) => {
-                            claim.ids = vec![id];
-                            let adopted = !earlier.is_empty();
-                            let held = self.held(claim, &reply, id, first, sent, before, adopted);
-                            return Ok(Joined::Led(Box::new(held)));
-                        }
-                        (0, Ok(id)) => {
-                            claim.release();
-                            return Ok(Joined::Followed(id, before));
-                        }
-                        _ => return Err(format!("JOIN answered {}", reply.code)),
-                    }
+            match inner.follow(slot, &id, before).await {
+                Ok(Some((payload, before))) => {
+                    return match inner.receive(&payload) {
+                        Ok(answer) => Ok(Landing { answer, before }),
+                        Err(why) => self.alone(why).await,
+                    };
                 }
-                Err(Failure::Unanswered(why)) => {
-                    claim.unanswered = true;
-                    if claim.ids.len() > 2 {
-                        return Err(why);
-                    }
-                }
-                Err(failure) => {
-                    // This one was not carried out.
-                    claim.ids.pop();
-                    return Err(failure.text().to_owned());
-                }
+                Ok(None) => takes_over = true,
+                Err(why) => break why,
             }
+        };
+        match inner.settings.when_down {
+            WhenDown::RunHere => self.alone(Alone::Down).await,
+            WhenDown::Fail => Ok(Landing::of(Err(CallError::Down(why.into())))),
         }
     }
 
-    fn join_message(&self, slot: &Slot, id: Id, earlier: &[Id], waits: bool) -> Message {
-        let mut args = vec![
-            id.to_vec(),
-            self.engine.inbox().channel.clone(),
-            millis(self.settings.lease),
-            if waits { b"1".to_vec() } else { b"0".to_vec() },
-            millis(self.settings.marks()),
-        ];
-        args.extend(earlier.iter().map(|id| id.to_vec()));
-        Message {
-            verb: Verb::Join,
-            keys: vec![slot.lease(), slot.marks()],
-            args,
-        }
+    /// The work, whose time is its own from now on.
+    fn begins(&mut self) -> W {
+        self.leads.store(true, Ordering::Relaxed);
+        self.work.take().expect("a work is run once")
     }
 
     /// Runs the work without a lease.
-    async fn alone<W, F, E>(&self, call: Call<'_, W, E>, why: Alone) -> Result<Landing<V>, Kept>
-    where
-        W: FnOnce(Lease) -> F,
-        F: Future<Output = Result<V, E>>,
-    {
-        call.leads.store(true, Ordering::Relaxed);
-        self.counts.alone.add();
-        let work = call.work.take().expect("a work is run once");
+    async fn alone(mut self, why: Alone) -> Result<Landing<V>, Kept> {
+        self.inner.stats().alone += 1;
         // The planted bug does not say that it ran without a lease.
         let hides = planted("run-at-the-deadline");
-        match work(Lease::new(hides.then_some(1), self.engine.clone())).await {
-            Ok(value) if hides => Ok(Landing {
+        let work = self.begins();
+        match work(Lease::new(hides.then_some(1), self.inner.engine.clone())).await {
+            Ok(value) if hides => Ok(Landing::of(Ok(Some(Outcome {
                 lease: Ended::Landed,
-                ..Landing::of(What::Value(value))
-            }),
-            Ok(value) => Ok(Landing {
-                role: Role::Alone(why),
-                ..Landing::of(What::Value(value))
-            }),
+                ..Outcome::new(value, Role::Leader)
+            })))),
+            Ok(value) => Ok(Landing::of(Ok(Some(Outcome::new(value, Role::Alone(why)))))),
             Err(error) => {
-                *call.error = Some(error);
+                *self.error = Some(error);
                 Err(Kept)
             }
         }
+    }
+
+    /// Runs the work while the lease is renewed, and lands.
+    async fn lead(mut self, mut held: Held<'_, V>) -> Result<Landing<V>, Kept> {
+        let inner = self.inner;
+        // Until it is renewed, the lease may have been lost before the work began. Then another's work
+        // may have begun earlier and land later: unless this one lands, its value is for its own
+        // caller alone.
+        held.before = 0;
+        let (work, lease) = (self.begins(), held.lease.clone());
+        // P1: the work's future is gone before anything is told.
+        let result = {
+            let run = AssertUnwindSafe(async move { work(lease).await }).catch_unwind();
+            or(run, held.renewals()).await
+        };
+        match result {
+            Ok(Ok(value)) => {
+                self.close();
+                let payload = inner.payload(&value);
+                let lease = held.land(&payload, true).await;
+                match lease {
+                    Ended::Lost => inner.stats().lost += 1,
+                    Ended::Unknown => inner.stats().unknown += 1,
+                    _ => inner.stats().landed_here += 1,
+                }
+                let (token, before) = (held.lease.token(), held.before);
+                let answer = Ok(Some(Outcome {
+                    lease,
+                    token,
+                    ..Outcome::new(value, Role::Leader)
+                }));
+                Ok(Landing { answer, before })
+            }
+            Ok(Err(error)) => {
+                *self.error = Some(error);
+                let followers = inner.flights.followers(self.slot).unwrap_or(0);
+                let left = held.fail(followers > 0).await;
+                let failures = left.and_then(|left| codec::failures(&left));
+                let failures = failures.ok_or(Kept)?;
+                Ok(Landing::of(Err(CallError::TooManyFailures { failures })))
+            }
+            Err(panic) => {
+                held.land(&codec::panic(&*panic), false).await;
+                drop(held);
+                resume_unwind(panic)
+            }
+        }
+    }
+
+    /// Those who come to this process from now on start anew.
+    fn close(&self) {
+        if !self.fence.is_forgotten() {
+            self.inner.flights.forget(self.slot);
+        }
+    }
+}
+
+impl<V: Clone + 'static> Inner<V> {
+    /// Waits for a flight that another process leads; it did when JOIN was stamped `before`. Returns
+    /// what it has landed, and the last stamp at which it was led; or nothing if it is gone.
+    async fn follow(
+        &self,
+        slot: &Slot,
+        id: &Id,
+        mut before: u64,
+    ) -> Result<Option<(Vec<u8>, u64)>, String> {
+        let engine = &*self.engine;
+        let inbox = engine.inbox();
+        let (mut stamp, mut looked) = (before, engine.now());
+        loop {
+            let polled = async {
+                if planted("no-look-after-subscribing") {
+                    pending::<()>().await;
+                }
+                engine.sleep(self.settings.poll).await;
+                self.stats().polls += 1;
+            };
+            let begun = engine.now();
+            let asked = self.newcomer(slot, before, looked);
+            or(inbox.pushed(id, stamp), or(polled, asked)).await;
+            if planted("run-at-the-deadline") && engine.now() >= begun + self.settings.poll {
+                return Err(String::new());
+            }
+            let look = || {
+                (stamp, looked) = (self.stamp(), engine.now());
+                script::look(slot, id, &inbox.channel)
+            };
+            match insist(engine, look).await {
+                Ok(Reply { code: 1, data, .. }) => return Ok(Some((data, before))),
+                Ok(Reply { code: 0, .. }) => before = stamp,
+                Ok(_) => return Ok(None),
+                Err(failure) => return Err(failure.to_string()),
+            }
+        }
+    }
+
+    /// What this process lands.
+    fn payload(&self, value: &V) -> Vec<u8> {
+        let payload = codec::value(value, &*self.codec, self.settings.max_value);
+        payload.unwrap_or_else(|| {
+            self.stats().too_large += 1;
+            codec::TOO_LARGE.to_vec()
+        })
+    }
+
+    /// What another process has landed.
+    fn receive(&self, payload: &[u8]) -> Result<Result<Option<Outcome<V>>, CallError>, Alone> {
+        let read = codec::read(payload, &*self.codec, self.settings.max_value);
+        match &read {
+            Ok(_) => self.stats().received += 1,
+            Err(Alone::Undecodable) => self.stats().undecodable += 1,
+            Err(_) => {}
+        }
+        let lease = Ended::Landed;
+        Ok(read?.map(|value| {
+            Some(Outcome {
+                lease,
+                ..Outcome::new(value, Role::Remote)
+            })
+        }))
     }
 }
 
 impl<V> Landing<V> {
     /// One that counts for everybody.
-    fn of(what: What<V>) -> Self {
-        Self {
-            what,
-            before: u64::MAX,
-            role: Role::Leader,
-            lease: Ended::None,
-            token: None,
-        }
+    fn of(answer: Result<Option<Outcome<V>>, CallError>) -> Self {
+        let before = u64::MAX;
+        Self { answer, before }
     }
 }

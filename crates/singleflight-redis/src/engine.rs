@@ -1,15 +1,12 @@
-//! What the protocol needs of the world: a server that runs scripts, a clock, tasks, and a way to
-//! be told of landings. `Server` is the real one; the model test has one that loses things.
+//! What the protocol needs of the world: a server that runs scripts, a clock, tasks, and an inbox.
+//! `Link` is the real one; the model test has one that loses things.
 
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use event_listener::Event;
+use crate::inbox::Inbox;
 
 /// Tells a flight apart from every other, on every machine.
 pub(crate) type Id = [u8; 16];
@@ -48,7 +45,8 @@ pub(crate) struct Reply {
 }
 
 /// Why there is no answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) enum Failure {
     /// Nothing was sent: the server cannot be reached.
     Down(String),
@@ -56,14 +54,6 @@ pub(crate) enum Failure {
     Unanswered(String),
     /// The server refused it. Nothing has changed.
     Refused(String),
-}
-
-impl Failure {
-    pub(crate) fn text(&self) -> &str {
-        match self {
-            Self::Down(text) | Self::Unanswered(text) | Self::Refused(text) => text,
-        }
-    }
 }
 
 /// The world as the protocol sees it.
@@ -83,119 +73,25 @@ pub(crate) trait Engine: Send + Sync + 'static {
     }
 }
 
-/// Where this process hears that a flight has ended.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    pub(crate) channel: Vec<u8>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    waiting: HashMap<Id, Arc<Bell>>,
-    /// Ids that came when nobody was registered: the push can overtake the answer to JOIN.
-    early: VecDeque<Id>,
-}
-
-/// What rings when a message has come.
-#[derive(Debug, Default)]
-pub(crate) struct Bell {
-    rung: AtomicBool,
-    pub(crate) event: Event,
-}
-
-/// How many early ids are kept. One that falls out costs a poll interval.
-const EARLY: usize = 256;
-
-/// A place among those who are told of a flight, until it is dropped.
-pub(crate) struct Registered<'a> {
-    inbox: &'a Inbox,
-    id: Id,
-    bell: Arc<Bell>,
-}
-
-impl Bell {
-    fn ring(&self) {
-        // Pairs with `take`: whoever listens first and takes then is woken, or sees it.
-        self.rung.store(true, Ordering::SeqCst);
-        self.event.notify(usize::MAX);
-    }
-
-    /// Whether it has rung since the last time.
-    pub(crate) fn take(&self) -> bool {
-        self.rung.swap(false, Ordering::SeqCst)
-    }
-}
-
-impl Inbox {
-    pub(crate) fn new(channel: Vec<u8>) -> Self {
-        let state = Mutex::default();
-        Self { channel, state }
-    }
-
-    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Two callers of a process wait for one flight if it was forgotten between them.
-    pub(crate) fn register(&self, id: Id) -> Registered<'_> {
-        let bell = self.with(|state| {
-            let bell = Arc::clone(state.waiting.entry(id).or_default());
-            if state.early.contains(&id) {
-                bell.ring();
-            }
-            bell
-        });
-        let inbox = self;
-        Registered { inbox, id, bell }
-    }
-
-    /// A message has come: whoever waits for that flight looks.
-    pub(crate) fn push(&self, payload: &[u8]) {
-        let Ok(id) = Id::try_from(payload) else {
-            return;
-        };
-        let bell = self.with(|state| {
-            let bell = state.waiting.get(&id).cloned();
-            if bell.is_none() {
-                state.early.truncate(EARLY - 1);
-                state.early.push_front(id);
-            }
-            bell
-        });
-        if let Some(bell) = bell {
-            bell.ring();
-        }
-    }
-
-    /// Messages may have been missed: everybody who waits looks.
-    pub(crate) fn push_all(&self) {
-        let all: Vec<_> = self.with(|state| state.waiting.values().cloned().collect());
-        for bell in all {
-            bell.ring();
-        }
-    }
-}
-
-impl Registered<'_> {
-    pub(crate) fn bell(&self) -> &Bell {
-        &self.bell
-    }
-}
-
-impl Drop for Registered<'_> {
-    fn drop(&mut self) {
-        self.inbox.with(|state| {
-            // One count is the table's, one is this place's.
-            if Arc::strong_count(&self.bell) == 2 {
-                state.waiting.remove(&self.id);
-            }
-        });
-    }
-}
-
 impl fmt::Debug for dyn Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Engine")
+    }
+}
+
+/// How often a script is sent that was not answered.
+const SENDS: u32 = 3;
+
+/// Sends a script until it is answered, a few times; each time it is made anew.
+pub(crate) async fn insist(
+    engine: &dyn Engine,
+    mut message: impl FnMut() -> Message,
+) -> Result<Reply, Failure> {
+    let mut sends = 1;
+    loop {
+        match engine.send(message()).await {
+            Err(Failure::Unanswered(_)) if sends < SENDS => sends += 1,
+            answer => return answer,
+        }
     }
 }

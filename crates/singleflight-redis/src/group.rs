@@ -1,7 +1,5 @@
 //! The group: its verbs.
 
-use std::borrow::Borrow;
-use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -11,21 +9,20 @@ use std::time::Duration;
 use futures_lite::future::or;
 
 use crate::call::Call;
-use crate::claim::send_again;
-use crate::counts::Stats;
-use crate::engine::{Failure, Message, Verb};
+use crate::engine::insist;
 use crate::error::{CallError, ForgetError};
 use crate::inner::Inner;
-use crate::key::{KeyBytes, Slot};
+use crate::key::KeyBytes;
 use crate::lease::{Lease, new_id};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Stats};
+use crate::script;
 
 /// The space in which calls with equal keys share one execution, in all processes that use the same
 /// server and namespace.
 ///
 /// `K` is the key, `V` the value; a value crosses by the group's [`Codec`](crate::Codec). Clones share everything.
 pub struct Group<K: ?Sized, V> {
-    inner: Arc<Inner<V>>,
+    pub(crate) inner: Arc<Inner<V>>,
     key: PhantomData<fn(&K)>,
 }
 
@@ -38,8 +35,19 @@ impl<K: ?Sized, V> Group<K, V> {
     }
 
     /// Returns what this group of this process has done so far.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let stats = reports.stats();
+    /// println!("{} of other processes, {} alone", stats.received, stats.alone);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stats(&self) -> Stats {
-        self.inner.counts.stats()
+        *self.inner.stats()
     }
 }
 
@@ -62,10 +70,19 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     ///
     /// Dropping the future of a leader drops its work; a caller that waits in this process leads on,
     /// else one elsewhere within a round trip. Dropping that of another leaves the flight.
-    pub async fn run<Q, W, F>(&self, key: &Q, work: W) -> Result<V, CallError>
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let report = reports.run("today", async |_lease| "made by a query".to_owned()).await?;
+    /// assert!(report.starts_with("made"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn run<W, F>(&self, key: &K, work: W) -> Result<V, CallError>
     where
-        K: Borrow<Q>,
-        Q: KeyBytes + ?Sized,
         W: FnOnce(Lease) -> F,
         F: Future<Output = V>,
     {
@@ -81,10 +98,21 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
-    pub async fn run_outcome<Q, W, F>(&self, key: &Q, work: W) -> Result<Outcome<V>, CallError>
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let outcome = reports.run_outcome("today", async |_lease| "made".to_owned()).await?;
+    /// if let (Role::Leader, Ended::Lost) = (outcome.role, outcome.lease) {
+    ///     println!("another process may have made it as well");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn run_outcome<W, F>(&self, key: &K, work: W) -> Result<Outcome<V>, CallError>
     where
-        K: Borrow<Q>,
-        Q: KeyBytes + ?Sized,
         W: FnOnce(Lease) -> F,
         F: Future<Output = V>,
     {
@@ -103,10 +131,19 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
-    pub async fn try_run<Q, W, F, E>(&self, key: &Q, work: W) -> Result<Result<V, E>, CallError>
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let made = async |_lease: Lease| std::fs::read_to_string("report.txt");
+    /// let report = reports.try_run("today", made).await??;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn try_run<W, F, E>(&self, key: &K, work: W) -> Result<Result<V, E>, CallError>
     where
-        K: Borrow<Q>,
-        Q: KeyBytes + ?Sized,
         W: FnOnce(Lease) -> F,
         F: Future<Output = Result<V, E>>,
     {
@@ -123,32 +160,42 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Panics
     ///
     /// As [`run`](Self::run).
-    pub async fn try_lead<Q, W, F>(&self, key: &Q, work: W) -> Result<Option<Outcome<V>>, CallError>
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// match reports.try_lead("today", async |_lease| "made anew".to_owned()).await? {
+    ///     Some(outcome) => println!("refreshed: {}", outcome.value),
+    ///     None => println!("somebody is at it"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn try_lead<W, F>(&self, key: &K, work: W) -> Result<Option<Outcome<V>>, CallError>
     where
-        K: Borrow<Q>,
-        Q: KeyBytes + ?Sized,
         W: FnOnce(Lease) -> F,
         F: Future<Output = V>,
     {
-        let call = self.call(key);
-        if call.is_led_here() {
-            return Ok(None);
-        }
-        let work = |lease| async { Ok::<_, Infallible>(work(lease).await) };
-        match call.go(work, false).await? {
-            Some(Ok(outcome)) => Ok(Some(outcome)),
-            Some(Err(never)) => match never {},
-            None => Ok(None),
-        }
+        self.call(key).try_lead(work).await
     }
 
     /// Starts to describe a call with options.
-    pub fn call<Q>(&self, key: &Q) -> Call<'_, V>
-    where
-        K: Borrow<Q>,
-        Q: KeyBytes + ?Sized,
-    {
-        Call::new(&self.inner, self.slot(key))
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let call = reports.call("today").timeout(Duration::from_secs(10));
+    /// let report = call.run(async |_lease| "made".to_owned()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call(&self, key: &K) -> Call<'_, V> {
+        Call::new(&self.inner, self.inner.names.slot(key))
     }
 
     /// Lets the next call for `key` start afresh, in every process. Returns whether anything was in
@@ -161,74 +208,75 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// # Errors
     ///
     /// If Redis did not confirm it. In this process it holds all the same.
-    pub async fn forget<Q>(&self, key: &Q) -> Result<bool, ForgetError>
-    where
-        K: Borrow<Q>,
-        Q: KeyBytes + ?Sized,
-    {
-        let slot = self.slot(key);
-        let here = self.inner.local.forget(&slot);
-        let mut args = vec![crate::claim::millis(self.inner.settings.marks())];
-        loop {
-            let nonce = new_id().to_vec();
-            args.insert(0, nonce.clone());
-            let message = Message {
-                verb: Verb::Forget,
-                keys: vec![slot.lease(), slot.marks()],
-                args: args.clone(),
-            };
-            match self.inner.engine.send(message).await {
-                Ok(reply) => return Ok(here || reply.code == 1),
-                Err(Failure::Unanswered(_)) if args.len() < 4 => {
-                    args.remove(0);
-                    args.push(nonce);
-                }
-                Err(failure) => return Err(ForgetError(failure.text().to_owned())),
-            }
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// // The database was written; who asks from now on does not see what was read before.
+    /// reports.forget("today").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn forget(&self, key: &K) -> Result<bool, ForgetError> {
+        let inner = &self.inner;
+        let slot = inner.names.slot(key);
+        let here = inner.flights.forget(&slot);
+        let mut nonces = Vec::new();
+        let send = || {
+            nonces.push(new_id());
+            script::forget(&slot, &nonces, &inner.settings)
+        };
+        match insist(&*inner.engine, send).await {
+            Ok(reply) => Ok(here || reply.code == 1),
+            Err(failure) => Err(ForgetError(failure.to_string())),
         }
     }
 
     /// Refuses every new call of this process with [`Closed`](CallError::Closed), for good.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// reports.close();
+    /// let refused = reports.run("today", async |_lease| "made".to_owned()).await;
+    /// assert_eq!(refused, Err(CallError::Closed));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close(&self) {
-        self.inner.local.close();
+        self.inner.flights.close();
     }
 
     /// Closes the group and waits until this process has nothing in flight. When the time is up,
     /// the leases of what is left are given up, so that other processes lead on; returns how many
     /// flights that were.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let left = reports.drain(Duration::from_secs(5)).await;
+    /// println!("{left} works were left to other processes");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn drain(&self, at_most: Duration) -> usize {
         let inner = &self.inner;
-        inner.local.close();
-        let drained = async {
-            inner.local.drained().await;
-            true
-        };
-        let late = async {
-            inner.engine.sleep(at_most).await;
-            false
-        };
-        if or(drained, late).await {
-            return 0;
-        }
+        self.close();
+        or(inner.flights.drained(), inner.engine.sleep(at_most)).await;
         let left: Vec<_> = inner.leading().drain().collect();
-        for (id, slot) in left {
-            let mut claim = crate::claim::Claim::new(&inner.engine, &inner.settings, &slot);
-            claim.ids.push(id);
-            let message = claim.give_up();
-            claim.release();
+        for (slot, id) in left {
+            let message = script::abandon(&slot, &[id], None, &inner.settings);
             // If it does not come through, the lease ends by itself.
-            let _answer = send_again(&*inner.engine, message).await;
+            let _answer = insist(&*inner.engine, || message.clone()).await;
         }
-        inner.local.in_flight()
-    }
-
-    fn slot<Q: KeyBytes + ?Sized>(&self, key: &Q) -> Slot {
-        let mut bytes = Vec::new();
-        key.write(&mut bytes);
-        if let Some(hash) = &self.inner.hash {
-            bytes = hash(&bytes);
-        }
-        Slot::new(&self.inner.prefix, &bytes)
+        inner.flights.in_flight()
     }
 }
 

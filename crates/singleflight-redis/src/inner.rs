@@ -7,153 +7,91 @@
 //! was still led. The others join anew, together.
 
 use std::collections::HashMap;
-use std::future::pending;
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use event_listener::Event;
-
+use crate::builder::Settings;
 use crate::codec::Codec;
-use crate::counts::Counts;
 use crate::engine::{Engine, Id};
-use crate::key::Slot;
-use crate::local::Local;
-use crate::settings::Settings;
+use crate::error::CallError;
+use crate::inbox::Places;
+use crate::key::{Names, Slot};
+use crate::outcome::{Outcome, Stats};
 
 pub(crate) struct Inner<V> {
     pub(crate) engine: Arc<dyn Engine>,
-    pub(crate) codec: Box<dyn Codec<V>>,
+    pub(crate) names: Names,
     pub(crate) settings: Settings,
-    pub(crate) counts: Counts,
-    pub(crate) local: Local<V>,
-    pub(crate) prefix: Vec<u8>,
-    pub(crate) hash: Option<Hash>,
-    stamps: AtomicU64,
-    arrivals: Box<[Arrivals]>,
-    hasher: RandomState,
-    leading: Mutex<HashMap<Id, Slot>>,
+    pub(crate) codec: Box<dyn Codec<V>>,
+    /// In front: one caller for each key and process goes to Redis.
+    pub(crate) flights: Flights<V>,
+    /// A leader that waits for another process looks again when a call comes.
+    arrivals: Places,
+    /// The leases that this process holds; of several for a key, the newest: the others are lost.
+    leading: Mutex<HashMap<Slot, Id>>,
+    stats: Mutex<Stats>,
 }
 
-/// Makes of a key's bytes what stands in Redis.
-pub(crate) type Hash = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+/// The group of this process.
+pub(crate) type Flights<V> = singleflight_core::Group<Slot, Landing<V>>;
 
-/// The calls of some keys: a leader that waits for another process looks again when one comes.
-#[derive(Default)]
-struct Arrivals {
-    latest: AtomicU64,
-    event: Event,
+/// What the caller that went to Redis brings back for all.
+#[derive(Clone, Debug)]
+pub(crate) struct Landing<V> {
+    /// `None`: somebody else leads, and the caller does not wait.
+    pub(crate) answer: Result<Option<Outcome<V>>, CallError>,
+    /// It counts for those who arrived before this stamp.
+    pub(crate) before: u64,
 }
-
-/// Keys share places. A newcomer of another key costs a look.
-const PLACES: u64 = 256;
 
 /// How long after a look the next one for newcomers comes.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
-/// A flight that this process leads, until it is dropped.
-pub(crate) struct Led<'a, V> {
-    inner: &'a Inner<V>,
-    id: Id,
+impl<V: Clone> Inner<V> {
+    pub(crate) fn new(
+        engine: Arc<dyn Engine>,
+        names: Names,
+        settings: Settings,
+        codec: Box<dyn Codec<V>>,
+    ) -> Self {
+        let flights = singleflight_core::Builder::new().max_failures(settings.max_failures);
+        Self {
+            engine,
+            names,
+            settings,
+            codec,
+            flights: flights.build(),
+            arrivals: Places::default(),
+            leading: Mutex::default(),
+            stats: Mutex::default(),
+        }
+    }
 }
 
 impl<V> Inner<V> {
-    pub(crate) fn new(
-        engine: Arc<dyn Engine>,
-        codec: Box<dyn Codec<V>>,
-        settings: Settings,
-        prefix: Vec<u8>,
-        hash: Option<Hash>,
-    ) -> Self
-    where
-        V: Clone,
-    {
-        Self {
-            engine,
-            codec,
-            settings,
-            counts: Counts::default(),
-            local: Local::new(settings.max_failures),
-            prefix,
-            hash,
-            stamps: AtomicU64::new(0),
-            arrivals: (0..PLACES).map(|_| Arrivals::default()).collect(),
-            hasher: RandomState::new(),
-            leading: Mutex::default(),
-        }
-    }
-
-    /// The next stamp: what was stamped before has a lower one.
     pub(crate) fn stamp(&self) -> u64 {
-        self.stamps.fetch_add(1, Ordering::SeqCst)
+        self.engine.inbox().stamp()
     }
 
     pub(crate) fn arrive(&self, slot: &Slot) -> u64 {
         let arrived = self.stamp();
-        let arrivals = self.arrivals(slot);
-        arrivals.latest.fetch_max(arrived, Ordering::SeqCst);
-        arrivals.event.notify(usize::MAX);
+        self.arrivals.tell(slot, arrived);
         arrived
-    }
-
-    fn arrivals(&self, slot: &Slot) -> &Arrivals {
-        let place = self.hasher.hash_one(slot) % PLACES;
-        let place = usize::try_from(place).expect("there are few places");
-        &self.arrivals[place]
     }
 
     /// Waits until a caller has come after `before`, and some time after the last look.
     pub(crate) async fn newcomer(&self, slot: &Slot, before: u64, looked: Duration) {
-        let arrivals = self.arrivals(slot);
-        loop {
-            // Pairs with the notification in `arrive`.
-            let listener = arrivals.event.listen();
-            if arrivals.latest.load(Ordering::SeqCst) > before {
-                break;
-            }
-            listener.await;
-        }
-        let early = (looked + BETWEEN_LOOKS).saturating_sub(self.engine.now());
-        if !early.is_zero() {
-            self.engine.sleep(early).await;
-        }
+        self.arrivals.later(slot, before).await;
+        let next = looked + BETWEEN_LOOKS;
+        let pause = next.saturating_sub(self.engine.now());
+        self.engine.sleep(pause).await;
     }
 
-    /// When a call gives up.
-    pub(crate) async fn expiry(
-        &self,
-        begun: Duration,
-        timeout: Option<Duration>,
-        leads: &AtomicBool,
-    ) {
-        let passed = self.engine.now().saturating_sub(begun);
-        let wait = self.settings.wait_at_most;
-        let whole = timeout.unwrap_or(Duration::MAX);
-        self.engine
-            .sleep(wait.min(whole).saturating_sub(passed))
-            .await;
-        // A work of its own has its own time.
-        if whole > wait && leads.load(Ordering::Relaxed) {
-            if timeout.is_none() {
-                pending::<()>().await;
-            }
-            self.engine.sleep(whole.saturating_sub(wait)).await;
-        }
-    }
-
-    pub(crate) fn leading(&self) -> MutexGuard<'_, HashMap<Id, Slot>> {
+    pub(crate) fn leading(&self) -> MutexGuard<'_, HashMap<Slot, Id>> {
         self.leading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn register(&self, id: Id, slot: &Slot) -> Led<'_, V> {
-        self.leading().insert(id, slot.clone());
-        Led { inner: self, id }
-    }
-}
-
-impl<V> Drop for Led<'_, V> {
-    fn drop(&mut self) {
-        self.inner.leading().remove(&self.id);
+    pub(crate) fn stats(&self) -> MutexGuard<'_, Stats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -62,12 +62,6 @@ impl<T: KeyBytes + ?Sized> KeyBytes for &T {
     }
 }
 
-impl<T: KeyBytes + ?Sized> KeyBytes for Arc<T> {
-    fn write(&self, bytes: &mut Vec<u8>) {
-        (**self).write(bytes);
-    }
-}
-
 /// Each part but the last with its length in front: `("a", "bc")` is not `("ab", "c")`.
 impl<A: KeyBytes, B: KeyBytes> KeyBytes for (A, B) {
     fn write(&self, bytes: &mut Vec<u8>) {
@@ -89,25 +83,45 @@ impl<A: KeyBytes, B: KeyBytes, C: KeyBytes> KeyBytes for (A, B, C) {
 /// The version of the scripts. Two versions do not meet.
 const PROTOCOL: &[u8] = b"sf1:";
 
-/// What every name of a namespace begins with, up to the key.
-pub(crate) fn prefix(namespace: &str) -> Vec<u8> {
-    let mut prefix = PROTOCOL.to_vec();
-    escape(namespace.as_bytes(), &mut prefix);
-    // The hash tag must not be empty, or a cluster would spread the names of one key.
-    prefix.extend_from_slice(b"{=");
-    prefix
+/// How the keys of a group are named.
+pub(crate) struct Names {
+    /// What every name begins with, up to the key.
+    prefix: Vec<u8>,
+    /// Makes of a key's bytes what stands in Redis.
+    pub(crate) hash: Option<Hash>,
+}
+
+pub(crate) type Hash = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
+
+impl Names {
+    pub(crate) fn new(namespace: &str) -> Self {
+        // The hash tag must not be empty, or a cluster would spread the names of one key.
+        let prefix = [PROTOCOL, &escaped(namespace.as_bytes()), b"{="].concat();
+        Self { prefix, hash: None }
+    }
+
+    pub(crate) fn slot<K: KeyBytes + ?Sized>(&self, key: &K) -> Slot {
+        let mut bytes = Vec::new();
+        key.write(&mut bytes);
+        if let Some(hash) = &self.hash {
+            bytes = hash(&bytes);
+        }
+        Slot([&self.prefix, &escaped(&bytes), &b"}"[..]].concat().into())
+    }
 }
 
 /// Braces would end the hash tag; the percent sign escapes.
-fn escape(bytes: &[u8], into: &mut Vec<u8>) {
+fn escaped(bytes: &[u8]) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(bytes.len());
     for &byte in bytes {
         match byte {
-            b'{' => into.extend_from_slice(b"%7B"),
-            b'}' => into.extend_from_slice(b"%7D"),
-            b'%' => into.extend_from_slice(b"%25"),
-            _ => into.push(byte),
+            b'{' => escaped.extend_from_slice(b"%7B"),
+            b'}' => escaped.extend_from_slice(b"%7D"),
+            b'%' => escaped.extend_from_slice(b"%25"),
+            _ => escaped.push(byte),
         }
     }
+    escaped
 }
 
 /// The names of one key: its lease, and with an ending its results and marks.
@@ -115,14 +129,6 @@ fn escape(bytes: &[u8], into: &mut Vec<u8>) {
 pub(crate) struct Slot(pub(crate) Arc<[u8]>);
 
 impl Slot {
-    pub(crate) fn new(prefix: &[u8], key: &[u8]) -> Self {
-        let mut name = Vec::with_capacity(prefix.len() + key.len() + 1);
-        name.extend_from_slice(prefix);
-        escape(key, &mut name);
-        name.push(b'}');
-        Self(name.into())
-    }
-
     pub(crate) fn lease(&self) -> Vec<u8> {
         self.0.to_vec()
     }
@@ -163,14 +169,14 @@ mod tests {
     #[test]
     fn no_key_empties_or_ends_the_hash_tag() {
         for key in ["", "}", "{}", "}x{", "a}b", "%7D"] {
-            let slot = Slot::new(&prefix("n{s}"), key.as_bytes());
+            let slot = Names::new("n{s}").slot(key);
             let name = slot.result(&[b'}'; 16]);
             let open = name.iter().position(|&byte| byte == b'{');
             let tag = &name[open.expect("a tag opens") + 1..];
             let end = tag.iter().position(|&byte| byte == b'}');
-            assert_eq!(end, Some(slot.0.len() - prefix("n{s}").len()), "{key}");
+            assert_eq!(end, Some(slot.0.len() - "sf1:n%7Bs%7D{=".len()), "{key}");
         }
-        let slot = |key: &str| Slot::new(&prefix("n"), key.as_bytes());
+        let slot = |key: &str| Names::new("n").slot(key);
         assert_ne!(slot("}"), slot("%7D"));
     }
 }

@@ -2,10 +2,11 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::engine::{Engine, Id};
+use crate::seeds::planted;
 
 /// What the work is given: the fencing token, and whether the lease is still held.
 #[derive(Clone, Debug)]
@@ -31,6 +32,20 @@ impl Lease {
     ///
     /// It is the server's time in microseconds, so it can go back with that clock, and after a
     /// failover. A version column in the database beats every token.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let write = async |lease: Lease| {
+    ///     // UPDATE reports SET body = $1, token = $2 WHERE token < $2
+    ///     format!("made with token {:?}", lease.token())
+    /// };
+    /// reports.run("today", write).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn token(&self) -> Option<u64> {
         self.token
     }
@@ -40,6 +55,24 @@ impl Lease {
     ///
     /// It does not see a server that was flushed, restarted or failed over, nor a `forget`
     /// elsewhere, before the next renewal.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(reports: Group<str, String>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let send = async |lease: Lease| {
+    ///     for part in ["one", "two"] {
+    ///         if !lease.held() {
+    ///             return format!("stopped before {part}");
+    ///         }
+    ///     }
+    ///     "sent".to_owned()
+    /// };
+    /// reports.run("today", send).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn held(&self) -> bool {
         nanos(self.clock.now()) < self.held_until.load(Ordering::Relaxed)
     }
@@ -64,16 +97,12 @@ pub(crate) fn random() -> u64 {
 
 /// A new id: as good as random on every machine, and for each process a counter.
 pub(crate) fn new_id() -> Id {
-    static PROCESS: OnceLock<u64> = OnceLock::new();
-    static NEXT: OnceLock<AtomicU64> = OnceLock::new();
-    let process = *PROCESS.get_or_init(random);
-    let next = NEXT
-        .get_or_init(|| AtomicU64::new(random()))
-        .fetch_add(1, Ordering::Relaxed);
-    let mut id = Id::default();
-    id[..8].copy_from_slice(&process.to_le_bytes());
-    if !crate::seeds::planted("token-per-process") {
-        id[8..].copy_from_slice(&next.to_le_bytes());
-    }
-    id
+    static PROCESS: LazyLock<u64> = LazyLock::new(random);
+    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(random()));
+    let next = if planted("token-per-process") {
+        0
+    } else {
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    };
+    (u128::from(*PROCESS) << 64 | u128::from(next)).to_le_bytes()
 }

@@ -1,41 +1,45 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+#[cfg(feature = "cache")]
+mod cache;
 mod call;
 mod claim;
 mod codec;
-mod counts;
 mod drive;
 mod engine;
 mod error;
 mod group;
+mod inbox;
 mod inner;
 mod key;
 mod lease;
-mod local;
 mod outcome;
 mod runtime;
 mod script;
+// Bugs are planted by tests only.
+#[cfg_attr(singleflight_planted, path = "../tests/model/planted.rs")]
 mod seeds;
 mod server;
-mod settings;
 
+// A test that sees the inside.
 #[cfg(test)]
+#[path = "../tests/model/mod.rs"]
 mod model;
 
-pub use builder::Builder;
+pub use builder::{Builder, WhenDown};
+#[cfg(feature = "cache")]
+pub use cache::{FlightsError, Landed};
 pub use call::Call;
 #[cfg(feature = "serde-json")]
 pub use codec::Json;
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
 pub use codec::{Codec, Raw};
-pub use counts::Stats;
 pub use error::{BuildError, CallError, ConnectError, ForgetError};
 pub use group::Group;
 pub use key::KeyBytes;
 pub use lease::Lease;
-pub use outcome::{Alone, Ended, Outcome, Role};
+pub use outcome::{Alone, Ended, Outcome, Role, Stats};
 pub use runtime::Runtime;
 pub use server::{Server, ServerBuilder, Target};
-pub use settings::WhenDown;

@@ -1,4 +1,4 @@
-//! What a caller gets back: the value, how it came, and what became of the lease.
+//! What a caller gets back: the value, how it came, and what became of the lease; and how often.
 
 /// A value, and how the caller came by it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -56,4 +56,40 @@ pub enum Ended {
     Unknown,
     /// There was none.
     None,
+}
+
+impl<V> Outcome<V> {
+    /// Of a work that had no lease.
+    pub(crate) fn new(value: V, role: Role) -> Self {
+        Self {
+            value,
+            role,
+            lease: Ended::None,
+            token: None,
+        }
+    }
+}
+
+/// What a group has done so far, as [`Group::stats`](crate::Group::stats) tells it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Works of this process whose lease was held to the end.
+    pub landed_here: u64,
+    /// Works of this process whose lease was lost or forgotten.
+    pub lost: u64,
+    /// Works of this process of whose lease Redis did not say what became.
+    pub unknown: u64,
+    /// Flights of other processes whose end this one received.
+    pub received: u64,
+    /// Leases that this process took after it had waited for another's.
+    pub taken_over: u64,
+    /// Works that ran without a lease.
+    pub alone: u64,
+    /// Values of this process that were too large to cross, or could not be encoded.
+    pub too_large: u64,
+    /// Values of other processes that could not be decoded.
+    pub undecodable: u64,
+    /// Looks because none had come in time.
+    pub polls: u64,
 }

@@ -1,62 +1,124 @@
-//! The scripts, as they stand in `scripts/`, and how they are made of their parts.
+//! The scripts, as they stand in `scripts/`, and what they are sent with.
+
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use redis::Script;
 
-use crate::engine::Verb;
-use crate::seeds::planted;
+use crate::builder::Settings;
+use crate::engine::{Id, Message, Verb};
+use crate::key::Slot;
+use crate::seeds::{planted, with_bugs};
 
+/// Every script begins with it. Where the client does not say which run of the server it takes this
+/// for, the server is asked.
 const PRELUDE: &str = include_str!("scripts/prelude.lua");
-/// In a cluster the server itself says which of its runs this is.
-const RUN_ID: &str = include_str!("scripts/run_id.lua");
 
-/// All six, loaded by their digest and sent in full where the server does not know them.
-pub(crate) struct Scripts([Script; 6]);
-
-const VERBS: [Verb; 6] = [
-    Verb::Join,
-    Verb::Land,
-    Verb::Look,
-    Verb::Renew,
-    Verb::Abandon,
-    Verb::Forget,
-];
-
-impl Scripts {
-    pub(crate) fn new(asks_the_server: bool) -> Self {
-        Self(VERBS.map(|verb| Script::new(&source(verb, asks_the_server))))
-    }
-
-    pub(crate) fn of(&self, verb: Verb) -> &Script {
-        &self.0[verb as usize]
+impl Verb {
+    /// Known by its digest, and sent in full where the server does not know it.
+    pub(crate) fn script(self) -> &'static Script {
+        static SCRIPTS: LazyLock<[Script; 6]> = LazyLock::new(|| {
+            [
+                (Verb::Join, include_str!("scripts/join.lua")),
+                (Verb::Land, include_str!("scripts/land.lua")),
+                (Verb::Look, include_str!("scripts/look.lua")),
+                (Verb::Renew, include_str!("scripts/renew.lua")),
+                (Verb::Abandon, include_str!("scripts/abandon.lua")),
+                (Verb::Forget, include_str!("scripts/forget.lua")),
+            ]
+            .map(|(verb, body)| Script::new(&format!("{PRELUDE}{}", with_bugs(verb, body))))
+        });
+        &SCRIPTS[self as usize]
     }
 }
 
-/// What holds a lease against the flight that it should be of.
-const COMPARE: &str = "if l[1] ~= ARGV[2] or l[2] ~= run then";
-
-fn source(verb: Verb, asks_the_server: bool) -> String {
-    let run = if asks_the_server { RUN_ID } else { "" };
-    format!("{PRELUDE}{run}{}", body(verb))
+/// What answers with the run of the server.
+pub(crate) fn ask_the_run() -> String {
+    let answer = if planted("any-run") { "'any'" } else { "run" };
+    format!("{PRELUDE}return {answer}")
 }
 
-fn body(verb: Verb) -> String {
-    let body = match verb {
-        Verb::Join => include_str!("scripts/join.lua"),
-        Verb::Land => include_str!("scripts/land.lua"),
-        Verb::Look => include_str!("scripts/look.lua"),
-        Verb::Renew => include_str!("scripts/renew.lua"),
-        Verb::Abandon => include_str!("scripts/abandon.lua"),
-        Verb::Forget => include_str!("scripts/forget.lua"),
-    };
-    match verb {
-        Verb::Land if planted("land-without-compare") => {
-            body.replace(COMPARE, "if #redis.call('HKEYS', KEYS[1]) == 0 then")
-        }
-        Verb::Join | Verb::Forget if planted("no-marks") => body.replace("== 1 then return {3} end", "== 2 then return {3} end"),
-        Verb::Renew if planted("renew-when-stalled") => body.replace(
-            "return {0} end",
-            "redis.call('DEL', KEYS[1]) redis.call('HSET', KEYS[1], 'id', ARGV[2], 'run', run, 'tok', 1, 'fails', 0) end",
-        ),
-        _ => body.to_owned(),
+/// JOIN under the last of these ids. The others are those of the sends before.
+pub(crate) fn join(slot: &Slot, ids: &[Id], inbox: &[u8], waits: bool, how: &Settings) -> Message {
+    let (id, earlier) = ids.split_last().expect("a JOIN has an id");
+    Message::new(Verb::Join, [slot.lease(), slot.marks()])
+        .arg(id)
+        .arg(inbox)
+        .millis(how.lease)
+        .flag(waits)
+        .millis(how.marks())
+        .args(earlier)
+}
+
+pub(crate) fn land(slot: &Slot, id: &Id, payload: &[u8], keep: Duration) -> Message {
+    let message = Message::new(Verb::Land, [slot.lease(), slot.result(id)]);
+    message.arg(id).arg(payload).millis(keep)
+}
+
+pub(crate) fn look(slot: &Slot, id: &Id, inbox: &[u8]) -> Message {
+    let message = Message::new(Verb::Look, [slot.lease(), slot.result(id)]);
+    message.arg(id).arg(inbox)
+}
+
+/// `end`: by the server's clock.
+pub(crate) fn renew(slot: &Slot, id: &Id, end: Duration) -> Message {
+    Message::new(Verb::Renew, [slot.lease()])
+        .arg(id)
+        .millis(end)
+}
+
+/// How a work failed that has to be counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Failed {
+    /// Callers of this process wait still.
+    pub(crate) others_wait: bool,
+}
+
+/// ABANDON of whichever lease has one of these ids. What it may have left stands under the last.
+pub(crate) fn abandon(slot: &Slot, ids: &[Id], failed: Option<Failed>, how: &Settings) -> Message {
+    let id = ids.last().expect("a JOIN has an id");
+    // A JOIN that is sent again was not answered, so that a late copy of it may come.
+    let has_late_copies = ids.len() > 1;
+    Message::new(Verb::Abandon, [slot.lease(), slot.result(id), slot.marks()])
+        .flag(failed.is_some())
+        .arg(how.max_failures.to_string())
+        .millis(how.keep)
+        .millis(if has_late_copies {
+            how.marks()
+        } else {
+            Duration::ZERO
+        })
+        .flag(failed.is_some_and(|failed| failed.others_wait))
+        .args(ids)
+}
+
+/// FORGET under the last of these ids. The others are those of the sends before.
+pub(crate) fn forget(slot: &Slot, ids: &[Id], how: &Settings) -> Message {
+    let (id, earlier) = ids.split_last().expect("a FORGET has an id");
+    let message = Message::new(Verb::Forget, [slot.lease(), slot.marks()]);
+    message.arg(id).millis(how.marks()).args(earlier)
+}
+
+impl Message {
+    fn new(verb: Verb, keys: impl Into<Vec<Vec<u8>>>) -> Self {
+        let (keys, args) = (keys.into(), Vec::new());
+        Self { verb, keys, args }
+    }
+
+    fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
+        self.args.push(arg.as_ref().to_vec());
+        self
+    }
+
+    fn args(self, ids: &[Id]) -> Self {
+        ids.iter().fold(self, Self::arg)
+    }
+
+    fn flag(self, flag: bool) -> Self {
+        self.arg(if flag { "1" } else { "0" })
+    }
+
+    fn millis(self, duration: Duration) -> Self {
+        self.arg(duration.as_millis().to_string())
     }
 }

@@ -1,28 +1,26 @@
-//! The way to Redis: one connection for scripts, one for messages, and what happens when they break.
+//! The way to Redis, and what happens when it breaks.
 
 mod link;
-mod messages;
 mod target;
+mod wire;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::engine::Inbox;
 use crate::error::ConnectError;
+use crate::inbox::Inbox;
 use crate::lease::random;
 use crate::runtime::Runtime;
-use crate::script::Scripts;
 use crate::server::link::Link;
 
 pub use self::target::Target;
 
-/// The connections of this process to a Redis or Valkey: one for scripts, one for messages. Clones
-/// share them; every [`Group`](crate::Group) of a process can be made over one `Server`.
+/// The connection of this process to a Redis or Valkey: it carries scripts and messages. Clones share
+/// it; every [`Group`](crate::Group) of a process can be made over one `Server`.
 ///
-/// The connections are made anew when they break. When the last clone and the last group are gone,
-/// so are they.
+/// It is made anew when it breaks. When the last clone and the last group are gone, so is it.
 #[derive(Clone)]
 pub struct Server(pub(crate) Arc<Link>);
 
@@ -44,6 +42,16 @@ impl Server {
     ///
     /// [`ConnectError`] if the server cannot be reached, or there is no runtime here. A service that
     /// should start without Redis uses [`ServerBuilder::lazy`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let server = Server::connect(client, Runtime::Tokio).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn connect(
         target: impl Into<Target>,
         runtime: Runtime,
@@ -52,6 +60,16 @@ impl Server {
     }
 
     /// Starts to describe a server.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let server = Server::builder(client, Runtime::Tokio).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder(target: impl Into<Target>, runtime: Runtime) -> ServerBuilder {
         ServerBuilder {
             target: target.into(),
@@ -63,6 +81,17 @@ impl Server {
     }
 
     /// How many scripts this process has sent.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let server = Server::connect(client, Runtime::Tokio).await?;
+    /// println!("{} scripts sent", server.round_trips());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn round_trips(&self) -> u64 {
         self.0.round_trips.load(Ordering::Relaxed)
     }
@@ -71,6 +100,18 @@ impl Server {
 impl ServerBuilder {
     /// After a failure to reconnect Redis is left alone this long, 1 s by default: no call pays for
     /// the next attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let builder = Server::builder(client, Runtime::Tokio).down_for(Duration::from_millis(200));
+    /// let server = builder.connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn down_for(mut self, duration: Duration) -> Self {
         self.down_for = duration;
         self
@@ -78,12 +119,36 @@ impl ServerBuilder {
 
     /// How long an answer is waited for, 1 s by default. Then the connection is made anew and the
     /// script is sent again.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let builder = Server::builder(client, Runtime::Tokio);
+    /// let server = builder.response_timeout(Duration::from_secs(3)).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn response_timeout(mut self, duration: Duration) -> Self {
         self.response_timeout = duration;
         self
     }
 
     /// How long a connection may take, 1 s by default.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let builder = Server::builder(client, Runtime::Tokio);
+    /// let server = builder.connect_timeout(Duration::from_secs(3)).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn connect_timeout(mut self, duration: Duration) -> Self {
         self.connect_timeout = duration;
         self
@@ -94,13 +159,23 @@ impl ServerBuilder {
     /// # Errors
     ///
     /// As [`Server::connect`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// let server = Server::builder(client, Runtime::Tokio).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn connect(self) -> Result<Server, ConnectError> {
-        let link = self.link()?;
-        link.channel().await.map_err(ConnectError)?;
-        let confirmed = messages::subscribe(&link).await;
-        let first = confirmed.map_err(|error| ConnectError(error.to_string()))?;
-        link.runtime.spawn(messages::receive(&link, Some(first)));
-        Ok(Server(link))
+        let server = self.lazy()?;
+        let channel = server.0.channel().await;
+        match channel.map(|channel| channel.is_deaf.clone()) {
+            Ok(None) => Ok(server),
+            Ok(Some(why)) | Err(why) => Err(ConnectError(why)),
+        }
     }
 
     /// Connects when the first call needs it.
@@ -108,37 +183,36 @@ impl ServerBuilder {
     /// # Errors
     ///
     /// [`ConnectError`] if there is no runtime here.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example(client: redis::Client) -> Result<(), ConnectError> {
+    /// // The service starts, whether Redis is there or not.
+    /// let server = Server::builder(client, Runtime::Tokio).lazy()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn lazy(self) -> Result<Server, ConnectError> {
-        let link = self.link()?;
-        link.runtime.spawn(messages::receive(&link, None));
-        Ok(Server(link))
-    }
-
-    fn link(self) -> Result<Arc<Link>, ConnectError> {
         let runtime = self.runtime.enter().map_err(ConnectError)?;
         let channel = format!("sfi:{:016x}", random());
-        Ok(Arc::new(Link {
-            scripts: Scripts::new(self.target.asks_the_server()),
-            target: self.target,
+        Ok(Server(Arc::new(Link {
+            to: self,
             runtime,
-            down_for: self.down_for,
-            response_timeout: self.response_timeout,
-            connect_timeout: self.connect_timeout,
-            inbox: Inbox::new(channel.into_bytes()),
+            inbox: Arc::new(Inbox::new(channel.into_bytes())),
             started: Instant::now(),
             open: async_lock::Mutex::default(),
-            last: std::sync::Mutex::default(),
             round_trips: AtomicU64::new(0),
             doubted: AtomicBool::new(false),
-            gone: Arc::default(),
-        }))
+        })))
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("target", &self.0.target)
+            .field("target", &self.0.to.target)
             .field("round_trips", &self.round_trips())
             .finish_non_exhaustive()
     }

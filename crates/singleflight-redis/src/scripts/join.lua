@@ -1,6 +1,6 @@
 -- JOIN: KEYS lease, marks. ARGV run, id, inbox, lease ms, 1 to wait, marks ms, ids sent before.
 -- Answers 1 (leads), 0 (another leads), 3 (this is a late copy): code, id, token, now in us, ms left.
-if redis.call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then return {3} end
+if redis.call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then return answer(3) end
 if ARGV[7] then
   redis.call('SADD', KEYS[2], unpack(ARGV, 7))
   redis.call('PEXPIRE', KEYS[2], ARGV[6])
@@ -12,10 +12,10 @@ if l[1] and l[2] == run then
   local left = redis.call('PTTL', KEYS[1])
   for i = 6, #ARGV do
     -- A client that resends by itself sends the same id again.
-    if l[1] == ARGV[i > 6 and i or 2] then return {1, l[1], tonumber(l[3]), now, left} end
+    if l[1] == ARGV[i > 6 and i or 2] then return answer(1, l[1], tonumber(l[3]), now, left) end
   end
   if ARGV[5] == '1' then redis.call('HSET', KEYS[1], 'w:' .. ARGV[3], 1) end
-  return {0, l[1], 0, now, left}
+  return answer(0, l[1], 0, now, left)
 end
 local fails = l[2] == run and l[4] or 0
 -- A server without memory refuses the first command that takes some, and no later one.
@@ -26,4 +26,4 @@ if type(set) == 'table' and set.err then
   redis.call('DEL', KEYS[1])
   return set
 end
-return {1, ARGV[2], now, now, tonumber(ARGV[4])}
+return answer(1, ARGV[2], now, now, tonumber(ARGV[4]))

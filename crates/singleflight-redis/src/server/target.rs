@@ -18,7 +18,7 @@ pub(super) enum Kind {
     #[cfg(feature = "sentinel")]
     Sentinel(Arc<Mutex<redis::sentinel::SentinelClient>>),
     #[cfg(feature = "cluster")]
-    Cluster(Box<(redis::cluster::ClusterClient, Client)>),
+    Cluster(Box<redis::cluster::ClusterClient>),
 }
 
 impl From<Client> for Target {
@@ -29,21 +29,60 @@ impl From<Client> for Target {
 
 impl Target {
     /// The master that sentinels name.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use redis::sentinel::{SentinelClient, SentinelServerType};
+    ///
+    /// let sentinels = vec!["redis://10.0.0.1:26379/", "redis://10.0.0.2:26379/"];
+    /// let kind = SentinelServerType::Master;
+    /// let client = SentinelClient::build(sentinels, "main".to_owned(), None, kind)?;
+    /// let server = Server::connect(Target::sentinel(client), Runtime::Tokio).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "sentinel")]
     pub fn sentinel(client: redis::sentinel::SentinelClient) -> Self {
         Self(Kind::Sentinel(Arc::new(Mutex::new(client))))
     }
 
-    /// A cluster. Messages are received at `node`, which may be any one of it.
+    /// A cluster.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`](crate::ConnectError) if what the builder was told does not fit together.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use singleflight_redis::*;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use redis::cluster::ClusterClientBuilder;
+    ///
+    /// let nodes = ["redis://10.0.0.1/", "redis://10.0.0.2/", "redis://10.0.0.3/"];
+    /// let target = Target::cluster(ClusterClientBuilder::new(nodes))?;
+    /// let server = Server::connect(target, Runtime::Tokio).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "cluster")]
-    pub fn cluster(client: redis::cluster::ClusterClient, node: Client) -> Self {
-        Self(Kind::Cluster(Box::new((client, node))))
+    pub fn cluster(
+        builder: redis::cluster::ClusterClientBuilder,
+    ) -> Result<Self, crate::ConnectError> {
+        let builder = builder.use_protocol(redis::ProtocolVersion::RESP3);
+        let client = builder.build();
+        let client = client.map_err(|error| crate::ConnectError(error.to_string()))?;
+        Ok(Self(Kind::Cluster(Box::new(client))))
     }
 
-    pub(super) fn asks_the_server(&self) -> bool {
+    /// Whether the client sends by itself again what was not answered.
+    pub(super) fn resends(&self) -> bool {
         match self.0 {
             #[cfg(feature = "cluster")]
-            Kind::Cluster(..) => true,
+            Kind::Cluster(_) => true,
             _ => false,
         }
     }
@@ -57,7 +96,7 @@ impl fmt::Debug for Target {
             #[cfg(feature = "sentinel")]
             Kind::Sentinel(_) => "sentinel",
             #[cfg(feature = "cluster")]
-            Kind::Cluster(..) => "cluster",
+            Kind::Cluster(_) => "cluster",
         })
     }
 }

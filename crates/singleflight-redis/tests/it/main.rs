@@ -1,11 +1,15 @@
 //! Each row of the failure table, against a real server. Without one they say SKIPPED; where
 //! `SINGLEFLIGHT_REDIS_REQUIRED` is set, that is a failure.
 
+#[cfg(all(feature = "cache", feature = "postcard"))]
+mod caches;
 mod calls;
 #[cfg(feature = "cluster")]
 mod clusters;
 mod leaders;
 mod refusals;
+#[cfg(feature = "sentinel")]
+mod sentinels;
 mod servers;
 mod stage;
 mod values;

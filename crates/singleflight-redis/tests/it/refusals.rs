@@ -176,3 +176,43 @@ async fn a_command_that_is_denied_leaves_no_lease_behind() {
         assert_eq!(stage.keys(), ":0", "{denied}");
     }
 }
+
+/// What the crate's page says that a user of its own needs.
+const RIGHTS: &str = "~sf1:* &sfi:* +evalsha +script|load +eval +info +subscribe +publish +time \
+    +hset +hget +hmget +hkeys +del +pexpire +pexpireat +pttl +set +get +exists +sadd +sismember";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rights_that_are_named_suffice() {
+    let Some(stage) = Stage::new() else { return };
+    let user = ["ACL", "SETUSER", "narrow", "reset", "on", ">word"];
+    let rights: Vec<_> = user.into_iter().chain(RIGHTS.split_whitespace()).collect();
+    let set = stage.redis.command(&rights).expect("it answers");
+    assert!(set.starts_with("+OK"), "{set}");
+    let url = format!("redis://narrow:word@127.0.0.1:{}/", stage.redis.port());
+    let group = async || {
+        let client = redis::Client::open(url.as_str()).expect("an address");
+        let server = Server::connect(client, Runtime::Tokio).await;
+        let server = server.expect("it may subscribe");
+        over(&server, |builder| builder.lease(LONG).poll(LONG))
+    };
+    let (leader, follower) = (group().await, group().await);
+    assert_eq!(leader.forget("key").await, Ok(false));
+    let gate = Gate::new();
+    let work = gate.clone();
+    let leading =
+        tokio::spawn(async move { leader.run_outcome("key", |_| work.work("one")).await });
+    gate.begun().await;
+    let following = tokio::spawn(async move {
+        let call = follower.run_outcome("key", async |_| unreachable!("one leads"));
+        call.await
+    });
+    stage.until_waited_for(1).await;
+    gate.open();
+    let led = within(leading).await.expect("no panic").expect("a value");
+    assert_eq!(led.lease, Ended::Landed);
+    let received = within(following).await.expect("no panic").expect("a value");
+    assert_eq!(
+        (received.value.as_str(), received.role),
+        ("one", Role::Remote)
+    );
+}

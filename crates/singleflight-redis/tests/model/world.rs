@@ -10,7 +10,8 @@ use futures_lite::future::or;
 use singleflight_arena::{Cause, Event, What};
 
 use super::fake::Fake;
-use crate::engine::{Boxed, Engine, Failure, Inbox, Message, Reply};
+use crate::engine::{Boxed, Engine, Failure, Message, Reply};
+use crate::inbox::Inbox;
 
 /// How long an answer is waited for.
 const TIMEOUT: Duration = Duration::from_millis(40);

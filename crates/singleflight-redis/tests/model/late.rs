@@ -2,7 +2,7 @@
 //! that took its place.
 
 use crate::engine::{Engine as _, Id, Message, Reply, Verb};
-use crate::key::{Slot, prefix};
+use crate::key::{Names, Slot};
 use crate::{Runtime, Server};
 
 const FIRST: Id = [b'1'; 16];
@@ -25,7 +25,7 @@ impl Stage {
             .expect("it is there");
         Some(Self {
             server,
-            slot: Slot::new(&prefix("late"), b"key"),
+            slot: Names::new("late").slot("key"),
             _redis: redis,
         })
     }

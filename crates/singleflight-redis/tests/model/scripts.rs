@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fake::Fake;
 use crate::engine::{Engine as _, Id, Message, Verb};
-use crate::key::{Slot, prefix};
+use crate::key::{Names, Slot};
 use crate::{Runtime, Server};
 
 /// A message at random, about a few flights of one key.
@@ -65,7 +65,7 @@ fn the_fake_server_answers_as_the_real_one() {
         fake.now = Duration::from_secs(1);
         let mut random = fastrand::Rng::with_seed(7);
         for key in 0..200_u32 {
-            let slot = Slot::new(&prefix("fake"), &key.to_le_bytes());
+            let slot = Names::new("fake").slot(&key);
             let mut said = Vec::new();
             for _ in 0..30 {
                 let message = draw(&mut random, &slot);
