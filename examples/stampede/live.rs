@@ -12,7 +12,6 @@ mod service;
 mod web;
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use tokio::runtime::{self, Runtime};
@@ -25,7 +24,7 @@ use crate::live::controls::Settings;
 use crate::live::counts::Counts;
 use crate::live::feed::{Feed, Meter};
 use crate::live::herd::Herd;
-use crate::live::process::Processes;
+use crate::live::process::{Processes, listen};
 use crate::live::web::Desk;
 use crate::open_files;
 use crate::options::Options;
@@ -114,13 +113,6 @@ fn serve_until(
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn fail(error: io::Error) -> Failure {
     Failure::service(format_args!("cannot serve: {error}"))
-}
-
-fn listen(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
 }
 
 /// Pages that are open would keep their connections for ever, so nothing is awaited.

@@ -8,9 +8,6 @@ use std::time::Duration;
 
 use crate::inbox::Inbox;
 
-/// Tells a flight apart from every other, on every machine.
-pub(crate) type Id = [u8; 16];
-
 /// A future in a box: the world is behind a pointer.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::engine::Id;
+/// Tells a flight apart from every other, on every machine.
+pub(crate) type Id = [u8; 16];
 
 /// A key, as the bytes that tell it apart from every other key of its group.
 ///

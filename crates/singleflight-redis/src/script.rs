@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use redis::Script;
 
-use crate::builder::Settings;
-use crate::engine::{Id, Message, Verb};
+use crate::engine::{Message, Verb};
+use crate::key::Id;
 use crate::key::Slot;
 use crate::seeds::{planted, with_bugs};
+use crate::settings::Settings;
 
 /// Every script begins with it. Where the client does not say which run of the server it takes this
 /// for, the server is asked.

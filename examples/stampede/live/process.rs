@@ -8,7 +8,7 @@
 //! | `leader` | | the busiest leader: its number, its key, how many requests are open for that |
 
 use std::io::{self, BufRead, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
@@ -53,7 +53,7 @@ pub(crate) fn serve_for_page(
     };
     let (settings, set) = watch::channel(Settings::FIRST);
     let service = Service::new(pool, set, between);
-    let (listener, address) = super::listen(0).map_err(fail)?;
+    let (listener, address) = listen(0).map_err(fail)?;
     let _tasks = serve(tasks, listener, service.clone().router()).map_err(fail)?;
     writeln!(out, "{}", address.port()).map_err(fail)?;
     out.flush().map_err(fail)?;
@@ -74,6 +74,14 @@ pub(crate) fn serve_for_page(
         out.flush().map_err(fail)?;
     }
     Ok(())
+}
+
+/// Listens on the loopback interface.
+pub(crate) fn listen(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 /// The processes that serve, as the one that has the page sees them.

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use async_lock::Mutex;
 use redis::Client;
 
+#[cfg(feature = "sentinel")]
+use crate::error::ConnectError;
+
 /// Where the server is. From a [`Client`] it is a standalone one.
 #[derive(Clone)]
 pub struct Target(pub(super) Kind);
@@ -69,12 +72,10 @@ impl Target {
     /// # }
     /// ```
     #[cfg(feature = "cluster")]
-    pub fn cluster(
-        builder: redis::cluster::ClusterClientBuilder,
-    ) -> Result<Self, crate::ConnectError> {
+    pub fn cluster(builder: redis::cluster::ClusterClientBuilder) -> Result<Self, ConnectError> {
         let builder = builder.use_protocol(redis::ProtocolVersion::RESP3);
         let client = builder.build();
-        let client = client.map_err(|error| crate::ConnectError(error.to_string()))?;
+        let client = client.map_err(|error| ConnectError(error.to_string()))?;
         Ok(Self(Kind::Cluster(Box::new(client))))
     }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::fake::Fake;
-use crate::engine::{Engine as _, Id, Message, Verb};
+use crate::engine::{Engine as _, Message, Verb};
+use crate::key::Id;
 use crate::key::{Names, Slot};
 use crate::{Runtime, Server};
 
