@@ -7,7 +7,10 @@
     clippy::exhaustive_structs,
     reason = "a store writes it as the number that it is"
 )]
-pub struct EntryId(pub u64);
+pub struct EntryId(
+    /// The bits, as a store writes them.
+    pub u64,
+);
 
 /// What an entry holds: a value, or the knowledge that there is none.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -45,13 +45,13 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     ///
     /// # Errors
     ///
-    /// [`Error::Load`] if the load failed: all who waited for it receive its error, and nothing is
-    /// stored. [`Error::Store`] if the store failed to get. A put that fails is no error: it is
+    /// [`Error::Load`](crate::Error::Load) if the load failed: all who waited for it receive its error, and nothing is
+    /// stored. [`Error::Store`](crate::Error::Store) if the store failed to get. A put that fails is no error: it is
     /// counted.
     ///
     /// # Panics
     ///
-    /// A panic in the load goes on unchanged; those who wait for it receive [`Error::Flight`].
+    /// A panic in the load goes on unchanged; those who wait for it receive [`Error::Flight`](crate::Error::Flight).
     ///
     /// # Cancel safety
     ///

@@ -16,7 +16,7 @@ pub enum Freshness<E> {
     AfterError(Option<Arc<E>>),
 }
 
-/// An answer with its age. `R` is the [`Refresh`].
+/// An answer with its age. `R` is the [`Refresh`](crate::Refresh).
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "it holds the value, and the duty to refresh it"]

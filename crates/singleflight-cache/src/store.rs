@@ -34,7 +34,10 @@ impl<V> From<Option<Entry<V>>> for Found<V> {
 /// By what right a load runs, where that is shared between processes: the flight's identity there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "a number or none")]
-pub struct Lease(pub Option<u128>);
+pub struct Lease(
+    /// The flight's identity, if it has one between processes.
+    pub Option<u128>,
+);
 
 impl Lease {
     /// Of a flight that this process alone knows.
