@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use crate::engine::{Failure, Reply, insist};
 use crate::inner::Inner;
-use crate::key::Id;
-use crate::key::Slot;
+use crate::key::{Id, Slot};
 use crate::lease::{Lease, new_id};
 use crate::outcome::Ended;
 use crate::script::{self, Failed};

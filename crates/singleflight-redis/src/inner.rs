@@ -14,8 +14,7 @@ use crate::codec::Codec;
 use crate::engine::Engine;
 use crate::error::CallError;
 use crate::inbox::Places;
-use crate::key::Id;
-use crate::key::{Names, Slot};
+use crate::key::{Id, Names, Slot};
 use crate::outcome::{Outcome, Stats};
 use crate::settings::Settings;
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use redis::Script;
 
-use crate::engine::{Message, Verb};
-use crate::key::Id;
-use crate::key::Slot;
+use crate::engine::Message;
+use crate::key::{Id, Slot};
 use crate::seeds::{planted, with_bugs};
 use crate::settings::Settings;
+use crate::verb::Verb;
 
 /// Every script begins with it. Where the client does not say which run of the server it takes this
 /// for, the server is asked.

@@ -1,6 +1,6 @@
 //! Where bugs can be planted. A build that has them takes `tests/model/planted.rs` instead.
 
-use crate::engine::Verb;
+use crate::verb::Verb;
 
 /// Whether the bug of this name is planted.
 pub(crate) const fn planted(_name: &str) -> bool {

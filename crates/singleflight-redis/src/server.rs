@@ -1,6 +1,7 @@
 //! The way to Redis, and what happens when it breaks.
 
 mod link;
+mod reach;
 mod target;
 mod wire;
 
@@ -14,6 +15,7 @@ use crate::inbox::Inbox;
 use crate::lease::random;
 use crate::runtime::Runtime;
 use crate::server::link::Link;
+use crate::server::reach::Reach;
 
 pub use self::target::Target;
 
@@ -27,13 +29,7 @@ pub struct Server(pub(crate) Arc<Link>);
 /// How a [`Server`] is to be reached. Made by [`Server::builder`].
 #[derive(Debug)]
 #[must_use = "nothing is connected yet"]
-pub struct ServerBuilder {
-    target: Target,
-    runtime: Runtime,
-    down_for: Duration,
-    response_timeout: Duration,
-    connect_timeout: Duration,
-}
+pub struct ServerBuilder(Reach);
 
 impl Server {
     /// Connects to a server, and confirms that messages reach this process.
@@ -71,13 +67,13 @@ impl Server {
     /// # }
     /// ```
     pub fn builder(target: impl Into<Target>, runtime: Runtime) -> ServerBuilder {
-        ServerBuilder {
+        ServerBuilder(Reach {
             target: target.into(),
             runtime,
             down_for: Duration::from_secs(1),
             response_timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(1),
-        }
+        })
     }
 
     /// How many scripts this process has sent.
@@ -113,7 +109,7 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn down_for(mut self, duration: Duration) -> Self {
-        self.down_for = duration;
+        self.0.down_for = duration;
         self
     }
 
@@ -132,7 +128,7 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn response_timeout(mut self, duration: Duration) -> Self {
-        self.response_timeout = duration;
+        self.0.response_timeout = duration;
         self
     }
 
@@ -150,7 +146,7 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn connect_timeout(mut self, duration: Duration) -> Self {
-        self.connect_timeout = duration;
+        self.0.connect_timeout = duration;
         self
     }
 
@@ -195,10 +191,10 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn lazy(self) -> Result<Server, ConnectError> {
-        let runtime = self.runtime.enter().map_err(ConnectError)?;
+        let runtime = self.0.runtime.enter().map_err(ConnectError)?;
         let channel = format!("sfi:{:016x}", random());
         Ok(Server(Arc::new(Link {
-            to: self,
+            to: self.0,
             runtime,
             inbox: Arc::new(Inbox::new(channel.into_bytes())),
             started: Instant::now(),

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use crate::engine::{Message, Reply, Verb};
+use crate::engine::{Message, Reply};
+use crate::verb::Verb;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fake {

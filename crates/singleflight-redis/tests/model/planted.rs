@@ -3,7 +3,7 @@
 use std::env::var;
 use std::sync::LazyLock;
 
-use crate::engine::Verb;
+use crate::verb::Verb;
 
 /// Whether the bug of this name is planted.
 pub(crate) fn planted(name: &str) -> bool {
