@@ -37,7 +37,6 @@ use futures_lite::FutureExt as _;
 use futures_lite::future::or;
 use singleflight_core::Fence;
 
-use crate::builder::WhenDown;
 use crate::claim::{Held, Joined, join};
 use crate::codec;
 use crate::engine::{Id, Reply, insist};
@@ -48,6 +47,7 @@ use crate::lease::Lease;
 use crate::outcome::{Alone, Ended, Outcome, Role};
 use crate::script;
 use crate::seeds::planted;
+use crate::settings::WhenDown;
 
 /// A caller on its way, and where the ends of its work are put.
 pub(crate) struct Drive<'a, V, W, E> {

@@ -7,9 +7,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::inbox::Inbox;
-
-/// Tells a flight apart from every other, on every machine.
-pub(crate) type Id = [u8; 16];
+pub(crate) use crate::key::Id;
 
 /// A future in a box: the world is behind a pointer.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use event_listener::Event;
 
-use crate::engine::Id;
+use crate::key::Id;
 use crate::seeds::planted;
 
 /// A channel to which this process is subscribed, and those who wait for what comes.

@@ -10,13 +10,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::builder::Settings;
 use crate::codec::Codec;
 use crate::engine::{Engine, Id};
 use crate::error::CallError;
 use crate::inbox::Places;
 use crate::key::{Names, Slot};
 use crate::outcome::{Outcome, Stats};
+use crate::settings::Settings;
 
 pub(crate) struct Inner<V> {
     pub(crate) engine: Arc<dyn Engine>,

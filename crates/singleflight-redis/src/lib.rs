@@ -21,13 +21,14 @@ mod script;
 #[cfg_attr(singleflight_planted, path = "../tests/model/planted.rs")]
 mod seeds;
 mod server;
+mod settings;
 
 // A test that sees the inside.
 #[cfg(test)]
 #[path = "../tests/model/mod.rs"]
 mod model;
 
-pub use builder::{Builder, WhenDown};
+pub use builder::Builder;
 #[cfg(feature = "cache")]
 pub use cache::{FlightsError, Landed};
 pub use call::Call;
@@ -43,3 +44,4 @@ pub use lease::Lease;
 pub use outcome::{Alone, Ended, Outcome, Role, Stats};
 pub use runtime::Runtime;
 pub use server::{Server, ServerBuilder, Target};
+pub use settings::WhenDown;

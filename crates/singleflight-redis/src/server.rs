@@ -14,6 +14,7 @@ use crate::inbox::Inbox;
 use crate::lease::random;
 use crate::runtime::Runtime;
 use crate::server::link::Link;
+use crate::server::target::Reach;
 
 pub use self::target::Target;
 
@@ -28,11 +29,8 @@ pub struct Server(pub(crate) Arc<Link>);
 #[derive(Debug)]
 #[must_use = "nothing is connected yet"]
 pub struct ServerBuilder {
-    target: Target,
+    to: Reach,
     runtime: Runtime,
-    down_for: Duration,
-    response_timeout: Duration,
-    connect_timeout: Duration,
 }
 
 impl Server {
@@ -71,13 +69,14 @@ impl Server {
     /// # }
     /// ```
     pub fn builder(target: impl Into<Target>, runtime: Runtime) -> ServerBuilder {
-        ServerBuilder {
+        let second = Duration::from_secs(1);
+        let to = Reach {
             target: target.into(),
-            runtime,
-            down_for: Duration::from_secs(1),
-            response_timeout: Duration::from_secs(1),
-            connect_timeout: Duration::from_secs(1),
-        }
+            down_for: second,
+            response_timeout: second,
+            connect_timeout: second,
+        };
+        ServerBuilder { to, runtime }
     }
 
     /// How many scripts this process has sent.
@@ -113,7 +112,7 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn down_for(mut self, duration: Duration) -> Self {
-        self.down_for = duration;
+        self.to.down_for = duration;
         self
     }
 
@@ -132,7 +131,7 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn response_timeout(mut self, duration: Duration) -> Self {
-        self.response_timeout = duration;
+        self.to.response_timeout = duration;
         self
     }
 
@@ -150,7 +149,7 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn connect_timeout(mut self, duration: Duration) -> Self {
-        self.connect_timeout = duration;
+        self.to.connect_timeout = duration;
         self
     }
 
@@ -198,7 +197,7 @@ impl ServerBuilder {
         let runtime = self.runtime.enter().map_err(ConnectError)?;
         let channel = format!("sfi:{:016x}", random());
         Ok(Server(Arc::new(Link {
-            to: self,
+            to: self.to,
             runtime,
             inbox: Arc::new(Inbox::new(channel.into_bytes())),
             started: Instant::now(),

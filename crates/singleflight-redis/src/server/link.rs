@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_lock::Mutex;
 use redis::{ErrorKind, RedisError, RedisResult};
 
-use super::ServerBuilder;
+use super::target::Reach;
 use super::wire::Wire;
 use crate::engine::{Boxed, Engine, Failure, Message, Reply};
 use crate::inbox::Inbox;
@@ -15,7 +15,7 @@ use crate::runtime::Entered;
 
 /// What the clones of a server share.
 pub(crate) struct Link {
-    pub(super) to: ServerBuilder,
+    pub(super) to: Reach,
     pub(super) runtime: Entered,
     pub(super) inbox: Arc<Inbox>,
     pub(super) started: Instant,

@@ -3,10 +3,14 @@
 use std::fmt;
 #[cfg(feature = "sentinel")]
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(feature = "sentinel")]
 use async_lock::Mutex;
 use redis::Client;
+
+#[cfg(feature = "cluster")]
+use crate::error::ConnectError;
 
 /// Where the server is. From a [`Client`] it is a standalone one.
 #[derive(Clone)]
@@ -19,6 +23,15 @@ pub(super) enum Kind {
     Sentinel(Arc<Mutex<redis::sentinel::SentinelClient>>),
     #[cfg(feature = "cluster")]
     Cluster(Box<redis::cluster::ClusterClient>),
+}
+
+/// How it is to be reached.
+#[derive(Debug)]
+pub(super) struct Reach {
+    pub(super) target: Target,
+    pub(super) down_for: Duration,
+    pub(super) response_timeout: Duration,
+    pub(super) connect_timeout: Duration,
 }
 
 impl From<Client> for Target {
@@ -69,12 +82,10 @@ impl Target {
     /// # }
     /// ```
     #[cfg(feature = "cluster")]
-    pub fn cluster(
-        builder: redis::cluster::ClusterClientBuilder,
-    ) -> Result<Self, crate::ConnectError> {
+    pub fn cluster(builder: redis::cluster::ClusterClientBuilder) -> Result<Self, ConnectError> {
         let builder = builder.use_protocol(redis::ProtocolVersion::RESP3);
         let client = builder.build();
-        let client = client.map_err(|error| crate::ConnectError(error.to_string()))?;
+        let client = client.map_err(|error| ConnectError(error.to_string()))?;
         Ok(Self(Kind::Cluster(Box::new(client))))
     }
 

@@ -9,8 +9,7 @@ use redis::{
     RedisResult, ScriptInvocation, Value,
 };
 
-use super::ServerBuilder;
-use super::target::Kind;
+use super::target::{Kind, Reach};
 use crate::inbox::Inbox;
 use crate::script::ask_the_run;
 
@@ -23,7 +22,7 @@ pub(super) enum Wire {
 
 impl Wire {
     /// Connects. What the server pushes goes to the inbox.
-    pub(super) async fn dial(to: &ServerBuilder, inbox: &Arc<Inbox>) -> RedisResult<Self> {
+    pub(super) async fn dial(to: &Reach, inbox: &Arc<Inbox>) -> RedisResult<Self> {
         let inbox = Arc::clone(inbox);
         let push = move |info| {
             receive(&inbox, info);

@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use singleflight_arena::{End, Limits, Report, Rule, Violation, What, check};
 
-use crate::builder::{Builder, WhenDown};
+use crate::builder::Builder;
 use crate::codec::Raw;
 use crate::group::Group;
 use crate::lease::Lease;
 use crate::outcome::{Ended, Role};
+use crate::settings::WhenDown;
 use world::{LEASE, World};
 
 const PROCESSES: usize = 3;
