@@ -47,7 +47,15 @@ impl<K: ?Sized, V> Builder<K, V> {
         Self {
             engine,
             names: Names::new(namespace),
-            settings: Settings::default(),
+            settings: Settings {
+                lease: Duration::from_secs(5),
+                poll: Duration::from_millis(250),
+                wait_at_most: Duration::ZERO,
+                max_value: 1 << 20,
+                max_failures: 3,
+                when_down: WhenDown::RunHere,
+                keep: Duration::from_secs(5),
+            },
             codec: None,
             key: PhantomData,
         }

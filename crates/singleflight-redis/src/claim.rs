@@ -3,9 +3,9 @@
 use std::future::pending;
 use std::time::Duration;
 
-use crate::engine::{Failure, Reply, insist};
+use crate::engine::{Failure, Id, Reply, insist};
 use crate::inner::Inner;
-use crate::key::{Id, Slot};
+use crate::key::Slot;
 use crate::lease::{Lease, new_id};
 use crate::outcome::Ended;
 use crate::script::{self, Failed};

@@ -39,10 +39,10 @@ use singleflight_core::Fence;
 
 use crate::claim::{Held, Joined, join};
 use crate::codec;
-use crate::engine::{Reply, insist};
+use crate::engine::{Id, Reply, insist};
 use crate::error::CallError;
 use crate::inner::{Flights, Inner, Landing};
-use crate::key::{Id, Slot};
+use crate::key::Slot;
 use crate::lease::Lease;
 use crate::outcome::{Alone, Ended, Outcome, Role};
 use crate::script;

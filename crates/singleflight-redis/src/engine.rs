@@ -7,10 +7,21 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::inbox::Inbox;
-use crate::verb::Verb;
+pub(crate) use crate::key::Id;
 
 /// A future in a box: the world is behind a pointer.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a script is asked for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Verb {
+    Join,
+    Land,
+    Look,
+    Renew,
+    Abandon,
+    Forget,
+}
 
 /// One script with its keys and arguments. The id of the server's run is added by the engine.
 #[derive(Clone, Debug)]

@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::codec::Codec;
-use crate::engine::Engine;
+use crate::engine::{Engine, Id};
 use crate::error::CallError;
 use crate::inbox::Places;
-use crate::key::{Id, Names, Slot};
+use crate::key::{Names, Slot};
 use crate::outcome::{Outcome, Stats};
 use crate::settings::Settings;
 

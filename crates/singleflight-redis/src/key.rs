@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-/// Tells a flight apart from every other, on every machine.
-pub(crate) type Id = [u8; 16];
-
 /// A key, as the bytes that tell it apart from every other key of its group.
 ///
 /// Equal keys must give equal bytes, and different keys different ones. `Borrow`ed forms (`str` for
@@ -83,6 +80,9 @@ impl<A: KeyBytes, B: KeyBytes, C: KeyBytes> KeyBytes for (A, B, C) {
 
 /// The version of the scripts. Two versions do not meet.
 const PROTOCOL: &[u8] = b"sf1:";
+
+/// Tells a flight apart from every other, on every machine.
+pub(crate) type Id = [u8; 16];
 
 /// How the keys of a group are named.
 pub(crate) struct Names {

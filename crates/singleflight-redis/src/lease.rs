@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::engine::Engine;
-use crate::key::Id;
+use crate::engine::{Engine, Id};
 use crate::seeds::planted;
 
 /// What the work is given: the fencing token, and whether the lease is still held.

@@ -22,7 +22,6 @@ mod script;
 mod seeds;
 mod server;
 mod settings;
-mod verb;
 
 // A test that sees the inside.
 #[cfg(test)]

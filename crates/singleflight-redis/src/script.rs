@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use redis::Script;
 
-use crate::engine::Message;
-use crate::key::{Id, Slot};
+use crate::engine::{Id, Message, Verb};
+use crate::key::Slot;
 use crate::seeds::{planted, with_bugs};
 use crate::settings::Settings;
-use crate::verb::Verb;
 
 /// Every script begins with it. Where the client does not say which run of the server it takes this
 /// for, the server is asked.
@@ -20,14 +19,14 @@ impl Verb {
     pub(crate) fn script(self) -> &'static Script {
         static SCRIPTS: LazyLock<[Script; 6]> = LazyLock::new(|| {
             [
-                (Verb::Join, include_str!("scripts/join.lua")),
-                (Verb::Land, include_str!("scripts/land.lua")),
-                (Verb::Look, include_str!("scripts/look.lua")),
-                (Verb::Renew, include_str!("scripts/renew.lua")),
-                (Verb::Abandon, include_str!("scripts/abandon.lua")),
-                (Verb::Forget, include_str!("scripts/forget.lua")),
+                ("join", include_str!("scripts/join.lua")),
+                ("land", include_str!("scripts/land.lua")),
+                ("look", include_str!("scripts/look.lua")),
+                ("renew", include_str!("scripts/renew.lua")),
+                ("abandon", include_str!("scripts/abandon.lua")),
+                ("forget", include_str!("scripts/forget.lua")),
             ]
-            .map(|(verb, body)| Script::new(&format!("{PRELUDE}{}", with_bugs(verb, body))))
+            .map(|(name, body)| Script::new(&format!("{PRELUDE}{}", with_bugs(name, body))))
         });
         &SCRIPTS[self as usize]
     }

@@ -1,7 +1,6 @@
 //! The way to Redis, and what happens when it breaks.
 
 mod link;
-mod reach;
 mod target;
 mod wire;
 
@@ -15,7 +14,7 @@ use crate::inbox::Inbox;
 use crate::lease::random;
 use crate::runtime::Runtime;
 use crate::server::link::Link;
-use crate::server::reach::Reach;
+use crate::server::target::Reach;
 
 pub use self::target::Target;
 
@@ -29,7 +28,10 @@ pub struct Server(pub(crate) Arc<Link>);
 /// How a [`Server`] is to be reached. Made by [`Server::builder`].
 #[derive(Debug)]
 #[must_use = "nothing is connected yet"]
-pub struct ServerBuilder(Reach);
+pub struct ServerBuilder {
+    to: Reach,
+    runtime: Runtime,
+}
 
 impl Server {
     /// Connects to a server, and confirms that messages reach this process.
@@ -67,13 +69,14 @@ impl Server {
     /// # }
     /// ```
     pub fn builder(target: impl Into<Target>, runtime: Runtime) -> ServerBuilder {
-        ServerBuilder(Reach {
+        let second = Duration::from_secs(1);
+        let to = Reach {
             target: target.into(),
-            runtime,
-            down_for: Duration::from_secs(1),
-            response_timeout: Duration::from_secs(1),
-            connect_timeout: Duration::from_secs(1),
-        })
+            down_for: second,
+            response_timeout: second,
+            connect_timeout: second,
+        };
+        ServerBuilder { to, runtime }
     }
 
     /// How many scripts this process has sent.
@@ -109,7 +112,7 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn down_for(mut self, duration: Duration) -> Self {
-        self.0.down_for = duration;
+        self.to.down_for = duration;
         self
     }
 
@@ -128,7 +131,7 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn response_timeout(mut self, duration: Duration) -> Self {
-        self.0.response_timeout = duration;
+        self.to.response_timeout = duration;
         self
     }
 
@@ -146,7 +149,7 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn connect_timeout(mut self, duration: Duration) -> Self {
-        self.0.connect_timeout = duration;
+        self.to.connect_timeout = duration;
         self
     }
 
@@ -191,10 +194,10 @@ impl ServerBuilder {
     /// # }
     /// ```
     pub fn lazy(self) -> Result<Server, ConnectError> {
-        let runtime = self.0.runtime.enter().map_err(ConnectError)?;
+        let runtime = self.runtime.enter().map_err(ConnectError)?;
         let channel = format!("sfi:{:016x}", random());
         Ok(Server(Arc::new(Link {
-            to: self.0,
+            to: self.to,
             runtime,
             inbox: Arc::new(Inbox::new(channel.into_bytes())),
             started: Instant::now(),

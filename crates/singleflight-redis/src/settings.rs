@@ -1,4 +1,4 @@
-//! What a group can be told before it is made.
+//! What a group is told once.
 
 use std::time::Duration;
 
@@ -29,27 +29,13 @@ pub(crate) struct Settings {
     pub(crate) keep: Duration,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            lease: Duration::from_secs(5),
-            poll: Duration::from_millis(250),
-            wait_at_most: Duration::ZERO,
-            max_value: 1 << 20,
-            max_failures: 3,
-            when_down: WhenDown::RunHere,
-            keep: Duration::from_secs(5),
-        }
-    }
-}
-
 impl Settings {
     /// How long a late copy of a script is known for one.
     pub(crate) fn marks(&self) -> Duration {
         self.lease * 2 + self.keep
     }
 
-    /// Says what in it cannot be.
+    /// Whether they fit together.
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         let (millisecond, day) = (Duration::from_millis(1), Duration::from_secs(86_400));
         let checks = [

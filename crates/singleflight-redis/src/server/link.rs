@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_lock::Mutex;
 use redis::{ErrorKind, RedisError, RedisResult};
 
-use super::reach::Reach;
+use super::target::Reach;
 use super::wire::Wire;
 use crate::engine::{Boxed, Engine, Failure, Message, Reply};
 use crate::inbox::Inbox;

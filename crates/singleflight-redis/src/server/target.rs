@@ -3,12 +3,13 @@
 use std::fmt;
 #[cfg(feature = "sentinel")]
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(feature = "sentinel")]
 use async_lock::Mutex;
 use redis::Client;
 
-#[cfg(feature = "sentinel")]
+#[cfg(feature = "cluster")]
 use crate::error::ConnectError;
 
 /// Where the server is. From a [`Client`] it is a standalone one.
@@ -22,6 +23,15 @@ pub(super) enum Kind {
     Sentinel(Arc<Mutex<redis::sentinel::SentinelClient>>),
     #[cfg(feature = "cluster")]
     Cluster(Box<redis::cluster::ClusterClient>),
+}
+
+/// How it is to be reached.
+#[derive(Debug)]
+pub(super) struct Reach {
+    pub(super) target: Target,
+    pub(super) down_for: Duration,
+    pub(super) response_timeout: Duration,
+    pub(super) connect_timeout: Duration,
 }
 
 impl From<Client> for Target {

@@ -9,8 +9,7 @@ use redis::{
     RedisResult, ScriptInvocation, Value,
 };
 
-use super::reach::Reach;
-use super::target::Kind;
+use super::target::{Kind, Reach};
 use crate::inbox::Inbox;
 use crate::script::ask_the_run;
 

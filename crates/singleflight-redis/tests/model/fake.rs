@@ -3,8 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use crate::engine::{Message, Reply};
-use crate::verb::Verb;
+use crate::engine::{Message, Reply, Verb};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fake {

@@ -1,10 +1,8 @@
 //! A late copy of each script, against the real server: a send that was given up comes after the one
 //! that took its place.
 
-use crate::engine::{Engine as _, Message, Reply};
-use crate::key::Id;
+use crate::engine::{Engine as _, Id, Message, Reply, Verb};
 use crate::key::{Names, Slot};
-use crate::verb::Verb;
 use crate::{Runtime, Server};
 
 const FIRST: Id = [b'1'; 16];

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use super::fake::Fake;
-use crate::engine::{Engine as _, Message};
-use crate::key::Id;
+use crate::engine::{Engine as _, Id, Message, Verb};
 use crate::key::{Names, Slot};
-use crate::verb::Verb;
 use crate::{Runtime, Server};
 
 /// A message at random, about a few flights of one key.

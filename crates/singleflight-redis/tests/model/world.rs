@@ -309,7 +309,7 @@ impl State {
     /// and FORGET then have another id, which `mischief` cannot know of, so those come late by
     /// themselves. The others are the same each time.
     fn late_copy_is_possible(message: &Message) -> bool {
-        use crate::verb::Verb;
+        use crate::engine::Verb;
         matches!(
             message.verb,
             Verb::Land | Verb::Look | Verb::Renew | Verb::Abandon
