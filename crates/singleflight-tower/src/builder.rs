@@ -34,6 +34,21 @@ impl HttpCoalesce {
     /// The timer is for [`wait_at_most`](HttpCoalesceBuilder::wait_at_most) and
     /// [`collect_within`](HttpCoalesceBuilder::collect_within), and is asked only where somebody waits.
     /// `tokio::time::sleep` is one, `smol::Timer::after` another.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::all_headers(), tokio::time::sleep).build();
+    /// let (works, answers) = ask(&layer, [get("/a"), get("/a"), get("/b")], ok).await;
+    /// assert_eq!(works, 2);
+    /// assert!(answers.iter().all(|head| head.status == 200));
+    /// # });
+    /// ```
     pub fn builder<T, F>(key: HttpKey, timer: T) -> HttpCoalesceBuilder
     where
         T: Fn(Duration) -> F + Send + Sync + 'static,
@@ -72,6 +87,24 @@ impl HttpCoalesce {
 
 impl HttpCoalesceBuilder {
     /// Sets what is done with a request that says whose it is. It goes alone unless told otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey, Identity};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep)
+    ///     .identity(Identity::PartOfKey)
+    ///     .build();
+    /// let of = |user| with("authorization", user);
+    /// let (works, _) = ask(&layer, [of("ann"), of("ann"), of("bob")], ok).await;
+    /// assert_eq!(works, 2, "one for each user");
+    /// # });
+    /// ```
     pub const fn identity(mut self, identity: Identity) -> Self {
         self.settings.requests.identity = identity;
         self
@@ -79,6 +112,25 @@ impl HttpCoalesceBuilder {
 
     /// Adds headers by which users are told apart, to `Authorization`, `Cookie`,
     /// `Proxy-Authorization`, `X-Api-Key` and `X-Auth-Token`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use http::HeaderName;
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep)
+    ///     .identity_headers([HeaderName::from_static("x-tenant")])
+    ///     .build();
+    /// let of = |tenant| with("x-tenant", tenant);
+    /// let (works, _) = ask(&layer, [of("1"), of("1")], ok).await;
+    /// assert_eq!(works, 2, "each goes alone");
+    /// # });
+    /// ```
     pub fn identity_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         let key = self.settings.requests.key;
         self.settings.requests.key = key.with(names, Class::Identity);
@@ -87,6 +139,25 @@ impl HttpCoalesceBuilder {
 
     /// Coalesces requests of other methods than `GET` and `HEAD`: right only if to ask once and to ask
     /// often is the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use http::{Method, Request};
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let search = Method::from_bytes(b"SEARCH").unwrap();
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep)
+    ///     .also_methods([search.clone()])
+    ///     .build();
+    /// let request = || Request::builder().method(&search).uri("/a").body(String::new()).unwrap();
+    /// assert_eq!(ask(&layer, [request(), request()], ok).await.0, 1);
+    /// # });
+    /// ```
     pub fn also_methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.settings.requests.methods.extend(methods);
         self
@@ -94,12 +165,51 @@ impl HttpCoalesceBuilder {
 
     /// Coalesces requests that have a body. Their key, [by a function](HttpKey::by), has to hold it:
     /// something outside of this layer reads it and puts it into the request's extensions.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use http::{Method, Request};
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// #[derive(Clone, Eq, Hash, PartialEq)]
+    /// struct Query(String); // put into the extensions by a layer that has read the body
+    ///
+    /// let key = HttpKey::by(|head| head.extensions.get::<Query>().cloned());
+    /// let layer = HttpCoalesce::builder(key, sleep).also_methods([Method::POST]).body_is_in_key().build();
+    /// let request = |query: &str| {
+    ///     let request = Request::post("/search").extension(Query(query.to_owned()));
+    ///     request.body(query.to_owned()).unwrap()
+    /// };
+    /// let requests = [request("rust"), request("rust"), request("go")];
+    /// assert_eq!(ask(&layer, requests, ok).await.0, 2);
+    /// # });
+    /// ```
     pub const fn body_is_in_key(mut self) -> Self {
         self.settings.requests.with_body = true;
         self
     }
 
     /// Sets how many bytes an answer may have to be shared: 1 MiB unless told otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep).body_limit(4).build();
+    /// let (works, _) = ask(&layer, [get("/a"), get("/a")], ok).await;
+    /// assert_eq!(works, 2, "the answer is longer than four bytes");
+    /// # });
+    /// ```
     pub const fn body_limit(mut self, bytes: usize) -> Self {
         self.settings.body_limit = bytes;
         self
@@ -107,6 +217,25 @@ impl HttpCoalesceBuilder {
 
     /// Sets how long a body may take, from its head to its end, to be shared: five seconds unless told
     /// otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use std::time::Duration;
+    ///
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep)
+    ///     .collect_within(Duration::from_secs(1))
+    ///     .build();
+    /// // A body that is there is collected in no time.
+    /// assert_eq!(ask(&layer, [get("/a"), get("/a")], ok).await.0, 1);
+    /// # });
+    /// ```
     pub const fn collect_within(mut self, time: Duration) -> Self {
         self.settings.collect_within = time;
         self
@@ -114,6 +243,29 @@ impl HttpCoalesceBuilder {
 
     /// Shares only answers that the function accepts; those that are never shared stay so. It is not
     /// asked where nobody waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use http::StatusCode;
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep)
+    ///     .share_if(|head| head.status != StatusCode::NOT_FOUND)
+    ///     .build();
+    /// let missing = || {
+    ///     let mut answer = ok();
+    ///     *answer.status_mut() = StatusCode::NOT_FOUND;
+    ///     answer
+    /// };
+    /// assert_eq!(ask(&layer, [get("/a"), get("/a")], ok).await.0, 1);
+    /// assert_eq!(ask(&layer, [get("/b"), get("/b")], missing).await.0, 2);
+    /// # });
+    /// ```
     pub fn share_if<F>(mut self, share: F) -> Self
     where
         F: Fn(&response::Parts) -> bool + Send + Sync + 'static,
@@ -126,6 +278,32 @@ impl HttpCoalesceBuilder {
     /// those who waited. Their requests go alone. Ten seconds and 1,024 unless told otherwise.
     ///
     /// To remember one looks at all that are remembered: keep to thousands of keys.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use std::time::Duration;
+    ///
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep)
+    ///     .remember_unshareable(Duration::from_secs(60), 100)
+    ///     .build();
+    /// let private = || {
+    ///     let mut answer = ok();
+    ///     answer.headers_mut().insert("cache-control", "private".parse().unwrap());
+    ///     answer
+    /// };
+    /// let (works, _) = ask(&layer, [get("/a"), get("/a")], private).await;
+    /// assert_eq!((works, layer.stats().followed), (2, 1), "the second has waited in vain");
+    /// ask(&layer, [get("/a"), get("/a")], private).await;
+    /// assert_eq!(layer.stats().followed, 1, "nobody waits again");
+    /// # });
+    /// ```
     pub fn remember_unshareable(mut self, time: Duration, keys: usize) -> Self {
         self.settings.requests.memory = Memory::new(time, keys);
         self
@@ -133,6 +311,25 @@ impl HttpCoalesceBuilder {
 
     /// Sets how long a request waits for another's answer, and what happens then: 30 seconds, after
     /// which it [fails](Elapsed::Fail), unless told otherwise. The one that leads is not limited.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use std::time::Duration;
+    ///
+    /// use singleflight_tower::{Elapsed, HttpCoalesce, HttpKey};
+    ///
+    /// // No follower waits at all here, since its time is up at once.
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), |_| std::future::ready(()))
+    ///     .wait_at_most(Duration::from_secs(5), Elapsed::Fail)
+    ///     .build();
+    /// let (_, [leads, follows]) = ask(&layer, [get("/a"), get("/a")], ok).await;
+    /// assert_eq!((leads.status.as_u16(), follows.status.as_u16()), (200, 504));
+    /// # });
+    /// ```
     pub const fn wait_at_most(mut self, time: Duration, elapsed: Elapsed) -> Self {
         self.settings.wait_at_most = time;
         self.settings.elapsed = elapsed;
@@ -141,6 +338,24 @@ impl HttpCoalesceBuilder {
 
     /// Sets how old a flight may be to be joined: 30 seconds unless told otherwise. So a service that
     /// hangs holds a key no longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use std::time::Duration;
+    ///
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep)
+    ///     .max_age(Duration::from_secs(10))
+    ///     .build();
+    /// assert_eq!(ask(&layer, [get("/a"), get("/a")], ok).await.0, 1, "it is younger");
+    /// # });
+    /// ```
     pub fn max_age(mut self, age: Duration) -> Self {
         self.flights = self.flights.max_age(milliseconds_of(age), milliseconds);
         self
@@ -148,6 +363,22 @@ impl HttpCoalesceBuilder {
 
     /// Sets how many requests may wait for one flight, 10,000 unless told otherwise. Those beyond are
     /// refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep).max_followers(1).build();
+    /// let (works, heads) = ask(&layer, [get("/a"), get("/a"), get("/a")], ok).await;
+    /// assert_eq!(works, 1);
+    /// assert_eq!(heads.map(|head| head.status.as_u16()), [200, 200, 503]);
+    /// # });
+    /// ```
     pub fn max_followers(mut self, most: u32) -> Self {
         self.flights = self.flights.max_followers(most);
         self
@@ -155,6 +386,29 @@ impl HttpCoalesceBuilder {
 
     /// Sets what happens to those who wait when the inner service fails: they receive the failure,
     /// unless told otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use http::StatusCode;
+    /// use singleflight_tower::{Failed, HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let broken = || {
+    ///     let mut answer = ok();
+    ///     *answer.status_mut() = StatusCode::BAD_GATEWAY;
+    ///     answer
+    /// };
+    /// let key = || HttpKey::uri_and([]);
+    /// let shares = HttpCoalesce::builder(key(), sleep).failed(Failed::Share).build();
+    /// assert_eq!(ask(&shares, [get("/a"), get("/a")], broken).await.0, 1);
+    /// let retries = HttpCoalesce::builder(key(), sleep).failed(Failed::Retry).build();
+    /// assert_eq!(ask(&retries, [get("/a"), get("/a")], broken).await.0, 2);
+    /// # });
+    /// ```
     pub const fn failed(mut self, failed: Failed) -> Self {
         self.settings.failed = failed;
         self
@@ -165,6 +419,22 @@ impl HttpCoalesceBuilder {
     ///
     /// Without it the request that leads is polled by its own connection, and if that goes, one of
     /// those who wait begins anew.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep)
+    ///     .detached(|work| drop(tokio::spawn(work)))
+    ///     .build();
+    /// assert_eq!(ask(&layer, [get("/a"), get("/a")], ok).await.0, 1);
+    /// # });
+    /// ```
     pub fn detached<F>(mut self, spawn: F) -> Self
     where
         F: Fn(BoxFuture<()>) + Send + Sync + 'static,
@@ -176,6 +446,22 @@ impl HttpCoalesceBuilder {
     /// Says in a `Cache-Status` header (RFC 9211) by this name what became of each request:
     /// `fwd=bypass`, `fwd=miss`, `fwd=miss; collapsed`, or `fwd=miss; collapsed=?0` for one that
     /// waited in vain.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep).cache_status("edge").build();
+    /// let (_, heads) = ask(&layer, [get("/a"), get("/a")], ok).await;
+    /// let said = heads.map(|head| head.headers["cache-status"].clone());
+    /// assert_eq!(said, ["edge; fwd=miss", "edge; fwd=miss; collapsed"]);
+    /// # });
+    /// ```
     pub fn cache_status(mut self, name: &str) -> Self {
         self.settings.cache_status = Some(cache_status(name));
         self
@@ -183,6 +469,26 @@ impl HttpCoalesceBuilder {
 
     /// Sets how a request is answered for which there is no answer: the group is full or closed (503
     /// with `Retry-After` unless told otherwise), its time is up (504), the leader panicked (500).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use bytes::Bytes;
+    /// use http::Response;
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep)
+    ///     .refused(|why| Response::builder().status(599).body(Bytes::from(why.to_string())).unwrap())
+    ///     .build();
+    /// layer.close();
+    /// let (works, [head]) = ask(&layer, [get("/a")], ok).await;
+    /// assert_eq!((works, head.status.as_u16()), (0, 599));
+    /// # });
+    /// ```
     pub fn refused<F>(mut self, answer: F) -> Self
     where
         F: Fn(&CallError) -> Response<Bytes> + Send + Sync + 'static,
@@ -192,6 +498,21 @@ impl HttpCoalesceBuilder {
     }
 
     /// Makes the layer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::all_headers(), sleep).build();
+    /// // One layer, one group: for all services that it makes.
+    /// assert_eq!(ask(&layer, [get("/a"), get("/a")], ok).await.0, 1);
+    /// # });
+    /// ```
     pub fn build(mut self) -> HttpCoalesce {
         let key = self.settings.requests.key;
         // At the end: nothing that was said of other headers changes it.

@@ -53,11 +53,55 @@ struct Inside<Q, K, T, E> {
 
 impl<Q, K, T, E> CoalesceLayer<Q, K, T, E> {
     /// Makes a layer from what makes requests equal. `None`: the request goes alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use std::convert::Infallible;
+    ///
+    /// use singleflight_tower::CoalesceLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// // Short words are not worth it: they go alone.
+    /// let layer = CoalesceLayer::new(|word: &String| (word.len() > 2).then(|| word.clone()));
+    /// let lengths = service_fn(async |word: String| Ok::<_, Infallible>(word.len()));
+    /// let service = layer.layer(lengths);
+    /// service.clone().oneshot("an".to_owned()).await.unwrap();
+    /// assert_eq!(layer.group().stats().led, 0);
+    /// service.oneshot("equal".to_owned()).await.unwrap();
+    /// assert_eq!(layer.group().stats().led, 1);
+    /// # });
+    /// ```
     pub fn new(key: impl Fn(&Q) -> Option<K> + Send + Sync + 'static) -> Self {
         Self::with(Builder::new(), key)
     }
 
     /// As [`new`](Self::new), with limits of followers and of age.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use std::convert::Infallible;
+    ///
+    /// use singleflight_core::Builder;
+    /// use singleflight_tower::CoalesceLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// let group = Builder::new().max_followers(0);
+    /// let layer = CoalesceLayer::with(group, |word: &String| Some(word.clone()));
+    /// let slow = service_fn(async |word: String| {
+    ///     tokio::task::yield_now().await;
+    ///     Ok::<_, Infallible>(word.len())
+    /// });
+    /// let service = layer.layer(slow);
+    /// let ask = || service.clone().oneshot("equal".to_owned());
+    /// let (one, other) = tokio::join!(ask(), ask());
+    /// assert_eq!(one.unwrap(), 5);
+    /// assert!(other.is_err(), "nobody may follow");
+    /// # });
+    /// ```
     pub fn with(
         group: Builder<K, Result<T, Shared<E>>>,
         key: impl Fn(&Q) -> Option<K> + Send + Sync + 'static,
@@ -68,6 +112,22 @@ impl<Q, K, T, E> CoalesceLayer<Q, K, T, E> {
     }
 
     /// Returns the group, for its counts, to forget, to close.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use std::convert::Infallible;
+    ///
+    /// use singleflight_tower::CoalesceLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// let layer = CoalesceLayer::new(|word: &String| Some(word.clone()));
+    /// let service = layer.layer(service_fn(async |word: String| Ok::<_, Infallible>(word.len())));
+    /// layer.group().close();
+    /// assert!(service.oneshot("late".to_owned()).await.is_err());
+    /// # });
+    /// ```
     pub fn group(&self) -> &Group<K, Result<T, Shared<E>>> {
         &self.inside.group
     }

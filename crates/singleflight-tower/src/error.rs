@@ -25,6 +25,15 @@ pub struct Shared<E>(pub(crate) Arc<E>);
 
 impl<E> Shared<E> {
     /// Shares an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use singleflight_tower::Shared;
+    ///
+    /// let error = Shared::new("no route".to_owned());
+    /// assert_eq!(*error.clone(), *error);
+    /// ```
     pub fn new(error: E) -> Self {
         Self(Arc::new(error))
     }

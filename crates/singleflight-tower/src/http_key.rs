@@ -56,11 +56,43 @@ impl HttpKey {
     ///
     /// Nothing that the service reads can be forgotten. Clients that send different headers, a
     /// `User-Agent` for example, do not meet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::all_headers(), sleep).build();
+    /// let by = |agent| with("user-agent", agent);
+    /// assert_eq!(ask(&layer, [by("one"), by("one"), by("other")], ok).await.0, 2);
+    /// # });
+    /// ```
     pub fn all_headers() -> Self {
         Self::all_headers_except([])
     }
 
     /// As [`all_headers`](Self::all_headers), without headers that the service does not read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use http::header::USER_AGENT;
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let key = HttpKey::all_headers_except([USER_AGENT]);
+    /// let layer = HttpCoalesce::builder(key, sleep).build();
+    /// let by = |agent| with("user-agent", agent);
+    /// assert_eq!(ask(&layer, [by("one"), by("other")], ok).await.0, 1);
+    /// # });
+    /// ```
     pub fn all_headers_except(excepted: impl IntoIterator<Item = HeaderName>) -> Self {
         Self::of(Class::InKey)
             .with(excepted, Class::NotInKey)
@@ -72,6 +104,23 @@ impl HttpKey {
 
     /// Takes the URI and the headers that are named: all that the service reads. An answer that says
     /// by `Vary` that it depends on another one is not shared with a request in which that differs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use http::header::ACCEPT;
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([ACCEPT]), sleep).build();
+    /// let wants = |format| with("accept", format);
+    /// assert_eq!(ask(&layer, [wants("text/html"), wants("text/html")], ok).await.0, 1);
+    /// assert_eq!(ask(&layer, [wants("text/html"), wants("text/csv")], ok).await.0, 2);
+    /// # });
+    /// ```
     pub fn uri_and(read: impl IntoIterator<Item = HeaderName>) -> Self {
         Self::of(Class::NotInKey)
             .with(read, Class::InKey)
@@ -83,6 +132,25 @@ impl HttpKey {
     ///
     /// The key has to hold all that the answer depends on, the host included. A tuple keeps its parts
     /// apart; strings that are joined do not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// // The service reads nothing but host and path.
+    /// let key = HttpKey::by(|head| {
+    ///     let host = head.headers.get("host").cloned();
+    ///     Some((head.uri.authority().cloned(), host, head.uri.path().to_owned()))
+    /// });
+    /// let layer = HttpCoalesce::builder(key, sleep).build();
+    /// assert_eq!(ask(&layer, [get("/a?x=1"), get("/a?x=2"), get("/b")], ok).await.0, 2);
+    /// # });
+    /// ```
     pub fn by<K, F>(key: F) -> Self
     where
         K: Eq + Hash + Send + Sync + 'static,

@@ -40,28 +40,117 @@ pub struct HttpCoalesce {
 impl HttpCoalesce {
     /// Returns what the layer's group has done so far. Requests that went alone are not counted, but for
     /// those that had waited.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep).build();
+    /// ask(&layer, [get("/a"), get("/a"), get("/a")], ok).await;
+    /// let stats = layer.stats();
+    /// assert_eq!((stats.led, stats.followed), (1, 2));
+    /// # });
+    /// ```
     pub fn stats(&self) -> Stats {
         self.hub.stats()
     }
 
     /// Returns how many flights there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep).build();
+    /// let (works, in_flight) = tokio::join!(
+    ///     ask(&layer, [get("/a"), get("/a"), get("/b")], ok),
+    ///     async { layer.in_flight() }, // looked at while they wait
+    /// );
+    /// assert_eq!((works.0, in_flight, layer.in_flight()), (2, 2, 0));
+    /// # });
+    /// ```
     pub fn in_flight(&self) -> usize {
         self.hub.in_flight()
     }
 
     /// Lets the next request that is equal to this one start afresh: what is being answered may be out
     /// of date. Returns whether there was a flight to forget.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep).build();
+    /// let head = get("/a").into_parts().0;
+    /// let asked = async {
+    ///     assert!(layer.forget(&head));
+    ///     ask(&layer, [get("/a"), get("/a")], ok).await.0
+    /// };
+    /// let (before, after) = tokio::join!(ask(&layer, [get("/a")], ok), asked);
+    /// assert_eq!((before.0, after), (1, 1), "those who came later share a work of their own");
+    /// assert!(!layer.forget(&head), "nothing is in flight");
+    /// # });
+    /// ```
     pub fn forget(&self, request: &request::Parts) -> bool {
         let key = self.hub.settings().requests.key(request, false);
         key.is_some_and(|key| self.hub.forget(key))
     }
 
     /// Lets every next request start afresh; returns how many flights were forgotten.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep).build();
+    /// let (_, forgotten) = tokio::join!(
+    ///     ask(&layer, [get("/a"), get("/b")], ok),
+    ///     async { layer.forget_all() },
+    /// );
+    /// assert_eq!((forgotten, layer.forget_all()), (2, 0));
+    /// # });
+    /// ```
     pub fn forget_all(&self) -> usize {
         self.hub.forget_all()
     }
 
     /// Refuses from now on each request that would be coalesced. Those that are in flight are answered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep).build();
+    /// layer.close();
+    /// let (works, [head]) = ask(&layer, [get("/a")], ok).await;
+    /// assert_eq!((works, head.status.as_u16()), (0, 503));
+    /// # });
+    /// ```
     pub fn close(&self) {
         self.hub.close();
     }
@@ -71,6 +160,22 @@ impl HttpCoalesce {
     /// # Cancel safety
     ///
     /// Dropping the future stops the waiting; the layer stays closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep).build();
+    /// let (asked, ()) = tokio::join!(ask(&layer, [get("/a")], ok), layer.drained());
+    /// assert_eq!(asked.1[0].status, 200, "what is in flight is answered");
+    /// assert_eq!(layer.in_flight(), 0);
+    /// # });
+    /// ```
     pub async fn drained(&self) {
         self.hub.drained().await;
     }
