@@ -57,8 +57,8 @@ struct Inside {
     /// For those who do not coalesce behind it.
     cache: Cache<String, Sales>,
     aside: Aside<MokaStore<String, Sales>, QueryFailed>,
-    /// The requests whose works run, and their keys.
-    leaders: Locked<BTreeMap<u64, String>>,
+    /// The requests whose works run: their keys, and whether others can wait for them.
+    leaders: Locked<BTreeMap<u64, (String, bool)>>,
     /// How many requests are open for each key.
     open: Locked<HashMap<String, usize>>,
     asked: AtomicU64,
@@ -110,7 +110,8 @@ impl Service {
     pub(crate) fn busiest_leader(&self) -> Option<(u64, String, usize)> {
         let open = self.0.open.with(|open| open.clone());
         let leaders = self.0.leaders.with(|leaders| leaders.clone());
-        let with_open = leaders.into_iter().map(|(asker, key)| {
+        let leads = leaders.into_iter().filter(|(_, (_, is_flight))| *is_flight);
+        let with_open = leads.map(|(asker, (key, _))| {
             let open = open.get(&key).copied().unwrap_or(0);
             (asker, key, open)
         });
@@ -122,7 +123,7 @@ impl Service {
         let inside = &*self.0;
         let mut flights = inside.open.with(|open| open.clone());
         let leaders = inside.leaders.with(|leaders| leaders.clone());
-        for key in leaders.values() {
+        for (key, _) in leaders.values() {
             let followers = flights.entry(key.clone()).or_default();
             *followers = followers.saturating_sub(1);
         }
@@ -231,7 +232,8 @@ impl Service {
     /// Queries for all who wait.
     async fn lead(&self, key: String, asker: u64) -> Answer {
         self.0.led.fetch_add(1, Ordering::Relaxed);
-        let _leading = Leading::enter(&self.0, asker, key.clone());
+        let is_flight = self.0.settings.borrow().coalescing != OFF;
+        let _leading = Leading::enter(&self.0, asker, (key.clone(), is_flight));
         self.query(&key).await
     }
 
@@ -298,8 +300,8 @@ impl<T> Locked<T> {
 struct Leading<'a>(&'a Inside, u64);
 
 impl<'a> Leading<'a> {
-    fn enter(inside: &'a Inside, asker: u64, key: String) -> Self {
-        inside.leaders.with(|leaders| leaders.insert(asker, key));
+    fn enter(inside: &'a Inside, asker: u64, what: (String, bool)) -> Self {
+        inside.leaders.with(|leaders| leaders.insert(asker, what));
         Self(inside, asker)
     }
 }
