@@ -74,14 +74,14 @@ fn proof(text: &str) -> Option<&str> {
 pub(crate) fn examples(project: &Project) -> Result<(), Stop> {
     let target = project.target_for("stampede")?;
     fs::create_dir_all(&target).map_err(at(&target))?;
+    let stampede = program(project, STAMPEDE)?;
     for runtime in ["threads", "tokio", "smol"] {
         let json = format!("{target}/{runtime}.json");
         let asked = format!(
             "--runtime {runtime} --clients 8 --requests 200 --keys 4 --json {json} \
              --chart {target}/{runtime}.svg"
         );
-        let stampede = Command::typed(&program(project, STAMPEDE)?, &asked);
-        stampede.within(DEADLINE).run()?;
+        Command::typed(&stampede, &asked).within(DEADLINE).run()?;
         let text = fs::read_to_string(&json).map_err(at(&json))?;
         let verdict = fewer_queries(&text).map_err(|why| Stop::Failed(format!("{json}: {why}")))?;
         println!("{runtime}: {verdict}");

@@ -35,3 +35,28 @@ pub(crate) fn tests(project: &Project) -> Result<(), Stop> {
 pub(crate) fn doctests(_: &Project) -> Result<(), Stop> {
     cargo("test --workspace --doc --no-fail-fast").run()
 }
+
+#[cfg(test)]
+mod tests {
+    use cargo_metadata::MetadataCommand;
+
+    use crate::ci::features::FEATURE_SETS;
+
+    /// What is not tested alone has to be what a build of the workspace makes of the core.
+    #[test]
+    fn the_workspace_has_the_core_with_std_alone() {
+        let metadata = MetadataCommand::new().no_deps().exec();
+        let metadata = metadata.expect("this is a workspace");
+        let all = metadata
+            .packages
+            .iter()
+            .flat_map(|package| &package.dependencies);
+        let ours = all.filter(|dependency| dependency.name.starts_with("singleflight-"));
+        let asked: Vec<_> = ours.flat_map(|dependency| &dependency.features).collect();
+        let of_core: Vec<_> = FEATURE_SETS.iter().flat_map(|set| set.split(',')).collect();
+        let others = asked
+            .into_iter()
+            .filter(|feature| of_core.contains(&feature.as_str()));
+        assert!(others.into_iter().all(|feature| feature == "std"));
+    }
+}
