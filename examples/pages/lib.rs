@@ -1,5 +1,5 @@
 //! The pages whose programs are compiled and run, as doctests: `cargo test --doc -p
-//! singleflight-examples`.
+//! singleflight-pages`.
 
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/cookbook.md")]

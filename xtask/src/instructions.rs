@@ -52,7 +52,7 @@ fn count(project: &Project) -> Result<Counts, Stop> {
     if !Command::typed("valgrind", "--version").succeeds() {
         return Stop::unable("valgrind is not installed");
     }
-    cargo("build --release -p singleflight-benches --bin instructions").run()?;
+    cargo("build --profile bench -p singleflight-benches --bin instructions").run()?;
     let program = project.target_for("release/instructions")?;
     let names = Command::new(&program, &program)
         .args(["--list"])

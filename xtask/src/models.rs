@@ -108,7 +108,7 @@ impl Checker {
     fn test_to(&self, target: &str, bound: u32) -> Command {
         let Self { name, .. } = self;
         cargo(&format!(
-            "test -p singleflight-core --profile checks --features {name} --test {name} \
+            "test -p singleflight-core --release --features {name} --test {name} \
              --target-dir {target}"
         ))
         .env(self.variable, &bound.to_string())

@@ -65,8 +65,8 @@ const PROGRAMS: &str = if cfg!(unix) {
 
 /// Builds the programs that checks run, and returns the path of one of them.
 pub(crate) fn program(project: &Project, name: &str) -> Result<String, Stop> {
-    cargo(&format!("build --profile checks {PROGRAMS}")).run()?;
-    project.target_for(&format!("checks/{name}"))
+    cargo(&format!("build --release {PROGRAMS}")).run()?;
+    project.target_for(&format!("release/{name}"))
 }
 
 /// Starts a cargo command in the workspace of the peers, given as it is typed. What both workspaces

@@ -118,9 +118,9 @@ fn with_bugs(command: Command, bug: &str) -> Command {
 }
 
 pub(crate) fn compare(quick: bool) -> Result<(), Stop> {
-    cargo(&format!("build --release {PACKAGE}")).run()?;
+    cargo(&format!("build --profile bench {PACKAGE}")).run()?;
     let run = cargo(&format!(
-        "run --quiet --release {PACKAGE} --bin compare-redis --"
+        "run --quiet --profile bench {PACKAGE} --bin compare-redis --"
     ));
     let run = if quick { run.args(["--quick"]) } else { run };
     run.run()

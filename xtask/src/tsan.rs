@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(300);
 
 pub(crate) fn command(project: &Project, seconds: u64) -> Result<(), Stop> {
     let sanitizer = Sanitizer::find(project)?;
-    let chaos = "--profile checks -p singleflight-chaos --bin chaos --features relaxed";
+    let chaos = "--release -p singleflight-chaos --bin chaos --features relaxed";
     sanitizer.cargo("build", chaos).run()?;
     for front in FRONTS {
         let run = format!("--quiet {chaos} -- --front {front} --seconds {seconds} --patience 60");
