@@ -1,29 +1,32 @@
 -- JOIN: KEYS lease, marks. ARGV run, id, inbox, lease ms, 1 to wait, marks ms, ids sent before.
 -- Answers 1 (leads), 0 (another leads), 3 (this is a late copy): code, id, token, now in us, ms left.
-if redis.call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then return answer(3) end
-if ARGV[7] then
-  redis.call('SADD', KEYS[2], unpack(ARGV, 7))
-  redis.call('PEXPIRE', KEYS[2], ARGV[6])
+local l = {}
+if call('EXISTS', KEYS[1], KEYS[2]) > 0 then
+  if call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then return answer(3) end
+  l = call('HMGET', KEYS[1], 'id', 'run', 'tok', 'fails')
 end
-local t = redis.call('TIME')
+if ARGV[7] then
+  call('SADD', KEYS[2], unpack(ARGV, 7))
+  call('PEXPIRE', KEYS[2], ARGV[6])
+end
+local t = call('TIME')
 local now = t[1] * 1000000 + t[2]
-local l = redis.call('HMGET', KEYS[1], 'id', 'run', 'tok', 'fails')
 if l[1] and l[2] == run then
-  local left = redis.call('PTTL', KEYS[1])
+  local left = call('PTTL', KEYS[1])
   for i = 6, #ARGV do
     -- A client that resends by itself sends the same id again.
     if l[1] == ARGV[i > 6 and i or 2] then return answer(1, l[1], tonumber(l[3]), now, left) end
   end
-  if ARGV[5] == '1' then redis.call('HSET', KEYS[1], 'w:' .. ARGV[3], 1) end
+  if ARGV[5] == '1' then call('HSET', KEYS[1], 'w', 1, 'w:' .. ARGV[3], 1) end
   return answer(0, l[1], 0, now, left)
 end
-local fails = l[2] == run and l[4] or 0
 -- A server without memory refuses the first command that takes some, and no later one.
-if l[2] then redis.call('DEL', KEYS[1]) end
-redis.call('HSET', KEYS[1], 'id', ARGV[2], 'run', run, 'tok', string.format('%.0f', now), 'fails', fails)
+if l[2] then call('DEL', KEYS[1]) end
+call('HSET', KEYS[1], 'id', ARGV[2], 'run', run, 'tok', now)
+if l[2] == run then call('HSET', KEYS[1], 'fails', l[4]) end
 local set = redis.pcall('PEXPIRE', KEYS[1], ARGV[4])
 if type(set) == 'table' and set.err then
-  redis.call('DEL', KEYS[1])
+  call('DEL', KEYS[1])
   return set
 end
 return answer(1, ARGV[2], now, now, tonumber(ARGV[4]))

@@ -1,7 +1,7 @@
-local run = ARGV[1]
+local call, run = redis.call, ARGV[1]
 if run == '' then
   local function field(section, name)
-    local info = redis.call('INFO', section)
+    local info = call('INFO', section)
     local _, at = string.find(info, name, 1, true)
     return at and string.sub(info, at + 1, at + 8) or 'unknown'
   end
@@ -11,6 +11,8 @@ if run == '' then
   -- A proxy may hide them. Then leases are not bound to a history.
   run = field('server', 'run_id:') .. field('replication', 'master_replid2:')
 end
+-- A lease has the fields id, run, tok, fails (if works before failed), and if others wait: w, and
+-- w:INBOX for each of their processes.
 local function wake(fields, id)
   for _, k in ipairs(fields) do
     if string.sub(k, 1, 2) == 'w:' then redis.pcall('PUBLISH', string.sub(k, 3), id) end
