@@ -13,6 +13,7 @@ use crate::inner::Inner;
 use crate::key::Names;
 use crate::server::Server;
 use crate::settings::{Settings, WhenDown};
+use crate::traceparent::Tell;
 
 /// Describes a [`Group`]. Made by [`Group::builder`].
 #[must_use = "a builder makes nothing until it is built"]
@@ -21,6 +22,7 @@ pub struct Builder<K: ?Sized, V> {
     names: Names,
     settings: Settings,
     codec: Option<Box<dyn Codec<V>>>,
+    tell: Option<Tell>,
     key: PhantomData<fn(&K)>,
 }
 
@@ -57,6 +59,7 @@ impl<K: ?Sized, V> Builder<K, V> {
                 keep: Duration::from_secs(5),
             },
             codec: None,
+            tell: None,
             key: PhantomData,
         }
     }
@@ -257,6 +260,38 @@ impl<K: ?Sized, V> Builder<K, V> {
         self
     }
 
+    /// Lets spans link across processes: `tell` returns the W3C `traceparent` of the execution that a
+    /// call would begin, and those who receive its value elsewhere find it in
+    /// [`Outcome::traceparent`](crate::Outcome::traceparent).
+    ///
+    /// It is called in the caller's task when a call goes to Redis, before it is known who leads;
+    /// with the feature `tracing` that is inside the execution's span. Text of another form than
+    /// version 00 has is as none. A panic in it is as one in the work.
+    ///
+    /// It adds 55 bytes to a JOIN, and as many to the answers of those who follow.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use singleflight_redis::*;
+    /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
+    /// Group::builder(server, "report:v1")
+    ///     .wait_at_most(Duration::from_secs(60))
+    ///     .codec(Raw)
+    ///     // Of the span that is current, by the library that you trace with.
+    ///     .traceparent(|| Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()))
+    ///     .build()
+    /// # }
+    /// ```
+    pub fn traceparent(
+        mut self,
+        tell: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.tell = Some(Box::new(tell));
+        self
+    }
+
     /// Makes the group. It sends nothing.
     ///
     /// # Errors
@@ -281,7 +316,7 @@ impl<K: ?Sized, V> Builder<K, V> {
     {
         self.settings.check()?;
         let codec = self.codec.ok_or(BuildError("`codec` has to be said"))?;
-        let inner = Inner::new(self.engine, self.names, self.settings, codec);
+        let inner = Inner::new(self.engine, self.names, self.settings, codec, self.tell);
         Ok(Group::of(inner))
     }
 }

@@ -1,6 +1,7 @@
 //! What this process may hold, and holds: JOIN, RENEW, LAND and ABANDON.
 
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Failure, Id, Reply, insist};
@@ -9,6 +10,7 @@ use crate::key::Slot;
 use crate::lease::{Lease, new_id};
 use crate::outcome::Ended;
 use crate::script::{self, Failed};
+use crate::traceparent;
 
 /// Ids that may stand in a lease. Unless it is released, dropping it sends ABANDON from a task of
 /// the runtime, so that somebody who waits leads within a round trip.
@@ -39,8 +41,16 @@ pub(crate) struct Held<'a, V> {
 /// What JOIN has found.
 pub(crate) enum Joined<'a, V> {
     Leads(Held<'a, V>),
-    /// The flight, and the stamp of the JOIN that found it led.
-    Follows(Id, u64),
+    Follows(Flight),
+}
+
+/// A flight that another process leads.
+pub(crate) struct Flight {
+    pub(crate) id: Id,
+    /// The stamp of the JOIN that found it led.
+    pub(crate) before: u64,
+    /// What its leader told.
+    pub(crate) traceparent: Option<Arc<str>>,
 }
 
 /// Sends JOIN, under a new id each time. An error says why Redis cannot be used.
@@ -50,6 +60,9 @@ pub(crate) async fn join<'a, V>(
     waits: bool,
 ) -> Result<Joined<'a, V>, String> {
     let engine = &*inner.engine;
+    // The user's code: before there is anything to give up.
+    let told = inner.tell.as_ref().and_then(|tell| tell());
+    let told = told.and_then(|told| traceparent::read(told.as_bytes()));
     loop {
         let ids = Vec::new();
         let mut claim = Claim { inner, slot, ids };
@@ -59,7 +72,14 @@ pub(crate) async fn join<'a, V>(
             claim.ids.push(new_id());
             (sent, before) = (engine.now(), inner.stamp());
             let inbox = &engine.inbox().channel;
-            script::join(slot, &claim.ids, inbox, waits, &inner.settings)
+            script::join(
+                slot,
+                &claim.ids,
+                inbox,
+                waits,
+                told.as_deref().unwrap_or(""),
+                &inner.settings,
+            )
         };
         let reply = match insist(engine, again).await {
             Ok(reply) => reply,
@@ -71,12 +91,16 @@ pub(crate) async fn join<'a, V>(
                 return Err(failure.to_string());
             }
         };
-        match (reply.code, Id::try_from(reply.data.as_slice())) {
-            (0, Ok(id)) => {
+        match (reply.code, reply.data.split_first_chunk()) {
+            (0, Some((&id, rest))) => {
                 claim.release();
-                return Ok(Joined::Follows(id, before));
+                return Ok(Joined::Follows(Flight {
+                    id,
+                    before,
+                    traceparent: traceparent::read(rest),
+                }));
             }
-            (1, Ok(id)) => {
+            (1, Some((&id, _))) => {
                 let is_adopted = claim.ids.len() > 1;
                 let mut held = claim.held(id, &reply, first, sent);
                 let is_late = held.got.saturating_sub(first) > inner.settings.lease / 3;

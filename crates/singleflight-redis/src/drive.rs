@@ -31,15 +31,16 @@
 
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_lite::FutureExt as _;
 use futures_lite::future::or;
 use singleflight_core::Fence;
 
-use crate::claim::{Held, Joined, join};
+use crate::claim::{Flight, Held, Joined, join};
 use crate::codec;
-use crate::engine::{Id, Reply, insist};
+use crate::engine::{Reply, insist};
 use crate::error::CallError;
 use crate::inner::{Flights, Inner, Landing};
 use crate::key::Slot;
@@ -79,18 +80,18 @@ where
         let Self { inner, slot, .. } = self;
         let mut takes_over = false;
         let why = loop {
-            let (id, before) = match join(inner, slot, self.waits).await {
+            let flight = match join(inner, slot, self.waits).await {
                 Ok(Joined::Leads(held)) => {
                     inner.stats().taken_over += u64::from(takes_over);
                     return self.lead(held).await;
                 }
                 Ok(Joined::Follows(..)) if !self.waits => return Ok(Landing::of(Ok(None))),
-                Ok(Joined::Follows(id, before)) => (id, before),
+                Ok(Joined::Follows(flight)) => flight,
                 Err(why) => break why,
             };
-            match inner.follow(slot, &id, before).await {
+            match inner.follow(slot, &flight).await {
                 Ok(Some((payload, before))) => {
-                    return match inner.receive(&payload) {
+                    return match inner.receive(&payload, flight.traceparent) {
                         Ok(answer) => Ok(Landing { answer, before }),
                         Err(why) => self.alone(why).await,
                     };
@@ -186,16 +187,12 @@ where
 }
 
 impl<V: Clone + 'static> Inner<V> {
-    /// Waits for a flight that another process leads; it did when JOIN was stamped `before`. Returns
-    /// what it has landed, and the last stamp at which it was led; or nothing if it is gone.
-    async fn follow(
-        &self,
-        slot: &Slot,
-        id: &Id,
-        mut before: u64,
-    ) -> Result<Option<(Vec<u8>, u64)>, String> {
+    /// Waits for a flight that another process leads. Returns what it has landed, and the last stamp at
+    /// which it was led; or nothing if it is gone.
+    async fn follow(&self, slot: &Slot, flight: &Flight) -> Result<Option<(Vec<u8>, u64)>, String> {
         let engine = &*self.engine;
         let inbox = engine.inbox();
+        let (id, mut before) = (&flight.id, flight.before);
         let (mut stamp, mut looked) = (before, engine.now());
         loop {
             let polled = async {
@@ -234,7 +231,11 @@ impl<V: Clone + 'static> Inner<V> {
     }
 
     /// What another process has landed.
-    fn receive(&self, payload: &[u8]) -> Result<Result<Option<Outcome<V>>, CallError>, Alone> {
+    fn receive(
+        &self,
+        payload: &[u8],
+        traceparent: Option<Arc<str>>,
+    ) -> Result<Result<Option<Outcome<V>>, CallError>, Alone> {
         let read = codec::read(payload, &*self.codec, self.settings.max_value);
         match &read {
             Ok(_) => self.stats().received += 1,
@@ -245,6 +246,7 @@ impl<V: Clone + 'static> Inner<V> {
         Ok(read?.map(|value| {
             Some(Outcome {
                 lease,
+                traceparent,
                 ..Outcome::new(value, Role::Remote)
             })
         }))

@@ -17,12 +17,14 @@ use crate::inbox::Places;
 use crate::key::{Names, Slot};
 use crate::outcome::{Outcome, Stats};
 use crate::settings::Settings;
+use crate::traceparent::Tell;
 
 pub(crate) struct Inner<V> {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) names: Names,
     pub(crate) settings: Settings,
     pub(crate) codec: Box<dyn Codec<V>>,
+    pub(crate) tell: Option<Tell>,
     /// In front: one caller for each key and process goes to Redis.
     pub(crate) flights: Flights<V>,
     /// A leader that waits for another process looks again when a call comes.
@@ -53,6 +55,7 @@ impl<V: Clone> Inner<V> {
         names: Names,
         settings: Settings,
         codec: Box<dyn Codec<V>>,
+        tell: Option<Tell>,
     ) -> Self {
         let flights = singleflight_core::Builder::new().max_failures(settings.max_failures);
         Self {
@@ -60,6 +63,7 @@ impl<V: Clone> Inner<V> {
             names,
             settings,
             codec,
+            tell,
             flights: flights.build(),
             arrivals: Places::default(),
             leading: Mutex::default(),

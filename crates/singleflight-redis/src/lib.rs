@@ -22,6 +22,7 @@ mod script;
 mod seeds;
 mod server;
 mod settings;
+mod traceparent;
 
 // A test that sees the inside.
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What a caller gets back: the value, how it came, and what became of the lease; and how often.
 
+use std::sync::Arc;
+
 /// A value, and how the caller came by it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use = "the outcome holds the value that the call was made for"]
@@ -14,6 +16,10 @@ pub struct Outcome<V> {
     /// The fencing token of the execution: of two that landed one after another, the later has the
     /// higher. None if there was no lease.
     pub token: Option<u64>,
+    /// Where the execution is traced, if it ran in another process that tells it by
+    /// [`Builder::traceparent`](crate::Builder::traceparent): a W3C `traceparent`, whose form was
+    /// checked. It comes from Redis: whoever can write there can name any trace.
+    pub traceparent: Option<Arc<str>>,
 }
 
 /// Where the work of a call ran.
@@ -66,6 +72,7 @@ impl<V> Outcome<V> {
             role,
             lease: Ended::None,
             token: None,
+            traceparent: None,
         }
     }
 }

@@ -39,13 +39,20 @@ pub(crate) fn ask_the_run() -> String {
 }
 
 /// JOIN under the last of these ids. The others are those of the sends before.
-pub(crate) fn join(slot: &Slot, ids: &[Id], inbox: &[u8], waits: bool, how: &Settings) -> Message {
+pub(crate) fn join(
+    slot: &Slot,
+    ids: &[Id],
+    inbox: &[u8],
+    waits: bool,
+    traceparent: &str,
+    how: &Settings,
+) -> Message {
     let (id, earlier) = ids.split_last().expect("a JOIN has an id");
     Message::new(Verb::Join, [slot.lease(), slot.marks()])
         .arg(id)
         .arg(inbox)
         .millis(how.lease)
-        .flag(waits)
+        .arg(format!("{}{traceparent}", u8::from(waits)))
         .millis(how.marks())
         .args(earlier)
 }

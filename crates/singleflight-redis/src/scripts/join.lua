@@ -1,9 +1,11 @@
--- JOIN: KEYS lease, marks. ARGV run, id, inbox, lease ms, 1 to wait, marks ms, ids sent before.
--- Answers 1 (leads), 0 (another leads), 3 (this is a late copy): code, id, token, now in us, ms left.
+-- JOIN: KEYS lease, marks. ARGV run, id, inbox, lease ms, 1 to wait or 0 and after it the traceparent
+-- if there is one, marks ms, ids sent before.
+-- Answers 1 (leads), 0 (another leads; its traceparent stands after the id), 3 (this is a late copy):
+-- code, id, token, now in us, ms left.
 local l = {}
 if call('EXISTS', KEYS[1], KEYS[2]) > 0 then
   if call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then return answer(3) end
-  l = call('HMGET', KEYS[1], 'id', 'run', 'tok', 'fails')
+  l = call('HMGET', KEYS[1], 'id', 'run', 'tok', 'fails', 'tp')
 end
 if ARGV[7] then
   call('SADD', KEYS[2], unpack(ARGV, 7))
@@ -17,13 +19,14 @@ if l[1] and l[2] == run then
     -- A client that resends by itself sends the same id again.
     if l[1] == ARGV[i > 6 and i or 2] then return answer(1, l[1], tonumber(l[3]), now, left) end
   end
-  if ARGV[5] == '1' then call('HSET', KEYS[1], 'w', 1, 'w:' .. ARGV[3], 1) end
-  return answer(0, l[1], 0, now, left)
+  if string.sub(ARGV[5], 1, 1) == '1' then call('HSET', KEYS[1], 'w', 1, 'w:' .. ARGV[3], 1) end
+  return answer(0, l[1] .. (l[5] or ''), 0, now, left)
 end
 -- A server without memory refuses the first command that takes some, and no later one.
 if l[2] then call('DEL', KEYS[1]) end
 call('HSET', KEYS[1], 'id', ARGV[2], 'run', run, 'tok', now)
 if l[2] == run then call('HSET', KEYS[1], 'fails', l[4]) end
+if #ARGV[5] > 1 then call('HSET', KEYS[1], 'tp', string.sub(ARGV[5], 2)) end
 local set = redis.pcall('PEXPIRE', KEYS[1], ARGV[4])
 if type(set) == 'table' and set.err then
   call('DEL', KEYS[1])

@@ -11,8 +11,8 @@ if run == '' then
   -- A proxy may hide them. Then leases are not bound to a history.
   run = field('server', 'run_id:') .. field('replication', 'master_replid2:')
 end
--- A lease has the fields id, run, tok, fails (if works before failed), and if others wait: w, and
--- w:INBOX for each of their processes.
+-- A lease has the fields id, run and tok; fails, if works before failed; tp, if its leader told a
+-- traceparent; and if others wait w, and w:INBOX for each of their processes.
 local function wake(fields, id)
   for _, k in ipairs(fields) do
     if string.sub(k, 1, 2) == 'w:' then redis.pcall('PUBLISH', string.sub(k, 3), id) end

@@ -12,4 +12,5 @@ mod refusals;
 mod sentinels;
 mod servers;
 mod stage;
+mod traces;
 mod values;

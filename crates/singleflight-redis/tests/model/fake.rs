@@ -22,6 +22,7 @@ struct Lease {
     id: Vec<u8>,
     run: Vec<u8>,
     token: i64,
+    traceparent: Vec<u8>,
     fails: u32,
     waiting: BTreeSet<Vec<u8>>,
     ends: Duration,
@@ -119,12 +120,16 @@ impl Fake {
                 let left =
                     i64::try_from(known.ends.saturating_sub(now).as_millis()).expect("short");
                 let own = known.id == id || args[5..].contains(&known.id.as_slice());
-                if !own && args[3] == b"1" {
+                if !own && args[3].starts_with(b"1") {
                     known.waiting.insert(inbox.to_vec());
                 }
                 return Reply {
                     code: i64::from(own),
-                    data: known.id.clone(),
+                    data: if own {
+                        known.id.clone()
+                    } else {
+                        [&known.id[..], &known.traceparent].concat()
+                    },
                     numbers: [if own { known.token } else { 0 }, server, left],
                     ..Reply::default()
                 };
@@ -135,6 +140,7 @@ impl Fake {
             id: id.to_vec(),
             run: run.to_vec(),
             token: server,
+            traceparent: args[3][1..].to_vec(),
             fails,
             waiting: BTreeSet::new(),
             ends: now + lease,
@@ -203,6 +209,7 @@ impl Fake {
                 id: args[0].to_vec(),
                 run: run.to_vec(),
                 token: 1,
+                traceparent: Vec::new(),
                 fails: 0,
                 waiting: BTreeSet::new(),
                 ends: self.now,

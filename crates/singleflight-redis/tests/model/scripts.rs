@@ -21,7 +21,8 @@ fn draw(random: &mut fastrand::Rng, slot: &Slot) -> Message {
     let own = own.to_vec();
     let (verb, keys, mut args) = match random.u8(..8) {
         0..3 => {
-            let args = vec![own, inbox, text("60000"), flag(random), text("60000")];
+            let waits = [flag(random), text(["", "trace"][random.usize(..2)])].concat();
+            let args = vec![own, inbox, text("60000"), waits, text("60000")];
             (Verb::Join, vec![lease, marks], args)
         }
         3 => (
