@@ -3,11 +3,13 @@
 use crate::ci::features::{FEATURE_SETS, core_with};
 use crate::command::run_all;
 use crate::project::{Project, cargo};
-use crate::stop::Stop;
+use crate::stop::{Stop, at};
+use crate::tidy::tree::Tree;
 use crate::toolchain::Toolchain;
 
 /// The published crates beside the core and the front ends.
-const LAYERS: &str = "-p singleflight-tower";
+const LAYERS: &str =
+    "-p singleflight-cache -p singleflight-redis -p singleflight-tower --all-features";
 
 /// `rust-version` in Cargo.toml.
 const MSRV: &str = "1.85";
@@ -16,18 +18,20 @@ const MSRV: &str = "1.85";
 pub(crate) const FRONT_ENDS: &str =
     "-p singleflight-std -p singleflight-tokio -p singleflight-smol";
 
-pub(crate) fn deny(_: &Project) -> Result<(), Stop> {
+pub(crate) fn deny(project: &Project) -> Result<(), Stop> {
     if !cargo("deny --version").succeeds() {
         let why = "cargo-deny is not installed (`cargo install cargo-deny --locked`)";
         return Stop::unable(why);
     }
     // Advisories need a database from the network, which is not the same tomorrow.
-    let workspaces = ["Cargo.toml", "peers/Cargo.toml"];
-    run_all(workspaces.into_iter().flat_map(|manifest| {
+    let tree = Tree::load(project.root()).map_err(at("the checkout"))?;
+    let locks = tree.ending(&["Cargo.lock"]);
+    run_all(locks.flat_map(|(lock, _)| {
+        let manifest = lock.replace("Cargo.lock", "Cargo.toml");
         [
             cargo(&format!("fetch --locked --manifest-path {manifest}")),
             cargo(&format!(
-                "deny --offline --manifest-path {manifest} check --config deny.toml bans licenses sources"
+                "deny --log-level error --offline --manifest-path {manifest} check bans licenses sources"
             )),
         ]
     }))
