@@ -1,0 +1,6 @@
+//! What a recorder of the facade is told.
+
+mod meters;
+mod names;
+mod published;
+mod told;

@@ -1,0 +1,160 @@
+//! What a group counts is told once, as long as it is there.
+
+use std::sync::Arc;
+
+use metrics_util::debugging::DebuggingRecorder;
+use singleflight_core::{Group, Joined, StatKind};
+use singleflight_metrics::{Numbers, Registry, Stat, Stats};
+
+use crate::told::{has, lines, told};
+
+type Shared = Arc<Group<u64, u64>>;
+
+/// A group whose counts differ: three led, two followed, one landed, one abandoned, one in flight.
+fn busy() -> (Shared, Vec<Joined<Shared>>) {
+    let group = Arc::new(Group::new());
+    let join = |key| Group::join_owned(Arc::clone(&group), key).expect("nothing refuses");
+    let (landing, abandoned, mut kept) = (join(1), join(2), vec![join(3), join(3), join(3)]);
+    let Joined::Leader(leader) = landing else {
+        unreachable!("nobody was there")
+    };
+    assert_eq!(leader.complete(7).value, 7);
+    drop(abandoned);
+    kept.reverse();
+    (group, kept)
+}
+
+#[test]
+fn no_count_of_a_group_is_left_out() {
+    let (group, _kept) = busy();
+    let registry = Registry::new();
+    registry.register("prices", &group);
+    let kind = |kind| {
+        if kind == StatKind::Counter {
+            "counts"
+        } else {
+            "is"
+        }
+    };
+    let mut counted: Vec<_> = group
+        .stats()
+        .iter()
+        .map(|(_, of, value)| (kind(of), value))
+        .collect();
+    let numbers = registry.read();
+    let mut read: Vec<_> = numbers
+        .iter()
+        .map(|one| (kind(one.stat.kind()), one.value))
+        .collect();
+    counted.sort_unstable();
+    read.sort_unstable();
+    assert_eq!(read, counted);
+}
+
+#[test]
+fn each_call_is_told_once_however_often_it_is_published() {
+    let (group, _kept) = busy();
+    let registry = Registry::new();
+    registry.register("prices", &group);
+    let told = told(|| {
+        registry.publish();
+        registry.publish();
+    });
+    assert_eq!(told.len(), 11);
+    has(
+        &told,
+        &[
+            // Those that led are none of those that cost no work, and what failed is told.
+            "singleflight_calls_total group=prices role=led 3",
+            "singleflight_calls_total group=prices role=followed 2",
+            "singleflight_calls_total group=prices role=refused 0",
+            "singleflight_flights_ended_total group=prices how=landed 1",
+            "singleflight_flights_ended_total group=prices how=abandoned 1",
+            "singleflight_flights_ended_total group=prices how=panicked 0",
+            "singleflight_in_flight group=prices 1",
+            "singleflight_most_followers group=prices 2",
+        ],
+    );
+}
+
+#[test]
+fn a_group_that_is_gone_is_told_no_more() {
+    let registry = Registry::new();
+    let group = Arc::new(Group::<u64, u64>::new());
+    registry.register("prices", &group);
+    assert_eq!(told(|| registry.publish()).len(), 11);
+    assert_eq!(Arc::strong_count(&group), 1, "it is not kept alive");
+    drop(group);
+    assert!(told(|| registry.publish()).is_empty());
+    assert!(registry.read().is_empty());
+}
+
+#[test]
+fn groups_of_one_name_are_told_as_one() {
+    let (one, _kept) = busy();
+    let (other, _kept_as_well) = busy();
+    let registry = Registry::new();
+    registry.register("prices", &one);
+    registry.register("prices", &other);
+    let told = told(|| registry.publish());
+    assert_eq!(told.len(), 11);
+    has(
+        &told,
+        &[
+            "singleflight_calls_total group=prices role=led 6",
+            "singleflight_in_flight group=prices 2",
+            "singleflight_most_followers group=prices 2",
+        ],
+    );
+}
+
+#[test]
+fn a_group_that_takes_anothers_place_counts_on() {
+    let registry = Registry::new();
+    let recorder = DebuggingRecorder::new();
+    let publish = || metrics::with_local_recorder(&recorder, || registry.publish());
+    let (first, kept) = busy();
+    registry.register("prices", &first);
+    publish();
+    drop((first, kept));
+    publish();
+    let second = Arc::new(Group::<u64, u64>::new());
+    registry.register("prices", &second);
+    drop(second.join(1));
+    publish();
+    has(
+        &lines(&recorder),
+        &[
+            "singleflight_calls_total group=prices role=led 4",
+            // What is now is of those that are there now.
+            "singleflight_in_flight group=prices 0",
+            "singleflight_most_followers group=prices 0",
+        ],
+    );
+}
+
+#[test]
+fn one_that_is_always_there_is_read_by_a_function() {
+    let registry = Registry::new();
+    registry.watch_static("statically", Stats::default);
+    assert_eq!(registry.read().len(), 11);
+    assert_eq!(told(|| registry.publish()).len(), 11);
+}
+
+#[test]
+fn those_who_read_find_the_numbers_of_one_name_side_by_side() {
+    let registry = Registry::new();
+    registry.watch_static("b", || Numbers::from([(Stat::Refused, 2), (Stat::Led, 1)]));
+    registry.watch_static("a", || Numbers::from([(Stat::InFlight, 3), (Stat::Led, 4)]));
+    let numbers = registry.read();
+    let read = numbers.iter().map(|one| (&*one.group, one.stat, one.value));
+    assert_eq!(
+        read.collect::<Vec<_>>(),
+        [
+            ("a", Stat::Led, 4),
+            ("b", Stat::Led, 1),
+            ("b", Stat::Refused, 2),
+            ("a", Stat::InFlight, 3),
+        ]
+    );
+}
