@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use crate::answer::Verdict;
 use crate::choices::{Elapsed, Failed, Identity};
 use crate::flight_key::FlightKey;
 use crate::http_key::{Class, HttpKey};
-use crate::hub::{BoxFuture, Hub, Settings};
+use crate::hub::{BoxFuture, Hub, Inside, Settings};
 use crate::layer::HttpCoalesce;
 use crate::mark::Mark;
 use crate::memory::Memory;
@@ -79,6 +79,8 @@ impl HttpCoalesce {
                 spawner: None,
                 refused: Box::new(refused),
                 cache_status: None,
+                #[cfg(feature = "metrics")]
+                meter: singleflight_metrics::Meter::default(),
             },
         }
         .max_age(Duration::from_secs(30))
@@ -497,6 +499,35 @@ impl HttpCoalesceBuilder {
         self
     }
 
+    /// Tells the facade `metrics` what the layer counts, under the name of the meter, how long requests
+    /// wait for others and how long works take.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
+    /// # use asking::*;
+    /// # run(async {
+    /// use singleflight_metrics::{Meter, Registry, Stat};
+    /// use singleflight_tower::{HttpCoalesce, HttpKey};
+    /// use tokio::time::sleep;
+    ///
+    /// let registry = Registry::new();
+    /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep)
+    ///     .metrics(Meter::new(&registry, "edge"))
+    ///     .build();
+    /// ask(&layer, [get("/a"), get("/a")], ok).await;
+    /// registry.publish(); // when they are scraped
+    /// let numbers = registry.read(); // what was published
+    /// assert!(numbers.iter().any(|one| (one.stat, one.value) == (Stat::Followed, 1)));
+    /// # });
+    /// ```
+    #[cfg(feature = "metrics")]
+    pub fn metrics(mut self, meter: singleflight_metrics::Meter) -> Self {
+        self.settings.meter = meter;
+        self
+    }
+
     /// Makes the layer.
     ///
     /// # Examples
@@ -517,7 +548,10 @@ impl HttpCoalesceBuilder {
         let key = self.settings.requests.key;
         // At the end: nothing that was said of other headers changes it.
         self.settings.requests.key = key.with(names(ALONE), Class::GoesAlone);
-        let hub = Hub::new(self.flights.build(), self.settings);
+        let (flights, settings) = (self.flights.build(), self.settings);
+        let hub = Hub(Arc::new(Inside { flights, settings }));
+        #[cfg(feature = "metrics")]
+        hub.0.settings.meter.watch(&hub.0, |of| of.flights.stats());
         HttpCoalesce { hub }
     }
 }

@@ -41,15 +41,11 @@ use crate::error::Shared;
 /// # });
 /// ```
 pub struct CoalesceLayer<Q, K, T, E> {
-    inside: Arc<Inside<Q, K, T, E>>,
+    key: Arc<KeyOf<Q, K>>,
+    group: Arc<Group<K, Result<T, Shared<E>>>>,
 }
 
 type KeyOf<Q, K> = dyn Fn(&Q) -> Option<K> + Send + Sync;
-
-struct Inside<Q, K, T, E> {
-    key: Box<KeyOf<Q, K>>,
-    group: Group<K, Result<T, Shared<E>>>,
-}
 
 impl<Q, K, T, E> CoalesceLayer<Q, K, T, E> {
     /// Makes a layer from what makes requests equal. `None`: the request goes alone.
@@ -106,9 +102,8 @@ impl<Q, K, T, E> CoalesceLayer<Q, K, T, E> {
         group: Builder<K, Result<T, Shared<E>>>,
         key: impl Fn(&Q) -> Option<K> + Send + Sync + 'static,
     ) -> Self {
-        let (key, group) = (Box::new(key), group.build());
-        let inside = Arc::new(Inside { key, group });
-        Self { inside }
+        let (key, group) = (Arc::new(key), Arc::new(group.build()));
+        Self { key, group }
     }
 
     /// Returns the group, for its counts, to forget, to close.
@@ -128,8 +123,8 @@ impl<Q, K, T, E> CoalesceLayer<Q, K, T, E> {
     /// assert!(service.oneshot("late".to_owned()).await.is_err());
     /// # });
     /// ```
-    pub fn group(&self) -> &Group<K, Result<T, Shared<E>>> {
-        &self.inside.group
+    pub fn group(&self) -> &Arc<Group<K, Result<T, Shared<E>>>> {
+        &self.group
     }
 }
 
@@ -166,8 +161,8 @@ where
     }
 
     fn call(&mut self, request: Q) -> Self::Future {
-        let key = (self.layer.inside.key)(&request);
-        let (layer, mut inner) = (self.layer.clone(), self.inner.clone());
+        let key = (self.layer.key)(&request);
+        let (group, mut inner) = (Arc::clone(self.layer.group()), self.inner.clone());
         Box::pin(async move {
             let mut request = Some(request);
             let mut ask = async || {
@@ -177,7 +172,7 @@ where
                 inner.call(request).await.map_err(Shared::new)
             };
             if let Some(key) = key {
-                match layer.group().run_outcome(key, async || ask().await).await {
+                match group.run_outcome(key, async || ask().await).await {
                     // Nothing was asked, and nobody can be waited for.
                     Err(CallError::Reentrant) => {}
                     Err(error) => return Err(CoalesceError::Call(error)),
@@ -212,8 +207,8 @@ impl<E: fmt::Debug + fmt::Display> Error for CoalesceError<E> {}
 
 impl<Q, K, T, E> Clone for CoalesceLayer<Q, K, T, E> {
     fn clone(&self) -> Self {
-        let inside = Arc::clone(&self.inside);
-        Self { inside }
+        let (key, group) = (Arc::clone(&self.key), Arc::clone(&self.group));
+        Self { key, group }
     }
 }
 

@@ -12,7 +12,7 @@ use http_body::{Body, Frame};
 use crate::answer::{Answer, Verdict};
 use crate::body::{Piece, SharedBody};
 use crate::flight_key::FlightKey;
-use crate::hub::{BoxFuture, Way};
+use crate::hub::BoxFuture;
 use crate::inner::BoxError;
 use crate::role::Role;
 use crate::rules::announced;
@@ -69,7 +69,7 @@ impl<R: Body<Data = Bytes, Error: Into<BoxError>>> Collecting<R> {
             role.land_unshared();
         }
         let response = head.map(|()| SharedBody::read(pieces, rest));
-        Poll::Ready(role.hub.finish(response, Way::Led))
+        Poll::Ready(role.finish(response))
     }
 
     /// Reads to the end, unless the body is too large, takes too long, or nobody else waits for it.

@@ -78,7 +78,7 @@ type Answered<S, B> = Result<
 /// The state that follows, or the end.
 type Step<S, B> = ControlFlow<Answered<S, B>, State<S, B>>;
 
-impl<S: HttpInner<B>, B> HttpCoalescing<S, B> {
+impl<S: HttpInner<B>, B: Send + 'static> HttpCoalescing<S, B> {
     pub(crate) const fn new(role: Role, inner: S, request: Request<B>) -> Self {
         Self {
             state: State::New,
@@ -86,9 +86,7 @@ impl<S: HttpInner<B>, B> HttpCoalescing<S, B> {
             call: Some((inner, request)),
         }
     }
-}
 
-impl<S: HttpInner<B>, B: Send + 'static> HttpCoalescing<S, B> {
     /// Does the work in a task, as long as its caller or a follower wants it.
     async fn lead_for(self, mut caller: oneshot::Sender<Answered<S, B>>) {
         let mut work = pin!(self);
@@ -126,6 +124,7 @@ impl<S: HttpInner<B>, B: Send + 'static> Future for HttpCoalescing<S, B> {
                     Poll::Ready(Ok(Turn::Landed(outcome))) => take(role, outcome.value),
                     Poll::Ready(Ok(Turn::Lead(leader))) => {
                         role.leader = Some(leader);
+                        role.go(Way::Led);
                         state.set(State::Leads);
                         // P3: a caller whose time is up is dropped before it starts a work.
                         context.waker().wake_by_ref();
@@ -163,6 +162,8 @@ impl<S: HttpInner<B>, B: Send + 'static> Future for HttpCoalescing<S, B> {
                 Continue(next) => state.set(next),
                 Break(answer) => {
                     state.set(State::Ended);
+                    #[cfg(feature = "metrics")]
+                    drop(mem::take(&mut role.timing));
                     return Poll::Ready(answer);
                 }
             }
@@ -173,14 +174,17 @@ impl<S: HttpInner<B>, B: Send + 'static> Future for HttpCoalescing<S, B> {
 /// Joins the flight of a request, or lets it go alone.
 fn begin<S: HttpInner<B>, B>(role: &mut Role) -> Step<S, B> {
     let Some(key) = role.key.clone() else {
+        role.go(Way::Bypassed);
         return Continue(State::Ready);
     };
     match Group::join_owned(role.hub.clone(), key) {
         Ok(Joined::Leader(leader)) => {
             role.leader = Some(leader);
+            role.go(Way::Led);
             Continue(State::Leads)
         }
         Ok(Joined::Follower(follower)) => {
+            role.go(Way::Followed);
             let settings = role.hub.settings();
             Continue(State::Waiting {
                 flight: follower.flight_id(),
@@ -203,26 +207,28 @@ fn elapsed<S: HttpInner<B>, B>(role: &mut Role, flight: FlightId) -> Step<S, B> 
 }
 
 /// Takes a follower's share, if it is for its request.
-fn take<S: HttpInner<B>, B>(role: &Role, verdict: Verdict) -> Step<S, B> {
+fn take<S: HttpInner<B>, B>(role: &mut Role, verdict: Verdict) -> Step<S, B> {
     match verdict {
         Verdict::Shared(answer) if role.may_have(&answer) => {
             let response = answer.response.clone();
             let response = response.map(|pieces| SharedBody::read(pieces, None));
-            Break(Ok(role.hub.finish(response, Way::Followed)))
+            return Break(Ok(role.finish(response)));
         }
-        Verdict::Failed(error) => match Arc::downcast(error) {
-            Ok(error) => Break(Err(Shared(error))),
-            Err(_other) => Continue(State::Ready),
-        },
-        Verdict::Shared(_) | Verdict::Alone => Continue(State::Ready),
+        Verdict::Failed(error) if error.is::<S::Error>() => {
+            let error = Arc::downcast(error).expect("it is one");
+            return Break(Err(Shared(error)));
+        }
+        Verdict::Shared(_) | Verdict::Failed(_) | Verdict::Alone => {}
     }
+    role.go(Way::WaitedInVain);
+    Continue(State::Ready)
 }
 
 /// Lets a request that can neither lead nor follow go alone, or answers it.
 fn refuse<S: HttpInner<B>, B>(role: &mut Role, error: &CallError) -> Step<S, B> {
     if matches!(error, CallError::Reentrant) {
         role.key = None;
-        return Continue(State::Ready);
+        return begin(role);
     }
     Break(Ok(role.hub.refuse(error)))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, response};
+use http::{HeaderValue, Response, response};
 use singleflight_core::{CallError, Group};
 
 use crate::answer::Verdict;
@@ -34,9 +34,11 @@ pub(crate) struct Settings {
     pub(crate) spawner: Option<Box<dyn Fn(BoxFuture<()>) + Send + Sync>>,
     pub(crate) refused: Box<Refused>,
     pub(crate) cache_status: Option<[HeaderValue; 4]>,
+    #[cfg(feature = "metrics")]
+    pub(crate) meter: singleflight_metrics::Meter,
 }
 
-/// By which way a caller came by its answer.
+/// By which way a caller came by its answer. In the order of `Cache-Status`, and of what metrics tell.
 #[derive(Clone, Copy)]
 pub(crate) enum Way {
     /// The request was not one to be coalesced.
@@ -49,11 +51,11 @@ pub(crate) enum Way {
 
 /// A handle to what the services of a layer share.
 #[derive(Clone)]
-pub(crate) struct Hub(Arc<Inside>);
+pub(crate) struct Hub(pub(crate) Arc<Inside>);
 
-struct Inside {
-    flights: Flights,
-    settings: Settings,
+pub(crate) struct Inside {
+    pub(crate) flights: Flights,
+    pub(crate) settings: Settings,
 }
 
 impl Deref for Hub {
@@ -65,23 +67,8 @@ impl Deref for Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(flights: Flights, settings: Settings) -> Self {
-        Self(Arc::new(Inside { flights, settings }))
-    }
-
     pub(crate) fn settings(&self) -> &Settings {
         &self.0.settings
-    }
-
-    /// Makes a response what its caller receives.
-    pub(crate) fn finish<R>(&self, mut response: Response<R>, way: Way) -> Response<R> {
-        if let Some(values) = &self.settings().cache_status {
-            let name = HeaderName::from_static("cache-status");
-            response
-                .headers_mut()
-                .append(name, values[way as usize].clone());
-        }
-        response
     }
 
     /// The answer of a caller that has none.
@@ -95,8 +82,6 @@ impl Hub {
 
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub")
-            .field("in_flight", &self.in_flight())
-            .finish_non_exhaustive()
+        write!(f, "Hub({} in flight)", self.in_flight())
     }
 }

@@ -8,6 +8,8 @@
 
 use http::{HeaderName, Response, response};
 use singleflight_core::Leader;
+#[cfg(feature = "metrics")]
+use singleflight_metrics::{Stat, Timing};
 
 use crate::answer::{Answer, Verdict};
 use crate::choices::{Elapsed, Failed};
@@ -20,6 +22,9 @@ pub(crate) struct Role {
     pub(crate) key: Option<FlightKey>,
     pub(crate) leader: Option<Leader<Hub>>,
     pub(crate) may_lead_anew: bool,
+    way: Way,
+    #[cfg(feature = "metrics")]
+    pub(crate) timing: Timing,
 }
 
 impl Role {
@@ -29,6 +34,19 @@ impl Role {
             hub,
             key,
             leader: None,
+            way: Way::Bypassed,
+            #[cfg(feature = "metrics")]
+            timing: Timing::default(),
+        }
+    }
+
+    /// Goes this way from now on. How long it went the one before is told.
+    pub(crate) fn go(&mut self, way: Way) {
+        self.way = way;
+        #[cfg(feature = "metrics")]
+        {
+            let stat = Stat::REQUESTS[way as usize];
+            self.timing = self.hub.settings().meter.begin(stat);
         }
     }
 
@@ -47,12 +65,8 @@ impl Role {
 
     /// Whether an answer that others receive is for this request, too.
     pub(crate) fn may_have(&self, answer: &Answer) -> bool {
-        let agrees = |key| {
-            answer
-                .vary
-                .iter()
-                .all(|name| answer.leader.agrees(key, name))
-        };
+        let Answer { vary, leader, .. } = answer;
+        let agrees = |key| vary.iter().all(|name| leader.agrees(key, name));
         self.key.as_ref().is_some_and(agrees)
     }
 
@@ -87,13 +101,12 @@ impl Role {
         }
     }
 
-    /// Makes the answer to this very request what its caller receives.
-    pub(crate) fn finish<R>(&self, response: Response<R>) -> Response<R> {
-        let way = match (&self.leader, &self.key) {
-            (Some(_), _) => Way::Led,
-            (None, Some(_)) => Way::WaitedInVain,
-            (None, None) => Way::Bypassed,
-        };
-        self.hub.finish(response, way)
+    /// Makes a response what its caller receives.
+    pub(crate) fn finish<R>(&self, mut response: Response<R>) -> Response<R> {
+        if let Some(values) = &self.hub.settings().cache_status {
+            let value = values[self.way as usize].clone();
+            response.headers_mut().append("cache-status", value);
+        }
+        response
     }
 }

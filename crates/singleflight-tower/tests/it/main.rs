@@ -8,6 +8,8 @@ mod detached;
 mod driving;
 mod keys;
 mod limits;
+#[cfg(feature = "metrics")]
+mod metered;
 mod origin;
 mod stacks;
 mod task;
