@@ -14,7 +14,6 @@ use crate::get::Aside;
 use crate::load::Inner;
 use crate::seed::Random;
 use crate::settings::{Early, Look, Settings, StoreDown};
-use crate::stats::Counts;
 use crate::store::Store;
 
 /// Makes an [`Aside`].
@@ -398,7 +397,7 @@ impl<S: Store> Builder<S> {
             claims: Claims::new(),
             duties: Claims::new(),
             random: Random::new(self.seed),
-            counts: Counts::default(),
+            counts: Arc::default(),
             unprotected: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
             errors: PhantomData,

@@ -16,6 +16,8 @@ mod got;
 mod invalidate;
 mod load;
 mod many;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod on_drop;
 mod planted;
 mod refresh;

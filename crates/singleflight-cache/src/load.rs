@@ -56,7 +56,7 @@ pub(crate) struct Inner<S: Store, E, F: Flights<S, E>> {
     pub(crate) claims: Claims<S::Key>,
     pub(crate) duties: Claims<S::Key>,
     pub(crate) random: Random,
-    pub(crate) counts: Counts,
+    pub(crate) counts: Arc<Counts>,
     /// Loads under way while the store is down.
     pub(crate) unprotected: AtomicUsize,
     /// Loads that have ended, in whatever way.
