@@ -12,17 +12,18 @@ use crate::project::{Project, cargo};
 use crate::stop::{Stop, at};
 
 /// Which crates are looked at, and with which features.
-const CRATES: [(&str, &str); 7] = [
+const CRATES: [(&str, &str); 8] = [
     ("singleflight-core", " --features std,tracing"),
     ("singleflight-std", ""),
     ("singleflight-tokio", ""),
     ("singleflight-smol", ""),
-    ("singleflight-tower", ""),
+    ("singleflight-metrics", ""),
+    ("singleflight-tower", " --features metrics"),
     (
         "singleflight-redis",
         " --features cache,cluster,hash-keys,postcard,sentinel,serde-json,smol,tokio",
     ),
-    ("singleflight-cache", " --features serde,std"),
+    ("singleflight-cache", " --features metrics,serde,std"),
 ];
 
 /// Says whether there is a nightly.

@@ -1,6 +1,6 @@
 //! Steps that read the code: formatting, lints, documentation.
 
-use crate::ci::features::{FEATURE_SETS, core_with};
+use crate::ci::features::{FEATURE_SETS, METERED, core_with};
 use crate::command::run_all;
 use crate::models::{LOOM, SHUTTLE};
 use crate::project::{Project, cargo, cargo_of_peers};
@@ -31,6 +31,9 @@ pub(crate) fn clippy(project: &Project) -> Result<(), Stop> {
     commands.push(cargo(
         "clippy -p singleflight-tokio --features tracing --all-targets -- -D warnings",
     ));
+    commands.push(cargo(&format!(
+        "clippy {METERED} --all-targets -- -D warnings"
+    )));
     for checker in [LOOM, SHUTTLE] {
         let name = checker.name;
         let (core, target) = (core_with(name), project.target_for(name)?);

@@ -8,8 +8,8 @@ use crate::tidy::tree::Tree;
 use crate::toolchain::Toolchain;
 
 /// The published crates beside the core and the front ends.
-const LAYERS: &str =
-    "-p singleflight-cache -p singleflight-redis -p singleflight-tower --all-features";
+const LAYERS: &str = "-p singleflight-cache -p singleflight-metrics -p singleflight-redis \
+     -p singleflight-tower --all-features";
 
 /// `rust-version` in Cargo.toml.
 const MSRV: &str = "1.85";

@@ -11,6 +11,10 @@ pub(crate) const FEATURE_SETS: [&str; 6] = [
     "tracing",
 ];
 
+/// The layers that tell the facade `metrics` what they do, if they are asked to.
+pub(crate) const METERED: &str = "-p singleflight-cache -p singleflight-tower \
+     --features singleflight-cache/metrics,singleflight-tower/metrics";
+
 /// Returns the options that build the core alone with these features.
 pub(crate) fn core_with(features: &str) -> String {
     match features {

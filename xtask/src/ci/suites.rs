@@ -1,6 +1,6 @@
 //! Steps that run tests.
 
-use crate::ci::features::{FEATURE_SETS, core_with};
+use crate::ci::features::{FEATURE_SETS, METERED, core_with};
 use crate::command::run_all;
 use crate::project::{Project, cargo, cargo_of_peers};
 use crate::stop::Stop;
@@ -29,6 +29,10 @@ pub(crate) fn tests(project: &Project) -> Result<(), Stop> {
     commands.push(cargo(
         "test -p singleflight-tokio --features tracing --test tracing",
     ));
+    // So is what is measured; its doctests are run with it.
+    commands.push(cargo(&format!(
+        "test {METERED} --no-fail-fast -- metered metrics"
+    )));
     run_all(commands)
 }
 
