@@ -2,42 +2,35 @@
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Meter};
-use singleflight_tokio::StatKind;
+use singleflight_metrics::{Registry, Stat, StatKind};
 
-use crate::Groups;
-use crate::names::families;
-
-/// Makes one observable instrument for each family, `singleflight.calls` for
-/// `singleflight_calls`. They live as long as the meter's provider.
-pub fn observe(meter: &Meter, groups: &Groups) {
-    for family in families() {
-        let name = family.family.replacen('_', ".", 1);
-        let groups = groups.clone();
+/// Makes one observable instrument for each name, `singleflight.calls` for `singleflight_calls_total`. They
+/// live as long as the meter's provider.
+pub fn observe(meter: &Meter, registry: &Registry) {
+    for family in Stat::ALL.chunk_by(|one, next| one.name() == next.name()) {
+        let stat = family[0];
+        let name = stat.name().trim_end_matches("_total").replacen('_', ".", 1);
+        let registry = registry.clone();
         let observe = move |instrument: &dyn AsyncInstrument<u64>| {
-            groups.read(|series, group, value| {
-                if series.family == family.family {
-                    let labels = series.labels(group).into_iter();
-                    let attributes: Vec<_> = labels
-                        .map(|(name, value)| KeyValue::new(name, value.to_owned()))
-                        .collect();
-                    instrument.observe(value, &attributes);
-                }
-            });
+            let numbers = registry.read().into_iter();
+            for number in numbers.filter(|number| family.contains(&number.stat)) {
+                let labels = number.labels();
+                let attributes: Vec<_> = labels
+                    .map(|(name, value)| KeyValue::new(name, value.to_owned()))
+                    .collect();
+                instrument.observe(number.value, &attributes);
+            }
         };
-        match family.kind {
+        match stat.kind() {
             StatKind::Counter => {
                 let instrument = meter.u64_observable_counter(name);
-                let _registered = instrument
-                    .with_description(family.help)
-                    .with_callback(observe)
-                    .build();
+                let instrument = instrument.with_description(stat.help());
+                let _registered = instrument.with_callback(observe).build();
             }
             StatKind::Gauge => {
                 let instrument = meter.u64_observable_gauge(name);
-                let _registered = instrument
-                    .with_description(family.help)
-                    .with_callback(observe)
-                    .build();
+                let instrument = instrument.with_description(stat.help());
+                let _registered = instrument.with_callback(observe).build();
             }
         }
     }
