@@ -24,8 +24,8 @@ mod server;
 mod settings;
 mod traceparent;
 
-// A test that sees the inside.
-#[cfg(test)]
+// A test that sees the inside. It needs a crate that is not published.
+#[cfg(all(test, feature = "model"))]
 #[path = "../tests/model/mod.rs"]
 mod model;
 

@@ -7,9 +7,9 @@ use crate::stop::{Stop, at};
 use crate::tidy::tree::Tree;
 use crate::toolchain::Toolchain;
 
-/// The published crates beside the core and the front ends.
-const LAYERS: &str = "-p singleflight-cache -p singleflight-metrics -p singleflight-redis \
-     -p singleflight-tower --all-features";
+/// The published crates beside the core and the front ends, with all that they have.
+pub(crate) const LAYERS: &str = "-p singleflight-cache -p singleflight-metrics \
+     -p singleflight-redis -p singleflight-tower --all-features";
 
 /// `rust-version` in Cargo.toml.
 const MSRV: &str = "1.85";

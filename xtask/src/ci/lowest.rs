@@ -12,7 +12,7 @@ use std::{fs, io};
 use cargo_metadata::{DependencyKind, Metadata};
 use toml::Value;
 
-use crate::ci::dependencies::FRONT_ENDS;
+use crate::ci::dependencies::{FRONT_ENDS, LAYERS};
 use crate::ci::features::{FEATURE_SETS, core_with};
 use crate::command::run_all;
 use crate::manifest::parse;
@@ -41,6 +41,7 @@ pub(crate) fn lowest(project: &Project) -> Result<(), Stop> {
             "{verb} --locked {manifest} --target-dir {target} {what}"
         ))
     };
+    let layers = within("check", LAYERS);
     let checks = FEATURE_SETS.map(|features| within("check", &core_with(features)));
     let core = core_with(WITH_DEPENDENCIES);
     let tests = [
@@ -50,6 +51,7 @@ pub(crate) fn lowest(project: &Project) -> Result<(), Stop> {
     run_all(
         checks
             .into_iter()
+            .chain([layers])
             .chain(tests.map(|what| within("test", &what))),
     )
 }

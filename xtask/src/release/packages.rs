@@ -10,8 +10,8 @@ use crate::command::Command;
 use crate::project::{Project, cargo};
 use crate::stop::{Stop, at};
 
-/// Features of the core's own models: outside semver, and useless without `--cfg`.
-const FOR_MODELS: [&str; 2] = ["loom", "shuttle"];
+/// Features of our own models: outside semver, and of no use to anybody else.
+const FOR_MODELS: [&str; 3] = ["loom", "model", "shuttle"];
 
 /// What cargo adds to a package, or writes anew.
 const BY_CARGO: [&str; 4] = [
