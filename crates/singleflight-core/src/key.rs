@@ -88,7 +88,8 @@ use crate::platform::sync::PublicArc;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name a key of type `{K}`",
     label = "expected `{K}`, a borrow of it, or a borrow that it can be made from",
-    note = "a group of `String` takes `String`, `&String` and `&str`; a group of `(A, String)` takes `(A, &str)`"
+    note = "a group of `String` takes `String`, `&String` and `&str`; a group of `(A, String)` takes `(A, &str)`, not `&(A, &str)`",
+    note = "a key is `Eq + Hash`, and `Clone` where it is given as a reference"
 )]
 pub trait Key<K, M = ByValue>: Sized {
     /// Whether `self` already is a `K`, so that [`into_key`](Self::into_key) costs
@@ -147,6 +148,7 @@ impl<K: Eq + Hash> Key<K, ByValue> for K {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<K, Q> Key<K, ByRef> for &Q
 where
     K: Borrow<Q>,
@@ -168,6 +170,7 @@ where
 /// `&Q` for the pointer types that can be made from one.
 macro_rules! by_pointer {
     ($($pointer:ident),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<Q: Eq + Hash + ?Sized> Key<$pointer<Q>, ByPointer> for &Q
         where
             $pointer<Q>: Borrow<Q> + for<'a> From<&'a Q>,
