@@ -64,7 +64,14 @@ impl<E: fmt::Display, D: fmt::Display, C: fmt::Display> fmt::Display for Error<E
     }
 }
 
-impl<E: StdError, D: StdError, C: StdError> StdError for Error<E, D, C> {}
+// Errors that are no `Error` themselves will do: `anyhow::Error`, `Box<dyn Error>`, `String`.
+impl<E, D, C> StdError for Error<E, D, C>
+where
+    E: fmt::Debug + fmt::Display,
+    D: fmt::Debug + fmt::Display,
+    C: fmt::Debug + fmt::Display,
+{
+}
 
 /// Why an invalidation is not known to have been made: an old value may still be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -85,7 +92,12 @@ impl<D: fmt::Display, C: fmt::Display> fmt::Display for InvalidateError<D, C> {
     }
 }
 
-impl<D: StdError, C: StdError> StdError for InvalidateError<D, C> {}
+impl<D, C> StdError for InvalidateError<D, C>
+where
+    D: fmt::Debug + fmt::Display,
+    C: fmt::Debug + fmt::Display,
+{
+}
 
 /// The write was made, and its invalidation was not: an old value may still be read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -103,4 +115,10 @@ impl<T, D: fmt::Display, C: fmt::Display> fmt::Display for Unremoved<T, D, C> {
     }
 }
 
-impl<T: fmt::Debug, D: StdError, C: StdError> StdError for Unremoved<T, D, C> {}
+impl<T, D, C> StdError for Unremoved<T, D, C>
+where
+    T: fmt::Debug,
+    D: fmt::Debug + fmt::Display,
+    C: fmt::Debug + fmt::Display,
+{
+}

@@ -77,6 +77,10 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// # Ok::<_, singleflight_cache::Error<_, _, _>>(())
     /// # }).unwrap();
     /// ```
+    #[doc(alias = "get_or_load")]
+    #[doc(alias = "get_with")]
+    #[doc(alias = "try_get_with")]
+    #[doc(alias = "Take")]
     pub async fn get<L>(&self, key: &S::Key, load: L) -> Result<Option<S::Value>, GetError<S, E, F>>
     where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
@@ -100,6 +104,9 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
 
     /// As [`get`](Self::get), and says how old the answer is. Nobody who has a value waits: if it
     /// is due for a refresh, one caller receives the [`Refresh`] with it, to be run in a task.
+    ///
+    /// The refresh keeps `load`. A task that outlives its caller needs one that owns what it uses:
+    /// `async move ||` over clones.
     ///
     /// # Errors
     ///
@@ -140,6 +147,7 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// # }).await
     /// # }
     /// ```
+    #[doc(alias = "stale_while_revalidate")]
     pub async fn get_with_age<L>(
         &self,
         key: &S::Key,

@@ -143,6 +143,11 @@ impl<K> fmt::Debug for Put<K> {
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store",
+    label = "expected a type that is `Store`",
+    note = "a cache becomes one by `impl Store` for a type of yours around it: a get, a put and a remove"
+)]
 pub trait Store {
     /// What entries are found by. It must contain everything that a load reads, the tenant and
     /// the user included.
@@ -184,6 +189,11 @@ pub trait Store {
 }
 
 /// A store that can be emptied, for [`Aside::invalidate_all`](crate::Aside::invalidate_all).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be emptied",
+    label = "expected a store that is `RemoveAll`, too",
+    note = "`impl RemoveAll` beside `impl Store` says how every entry is removed"
+)]
 pub trait RemoveAll: Store {
     /// Removes every entry.
     fn remove_all(&self) -> impl Future<Output = Result<(), Self::Error>>;

@@ -84,6 +84,31 @@ fn a_put_that_fails_is_counted_and_its_caller_has_the_value() {
     }
 }
 
+/// No `Error` itself, as `anyhow::Error` is none.
+type Boxed = Box<dyn std::error::Error + Send + Sync>;
+
+#[test]
+fn the_question_mark_takes_every_error_of_a_load_and_of_a_store() {
+    async fn asks(aside: &Aside<Shared, Boxed>) -> Result<(), Boxed> {
+        aside.get(&1, async || Err("no row".into())).await?;
+        Ok(())
+    }
+    async fn writes(aside: &Aside<Shared, Boxed>) -> Result<(), Boxed> {
+        aside.write(&1, async || ()).await?;
+        Ok(())
+    }
+    let store = Rc::new(Failing::default());
+    let aside = Builder::new(Shared(Rc::clone(&store))).build();
+    let told = block_on(asks(&aside)).unwrap_err();
+    assert_eq!(told.to_string(), "the load failed: no row");
+    store.removes.set(true);
+    let told = block_on(writes(&aside)).unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "written, but the store did not remove the entry: down"
+    );
+}
+
 #[test]
 fn a_removal_that_fails_is_told() {
     for look in BOTH {
