@@ -18,8 +18,10 @@ use crate::stop::{Stop, at};
 const MISTAKES: &str = "crates/singleflight-conformance/messages";
 
 /// The crates that a mistake may be made with.
-const CRATES: [&str; 4] = [
+const CRATES: [&str; 6] = [
+    "singleflight-cache",
     "singleflight-core",
+    "singleflight-redis",
     "singleflight-std",
     "singleflight-tokio",
     "singleflight-smol",

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::error::BuildError;
 use crate::group::Group;
 use crate::inner::Inner;
-use crate::key::Names;
+use crate::key::{KeyBytes, Names};
 use crate::server::Server;
 use crate::settings::{Settings, WhenDown};
 use crate::traceparent::Tell;
@@ -210,7 +210,8 @@ impl<K: ?Sized, V> Builder<K, V> {
         self
     }
 
-    /// How values cross. It has no default.
+    /// How values cross. It has no default: [`Raw`](crate::Raw) is for bytes and text, `Postcard`
+    /// and `Json` (by features) are for any serde type, and [`Codec`] is for codecs of your own.
     ///
     /// # Examples
     ///
@@ -312,6 +313,7 @@ impl<K: ?Sized, V> Builder<K, V> {
     /// ```
     pub fn build(self) -> Result<Group<K, V>, BuildError>
     where
+        K: KeyBytes,
         V: Clone + Send + Sync + 'static,
     {
         self.settings.check()?;

@@ -34,6 +34,31 @@ impl From<singleflight_core::CallError> for FlightsError {
 
 /// How what a cache has loaded crosses, by a codec for `singleflight_cache::Loaded`. A load that failed
 /// does not cross: its error is for its own process, and others load for themselves.
+///
+/// # Examples
+///
+#[cfg_attr(feature = "postcard", doc = "```no_run")]
+#[cfg_attr(not(feature = "postcard"), doc = "```ignore")]
+/// # use std::time::Duration;
+/// # use std::io;
+/// # use singleflight_cache::{Aside, Builder, Landing, Store};
+/// use singleflight_redis::{Group, Landed, Postcard, Server};
+///
+/// /// An aside whose loads run once in all processes. The store is yours, and on a server.
+/// fn aside<S: Store<Key = u64, Value = String>>(
+///     store: S,
+///     server: &Server,
+/// ) -> Result<Aside<S, io::Error, Group<u64, Landing<S, io::Error>>>, Box<dyn std::error::Error>>
+/// where
+///     S::Error: Send + Sync + 'static,
+/// {
+///     let flights = Group::builder(server, "user:v1")
+///         .wait_at_most(Duration::from_secs(60))
+///         .codec(Landed(Postcard))
+///         .build()?;
+///     Ok(Builder::new(store).fresh_for(Duration::from_secs(600)).build_over(flights))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it is made of a codec")]
 pub struct Landed<C>(

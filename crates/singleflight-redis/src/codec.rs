@@ -1,7 +1,10 @@
 //! How values become bytes. What comes from Redis is input: it is bounded, and decoding may fail.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::error::Error;
+use std::str;
+use std::sync::Arc;
 
 use crate::error::CallError;
 use crate::outcome::Alone;
@@ -12,6 +15,12 @@ use crate::outcome::Alone;
 /// [`max_value`](crate::Builder::max_value) bytes, and a codec must bear every one of them without a
 /// panic and without taking more memory than they justify. A value that cannot be decoded costs the
 /// process an execution of its own, never an error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no codec for values of type `{V}`",
+    label = "expected a `Codec<{V}>`",
+    note = "`Raw` is one for bytes and text, `Postcard` and `Json` (features `postcard`, `serde-json`) for what serde can read and write",
+    note = "under a cache the codec is `Landed(Postcard)` or `Landed(Json)`"
+)]
 pub trait Codec<V>: Send + Sync + 'static {
     /// Makes the bytes of a value.
     ///
@@ -33,24 +42,26 @@ pub trait Codec<V>: Send + Sync + 'static {
 #[expect(clippy::exhaustive_structs, reason = "it has nothing in it")]
 pub struct Raw;
 
-impl Codec<Vec<u8>> for Raw {
-    fn encode(&self, value: &Vec<u8>) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
-        Ok(value.clone())
-    }
+/// A borrow of the value is its bytes, and it is made of a borrow of them.
+macro_rules! raw {
+    ($($value:ty: $of:expr;)*) => {$(
+        impl Codec<$value> for Raw {
+            fn encode(&self, value: &$value) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+                Ok(AsRef::<[u8]>::as_ref(&**value).to_vec())
+            }
 
-    fn decode(&self, bytes: &[u8]) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
-        Ok(bytes.to_vec())
-    }
+            fn decode(&self, bytes: &[u8]) -> Result<$value, Box<dyn Error + Send + Sync>> {
+                Ok($of(bytes)?.into())
+            }
+        }
+    )*};
 }
 
-impl Codec<String> for Raw {
-    fn encode(&self, value: &String) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
-        Ok(value.clone().into_bytes())
-    }
-
-    fn decode(&self, bytes: &[u8]) -> Result<String, Box<dyn Error + Send + Sync>> {
-        Ok(std::str::from_utf8(bytes)?.to_owned())
-    }
+raw! {
+    Vec<u8>: Ok::<_, Infallible>;
+    Arc<[u8]>: Ok::<_, Infallible>;
+    String: str::from_utf8;
+    Arc<str>: str::from_utf8;
 }
 
 /// Values of any serde type, as postcard.
@@ -118,7 +129,7 @@ pub(crate) fn panic(panic: &(dyn Any + Send)) -> Vec<u8> {
 /// How many works failed in a row, where ABANDON has found them too many.
 pub(crate) fn failures(payload: &[u8]) -> Option<usize> {
     let count = payload.strip_prefix(b"F")?;
-    std::str::from_utf8(count).ok()?.parse().ok()
+    str::from_utf8(count).ok()?.parse().ok()
 }
 
 /// What was landed: a value, or why there is none; or why this process has to make its own.

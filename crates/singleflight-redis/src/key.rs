@@ -1,5 +1,6 @@
 //! How a key becomes bytes, and bytes become names in Redis.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A key, as the bytes that tell it apart from every other key of its group.
@@ -24,6 +25,11 @@ use std::sync::Arc;
 /// Tenant(7, "profile".to_owned()).write(&mut bytes);
 /// assert!(!bytes.is_empty());
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say by which bytes it is known in Redis",
+    label = "expected a type that is `KeyBytes`",
+    note = "for a type of yours: `impl KeyBytes for …`, with its fields as a tuple: `(self.0, &self.1).write(bytes)`"
+)]
 pub trait KeyBytes {
     /// Appends the key's bytes.
     fn write(&self, bytes: &mut Vec<u8>);
@@ -39,7 +45,7 @@ macro_rules! as_bytes {
     )*};
 }
 
-macro_rules! as_digits {
+macro_rules! as_text {
     ($($type:ty),*) => {$(
         impl KeyBytes for $type {
             fn write(&self, bytes: &mut Vec<u8>) {
@@ -49,14 +55,32 @@ macro_rules! as_digits {
     )*};
 }
 
-as_bytes!(str, String, [u8], Vec<u8>);
-as_digits!(
-    u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize
-);
+/// A pointer gives the bytes of what it points to.
+macro_rules! as_target {
+    ($($pointer:ty),*) => {$(
+        impl<T: KeyBytes + ?Sized> KeyBytes for $pointer {
+            fn write(&self, bytes: &mut Vec<u8>) {
+                (**self).write(bytes);
+            }
+        }
+    )*};
+}
 
-impl<T: KeyBytes + ?Sized> KeyBytes for &T {
+as_bytes!(str, String, [u8], Vec<u8>);
+as_text!(
+    bool, char, u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize
+);
+as_target!(&T, Arc<T>, Box<T>);
+
+impl<T: KeyBytes + ToOwned + ?Sized> KeyBytes for Cow<'_, T> {
     fn write(&self, bytes: &mut Vec<u8>) {
         (**self).write(bytes);
+    }
+}
+
+impl<const N: usize> KeyBytes for [u8; N] {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        self.as_slice().write(bytes);
     }
 }
 
@@ -75,6 +99,12 @@ impl<A: KeyBytes, B: KeyBytes> KeyBytes for (A, B) {
 impl<A: KeyBytes, B: KeyBytes, C: KeyBytes> KeyBytes for (A, B, C) {
     fn write(&self, bytes: &mut Vec<u8>) {
         (&self.0, (&self.1, &self.2)).write(bytes);
+    }
+}
+
+impl<A: KeyBytes, B: KeyBytes, C: KeyBytes, D: KeyBytes> KeyBytes for (A, B, C, D) {
+    fn write(&self, bytes: &mut Vec<u8>) {
+        (&self.0, (&self.1, (&self.2, &self.3))).write(bytes);
     }
 }
 
@@ -165,6 +195,22 @@ mod tests {
         assert_ne!(bytes(&("a", "bc")), bytes(&("ab", "c")));
         assert_ne!(bytes(&("1.a", "b")), bytes(&("1", "a1.b")));
         assert_ne!(bytes(&("a", "b", "c")), bytes(&("a", "bc", "")));
+    }
+
+    #[test]
+    fn what_a_key_is_kept_in_does_not_matter() {
+        let text = String::from("a");
+        for held in [
+            bytes(&"a"),
+            bytes(&Arc::<str>::from("a")),
+            bytes(&Box::<str>::from("a")),
+            bytes(&Cow::Borrowed("a")),
+            bytes(b"a"),
+            bytes(&'a'),
+        ] {
+            assert_eq!(held, bytes(&text));
+        }
+        assert_ne!(bytes(&("a", true, 1, 2)), bytes(&("a", false, 1, 2)));
     }
 
     #[test]
