@@ -10,6 +10,10 @@ use tower_service::Service;
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A service whose HTTP requests can be coalesced: every one of the right shape is.
+///
+/// It takes `http::Request`s and answers with `http::Response`s, whose bodies have `Bytes` for data; its
+/// futures are `Send`. (`reqwest::Client` takes requests of its own: wrap its `execute` in
+/// `tower::service_fn`.)
 pub trait HttpInner<B>:
     Service<Request<B>, Response = Response<Self::Body>, Error: Send + Sync + 'static, Future: Send>
     + Send

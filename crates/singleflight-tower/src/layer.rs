@@ -86,6 +86,12 @@ impl HttpCoalesce {
     /// Lets the next request that is equal to this one start afresh: what is being answered may be out
     /// of date. Returns whether there was a flight to forget.
     ///
+    /// The head has to be equal to a reader's: its method, its authority or `Host`, and all that the key
+    /// holds, the extensions too where the key reads them. In the handler of a write, take the head of
+    /// that request and set the method to `GET`; with [`HttpKey::all_headers`](crate::HttpKey::all_headers)
+    /// readers differ in headers that the writer does not know, and [`forget_all`](Self::forget_all) is
+    /// what helps.
+    ///
     /// # Examples
     ///
     /// ```
@@ -106,6 +112,7 @@ impl HttpCoalesce {
     /// assert!(!layer.forget(&head), "nothing is in flight");
     /// # });
     /// ```
+    #[doc(alias = "invalidate")]
     pub fn forget(&self, request: &request::Parts) -> bool {
         let key = self.hub.settings().requests.key(request, false);
         key.is_some_and(|key| self.hub.forget(key))
@@ -151,6 +158,7 @@ impl HttpCoalesce {
     /// assert_eq!((works, head.status.as_u16()), (0, 503));
     /// # });
     /// ```
+    #[doc(alias = "shutdown")]
     pub fn close(&self) {
         self.hub.close();
     }
@@ -176,6 +184,8 @@ impl HttpCoalesce {
     /// assert_eq!(layer.in_flight(), 0);
     /// # });
     /// ```
+    #[doc(alias = "drain")]
+    #[doc(alias = "shutdown")]
     pub async fn drained(&self) {
         self.hub.drained().await;
     }
