@@ -5,12 +5,13 @@ use std::future::Future;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use singleflight_cache::{Aside, Builder, Look, Store};
 use tokio::task::{JoinSet, yield_now};
 
 use crate::bar::{Bar, bar};
+use crate::moka_store::MokaStore;
 use crate::contents::Counting;
 #[cfg(feature = "all")]
 use crate::peers::Foyer;
@@ -50,15 +51,29 @@ async fn gets(ours: &Ours, gets: usize) {
     }
 }
 
-/// Only hits, of the aside or of its store, to count instructions.
-pub(crate) async fn only(aside: bool, times: usize) {
-    let ours = Ours::new();
+/// Only reads of one kind, of the aside or of its store, to count instructions.
+pub(crate) async fn only(of: &str, times: usize) {
+    let builder = Builder::new(MokaStore::new(10_000)).look(Look::Both);
+    let builder = match of.strip_prefix("stale-") {
+        Some(_) => builder.fresh_for(Duration::ZERO).stale_for(Duration::from_secs(3_600)),
+        None => builder,
+    };
+    let ours = Ours(builder.build());
     ours.get(7, async || 7).await;
-    if aside {
-        hits(&ours, times).await;
-    } else {
-        gets(&ours, times).await;
+    let load = || async || unreachable!("it is there");
+    // Of a stale value somebody else has the duty.
+    let duty = ours.0.get_with_age(&7, load()).await;
+    match of {
+        "store" => gets(&ours, times).await,
+        "get" | "stale-get" => hits(&ours, times).await,
+        "aged" | "stale-aged" => {
+            for _ in 0..times {
+                black_box(ours.0.get_with_age(&black_box(7), load()).await.ok());
+            }
+        }
+        _ => panic!("store, get, aged, stale-get or stale-aged"),
     }
+    drop(duty);
 }
 
 /// The median of the rounds.

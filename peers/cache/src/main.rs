@@ -2,8 +2,9 @@
 //! `sync_writes`, where they do the same.
 //!
 //! `cargo xtask compare cache` builds and runs it. It ends with exit code 1 if a bar does not hold.
-//! `cache-peers aside 10000` only hits, and `cache-peers store 10000` only asks the store below, so that
-//! `valgrind --tool=callgrind` can count what either costs.
+//! `cache-peers get 10000` only hits, `aged` does so by `get_with_age`, `stale-get` and `stale-aged` read a
+//! stale value that somebody else refreshes, and `cache-peers store 10000` only asks the store below, so
+//! that `valgrind --tool=callgrind` can count what each costs.
 
 mod bar;
 mod bars;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     if let (Some(of), Some(times)) = (arguments.next(), arguments.next()) {
         let times = times.parse().expect("the second argument is a number");
-        runtime.block_on(bars::only(of == "aside", times));
+        runtime.block_on(bars::only(&of, times));
         return ExitCode::SUCCESS;
     }
     println!(
