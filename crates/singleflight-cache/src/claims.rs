@@ -39,12 +39,17 @@ impl<K: Clone + Eq + Hash> Claims<K> {
         }
     }
 
+    /// Whether somebody has the claim.
+    pub(crate) fn is_claimed(&self, key: &K) -> bool {
+        self.0.followers(key).is_some() && !planted("everybody-refreshes")
+    }
+
     /// Takes a claim, if nobody has it.
     pub(crate) fn try_claim(&self, key: &K) -> Option<Claim<K>> {
         if planted("everybody-refreshes") {
             self.void(key);
         }
-        if self.0.followers(key).is_some() {
+        if self.is_claimed(key) {
             return None;
         }
         match self.join(key) {

@@ -40,7 +40,7 @@ use crate::got::{Freshness, Got};
 use crate::on_drop::OnDrop;
 use crate::planted::planted;
 use crate::seed::Random;
-use crate::settings::{Look, Settings};
+use crate::settings::Settings;
 use crate::stats::{Counts, count};
 use crate::store::{Found, Put, Store};
 
@@ -118,12 +118,12 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
     }
 
     /// Looks a key up, or waits for somebody's look.
-    pub(crate) async fn look(&self, key: &S::Key) -> Result<Known<S, E, F>, GetError<S, E, F>> {
-        let since = Some(self.ended());
+    pub(crate) async fn look(
+        &self,
+        key: &S::Key,
+        since: Option<usize>,
+    ) -> Result<Known<S, E, F>, GetError<S, E, F>> {
         let look = async || self.sight(key, self.store.get(key).await).await;
-        if self.settings.look == Look::Both {
-            return Ok(Known::new(look().await, since, None));
-        }
         let seen = self.looks.run_outcome(key, look).await;
         let seen = seen.map_err(|error| Error::Flight(error.into()))?;
         let since = since.filter(|_| seen.role == Role::Leader);
@@ -154,17 +154,25 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         }
     }
 
-    /// Whether a look has found something that is fresh and not due, whatever is drawn, and counts
-    /// that.
+    /// Says how an entry may be served, and counts that, if nothing else is to be done about it: it is
+    /// not due for a refresh, whatever is drawn, or another caller has the duty.
     #[inline]
-    pub(crate) fn is_hit(&self, entry: &Entry<S::Value>) -> bool {
-        let now = self.settings.now();
-        let is_hit =
-            self.settings.age(entry, now) == Age::Fresh && !self.settings.is_due(entry, now, || 0);
-        if is_hit {
-            self.count_hit(entry);
+    pub(crate) fn at_once(
+        &self,
+        key: &S::Key,
+        entry: &Entry<S::Value>,
+        now: u64,
+    ) -> Option<Freshness<E>> {
+        let freshness = match self.settings.age(entry, now) {
+            Age::Fresh => Freshness::Fresh,
+            Age::Stale => Freshness::Stale,
+            Age::Old | Age::Gone => return None,
+        };
+        if self.settings.is_due(entry, now, || 0) && !self.duties.is_claimed(key) {
+            return None;
         }
-        is_hit
+        self.count_hit(entry);
+        Some(freshness)
     }
 
     fn count_hit(&self, entry: &Entry<S::Value>) {
@@ -226,10 +234,10 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         }
     }
 
-    /// Makes an answer of what is known, and counts that.
+    /// Makes an answer of an entry, and counts that.
     pub(crate) fn serve<R>(
         &self,
-        known: Known<S, E, F>,
+        entry: Option<Entry<S::Value>>,
         freshness: Freshness<E>,
         now: u64,
     ) -> Got<S::Value, E, R> {
@@ -238,7 +246,6 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
             Freshness::Stale => count(&self.counts.served_stale),
             Freshness::AfterError(_) => count(&self.counts.served_after_error),
         }
-        let entry = known.sight.ok().flatten();
         let age = entry.as_ref().map(|entry| now.saturating_sub(entry.made));
         Got {
             value: entry.and_then(|entry| entry.held.into_value()),

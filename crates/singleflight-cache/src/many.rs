@@ -93,7 +93,8 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
         let answer = |key| {
             let known = all.remove(&key)?;
             let judged = inner.judge(&known, now).transpose()?;
-            let value = judged.map(|freshness| inner.serve::<()>(known, freshness, now).value);
+            let entry = known.sight.ok().flatten();
+            let value = judged.map(|freshness| inner.serve::<()>(entry, freshness, now).value);
             Some((key, value))
         };
         keys.into_iter().filter_map(answer).collect()

@@ -1,8 +1,11 @@
 //! A value that is loaded anew while the old one is served.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 
+use crate::claims::Claim;
+use crate::entry::Entry;
 use crate::flights::{Flights, GetError};
 use crate::got::Got;
 use crate::load::{Inner, Known};
@@ -13,11 +16,18 @@ use crate::store::Store;
 /// [`run`](Self::run) it in a task, or where nobody waits. Dropping it, or the future that it
 /// makes, leaves the duty to the next reader.
 #[must_use = "dropping it leaves the refresh to the next reader"]
-pub struct Refresh<S: Store, E, F: Flights<S, E>, L> {
+pub struct Refresh<S: Store, E, F: Flights<S, E>, L>(
+    /// In a box: an answer without it, which most are, is small.
+    pub(crate) Box<Due<S, E, F, L>>,
+);
+
+/// What a refresh is made of.
+pub(crate) struct Due<S: Store, E, F: Flights<S, E>, L> {
     pub(crate) inner: Arc<Inner<S, E, F>>,
     pub(crate) key: S::Key,
-    /// The entry that was found due, and the duty.
-    pub(crate) known: Known<S, E, F>,
+    /// What was found due.
+    pub(crate) entry: Entry<S::Value>,
+    pub(crate) duty: Claim<S::Key>,
     pub(crate) load: L,
 }
 
@@ -57,7 +67,7 @@ impl<S: Store, E, F: Flights<S, E>, L> Refresh<S, E, F, L> {
     /// # }).unwrap();
     /// ```
     pub fn key(&self) -> &S::Key {
-        &self.key
+        &self.0.key
     }
 
     /// Looks again, loads, and stores the new value over the one that was found due.
@@ -94,19 +104,14 @@ impl<S: Store, E, F: Flights<S, E>, L> Refresh<S, E, F, L> {
     where
         L: AsyncFnOnce() -> Result<Option<S::Value>, E>,
     {
-        let Self {
-            inner,
-            key,
-            mut known,
-            load,
-        } = self;
-        let id = |known: &Known<S, E, F>| known.entry().map(|entry| entry.id);
-        let old = id(&known);
-        inner.load(&key, &mut known, &mut Some(load)).await;
-        let is_old = id(&known) == old;
+        let due = *self.0;
+        let old = due.entry.id;
+        let mut known = Known::new(Ok(Some(due.entry)), None, Some(due.duty));
+        let load = &mut Some(due.load);
+        due.inner.load(&due.key, &mut known, load).await;
         match (known.error, known.sight) {
             (Some(error), _) => Refreshed::Failed(error),
-            (None, Ok(Some(entry))) if !is_old => Refreshed::New(entry.held.into_value()),
+            (None, Ok(Some(entry))) if entry.id != old => Refreshed::New(entry.held.into_value()),
             _ => Refreshed::StoodDown,
         }
     }

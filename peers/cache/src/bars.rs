@@ -11,8 +11,8 @@ use singleflight_cache::{Aside, Builder, Look, Store};
 use tokio::task::{JoinSet, yield_now};
 
 use crate::bar::{Bar, bar};
-use crate::moka_store::MokaStore;
 use crate::contents::Counting;
+use crate::moka_store::MokaStore;
 #[cfg(feature = "all")]
 use crate::peers::Foyer;
 use crate::peers::{Moka, Ours, Peer};
@@ -55,7 +55,9 @@ async fn gets(ours: &Ours, gets: usize) {
 pub(crate) async fn only(of: &str, times: usize) {
     let builder = Builder::new(MokaStore::new(10_000)).look(Look::Both);
     let builder = match of.strip_prefix("stale-") {
-        Some(_) => builder.fresh_for(Duration::ZERO).stale_for(Duration::from_secs(3_600)),
+        Some(_) => builder
+            .fresh_for(Duration::ZERO)
+            .stale_for(Duration::from_secs(3_600)),
         None => builder,
     };
     let ours = Ours(builder.build());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use singleflight_cache::{Aside, Builder, Early, Look};
+use singleflight_cache::{Aside, Builder, Early, Look, Store as _};
 
 use crate::bar::{Bar, bar};
 use crate::contents::Counting;
@@ -21,6 +21,14 @@ pub(crate) async fn all(tell: &mut impl FnMut(Bar)) {
     source_down().await.into_iter().for_each(&mut *tell);
     tell(spread());
     tell(wave().await);
+}
+
+const READS_EVERY: Duration = Duration::from_micros(100);
+
+async fn until(due: Instant) {
+    while Instant::now() < due {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Three seconds of ten thousand reads a second, of a value that is fresh for 100 ms and takes 20 ms
@@ -38,10 +46,7 @@ async fn reads_while_refreshing() -> Vec<Bar> {
     let mut last_refresh = None;
     let start = Instant::now();
     for read in 0..30_000_u32 {
-        let due = start + Duration::from_micros(100) * read;
-        while Instant::now() < due {
-            tokio::task::yield_now().await;
-        }
+        until(start + READS_EVERY * read).await;
         let is_refreshing = under_way.load(Ordering::Relaxed) > 0;
         let (count, busy) = (Arc::clone(&loads), Arc::clone(&under_way));
         let load = async move || {
@@ -63,6 +68,14 @@ async fn reads_while_refreshing() -> Vec<Bar> {
             calm.push(took);
         }
     }
+    // The tail that the store has by itself, read as often.
+    let (mut plain, start) = (Vec::new(), Instant::now());
+    for read in 0..10_000_u32 {
+        until(start + READS_EVERY * read).await;
+        let before = Instant::now();
+        std::hint::black_box(aside.store().get(&7).await.ok());
+        plain.push(before.elapsed());
+    }
     // What was loaded last is read as well.
     if let Some(refresh) = last_refresh {
         refresh.await.expect("it does not panic");
@@ -75,6 +88,7 @@ async fn reads_while_refreshing() -> Vec<Bar> {
         times[((times.len() - 1) as f64 * share) as usize].as_nanos() as f64
     };
     let (hit, calm) = (nanos(calm.clone(), 0.5), nanos(calm, 0.99));
+    let (get, plain) = (nanos(plain.clone(), 0.5), nanos(plain, 0.99));
     let reads = refreshing.len();
     let p99 = nanos(refreshing, 0.99);
     let mut waits = bar(
@@ -84,7 +98,8 @@ async fn reads_while_refreshing() -> Vec<Bar> {
         "us",
     );
     waits.beside = format!(
-        "{reads} reads while refreshing, p99 {p99:.0} ns; others p50 {hit:.0} ns, p99 {calm:.0} ns"
+        "{reads} reads while refreshing, p99 {p99:.0} ns; others p50 {hit:.0} ns, p99 {calm:.0} ns; \
+         moka's own get p50 {get:.0} ns, p99 {plain:.0} ns"
     );
     let loads = loads.load(Ordering::Relaxed) as f64;
     let cycles = seen.len() as f64;
