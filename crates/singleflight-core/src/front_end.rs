@@ -388,10 +388,8 @@ macro_rules! front_end {
             ///
             /// ```
             #[doc = $crate::__use!("{Group, Joined}")]
-            /// use std::sync::Arc;
-            ///
             /// let group: Group<u64, u64> = Group::new();
-            /// let other: Group<u64, u64> = Group::from(Arc::clone(group.shared())); // of another front end
+            /// let other: Group<u64, u64> = Group::from(group.shared()); // of another front end
             /// let _leader = group.join(7)?;
             /// assert!(matches!(other.join(7)?, Joined::Follower(_)));
             #[doc = $crate::__ok!()]
@@ -447,6 +445,15 @@ macro_rules! front_end {
         {
             fn from(group: ::std::sync::Arc<$crate::Group<K, V, S>>) -> Self {
                 Self(group)
+            }
+        }
+
+        /// A front end's group is made of another one's by `Group::from(other.shared())`.
+        impl<K, V, S> ::core::convert::From<&::std::sync::Arc<$crate::Group<K, V, S>>>
+            for Group<K, V, S>
+        {
+            fn from(group: &::std::sync::Arc<$crate::Group<K, V, S>>) -> Self {
+                Self(::std::sync::Arc::clone(group))
             }
         }
 
