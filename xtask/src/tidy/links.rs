@@ -1,4 +1,5 @@
-//! Links from one page to another lead to something that is there.
+//! Links from one page to another lead to something that is there, also where the page is not read by
+//! rustdoc.
 
 use crate::tidy::finding::Finding;
 use crate::tidy::pages::resolved;
@@ -8,6 +9,10 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in tree.ending(&[".md"]) {
         for (number, line) in text.lines().enumerate() {
+            for name in names(line) {
+                let what = format!("links to `{name}`, which rustdoc alone knows");
+                findings.push(Finding::new(path, number + 1, what));
+            }
             for link in links(line) {
                 let file = link.split('#').next().unwrap_or(link);
                 // A link out of the checkout is the forge's: its pages about this repository.
@@ -29,7 +34,16 @@ fn links(line: &str) -> impl Iterator<Item = &str> {
     line.split("](")
         .skip(1)
         .filter_map(|rest| rest.split(')').next())
-        .filter(|link| !link.starts_with('#') && !link.contains("://") && !link.contains("::"))
+        .filter(|link| !link.starts_with('#') && !link.contains("://"))
+}
+
+/// Returns what stands in brackets without saying where it leads: names that rustdoc finds.
+fn names(line: &str) -> impl Iterator<Item = &str> {
+    line.split("[`")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("`]"))
+        .filter(|(name, after)| !name.contains('`') && !after.starts_with('('))
+        .map(|(name, _)| name)
 }
 
 #[cfg(test)]
@@ -54,8 +68,19 @@ mod tests {
 
     #[test]
     fn links_to_other_places_are_not_looked_at() {
-        let text = "[a](https://example.org/x) [b](#part) [c](../../security) [d](crate::Type)";
+        let text = "[a](https://example.org/x) [b](#part) [c](../../security)";
         assert_eq!(found("SECURITY.md", text), [""; 0]);
+    }
+
+    #[test]
+    fn a_link_that_only_rustdoc_follows_is_found() {
+        let named = "docs/other.md:1: links to `Group`, which rustdoc alone knows";
+        assert_eq!(
+            found("docs/other.md", "[`Group`] or [`a page`](page.md)"),
+            [named]
+        );
+        let told = "docs/other.md:1: links to `Group::run`, which is not there";
+        assert_eq!(found("docs/other.md", "[a call](Group::run)"), [told]);
     }
 
     #[test]
