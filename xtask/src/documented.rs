@@ -21,7 +21,7 @@ const CRATES: [(&str, &str); 8] = [
     ("singleflight-tower", " --features metrics"),
     (
         "singleflight-redis",
-        " --features cache,cluster,hash-keys,postcard,sentinel,serde-json,smol,tokio",
+        " --features cache,cluster,hash-keys,metrics,postcard,sentinel,serde-json,smol,tokio",
     ),
     ("singleflight-cache", " --features metrics,serde,std"),
 ];

@@ -10,7 +10,7 @@ const PACKAGE: &str = "-p singleflight-chaos-redis";
 
 /// All that does not ask for more than one runtime.
 const FEATURES: &str =
-    "--features cache,cluster,hash-keys,postcard,sentinel,serde-json,smol,tokio,tracing";
+    "--features cache,cluster,hash-keys,metrics,postcard,sentinel,serde-json,smol,tokio,tracing";
 
 /// The bugs that are planted in `crates/singleflight-redis`, each with what it is seen by: the model,
 /// or processes, and what goes wrong among these.

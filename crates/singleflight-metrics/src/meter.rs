@@ -2,13 +2,15 @@
 //! took. And what it counts only where it was asked to.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use metrics::{Key, Label, SharedString, with_recorder};
+use pin_project_lite::pin_project;
 
 use crate::number::Numbers;
 use crate::registry::{METADATA, Registry};
@@ -216,18 +218,17 @@ impl Meter {
     /// assert_eq!(meter.wait_until(async { 7 }, || true).await, 7);
     /// # });
     /// ```
-    pub async fn wait_until<F: Future>(&self, call: F, leads: impl Fn() -> bool) -> F::Output {
-        let (mut call, mut waiting) = (pin!(call), None);
-        poll_fn(|context| {
-            let polled = call.as_mut().poll(context);
-            if polled.is_ready() || leads() {
-                waiting = None;
-            } else {
-                waiting.get_or_insert_with(|| self.wait());
-            }
-            polled
-        })
-        .await
+    pub fn wait_until<F: Future>(
+        &self,
+        call: F,
+        leads: impl Fn() -> bool,
+    ) -> impl Future<Output = F::Output> {
+        Following {
+            call,
+            leads,
+            meter: self,
+            waiting: None,
+        }
     }
 
     fn time(&self, of: fn(&Inside) -> &Key) -> Timing {
@@ -281,5 +282,31 @@ impl fmt::Debug for Timing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_on = self.0.is_some();
         f.debug_struct("Timing").field("is_on", &is_on).finish()
+    }
+}
+
+pin_project! {
+    /// A call that may wait for the work of another.
+    struct Following<'a, F, L> {
+        #[pin]
+        call: F,
+        leads: L,
+        meter: &'a Meter,
+        waiting: Option<Timing>,
+    }
+}
+
+impl<F: Future, L: Fn() -> bool> Future for Following<'_, F, L> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let polled = this.call.poll(context);
+        if polled.is_ready() || (this.leads)() {
+            *this.waiting = None;
+        } else {
+            this.waiting.get_or_insert_with(|| this.meter.wait());
+        }
+        polled
     }
 }

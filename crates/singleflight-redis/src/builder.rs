@@ -23,6 +23,8 @@ pub struct Builder<K: ?Sized, V> {
     settings: Settings,
     codec: Option<Box<dyn Codec<V>>>,
     tell: Option<Tell>,
+    #[cfg(feature = "metrics")]
+    pub(crate) meter: singleflight_metrics::Meter,
     key: PhantomData<fn(&K)>,
 }
 
@@ -60,6 +62,8 @@ impl<K: ?Sized, V> Builder<K, V> {
             },
             codec: None,
             tell: None,
+            #[cfg(feature = "metrics")]
+            meter: singleflight_metrics::Meter::default(),
             key: PhantomData,
         }
     }
@@ -319,7 +323,15 @@ impl<K: ?Sized, V> Builder<K, V> {
         self.settings.check()?;
         let codec = self.codec.ok_or(BuildError("`codec` has to be said"))?;
         let inner = Inner::new(self.engine, self.names, self.settings, codec, self.tell);
-        Ok(Group::of(inner))
+        #[cfg(feature = "metrics")]
+        let inner = inner.metered(self.meter);
+        let group = Group::of(inner);
+        #[cfg(feature = "metrics")]
+        group
+            .inner
+            .meter
+            .watch(&group.inner, |inner| *inner.stats());
+        Ok(group)
     }
 }
 

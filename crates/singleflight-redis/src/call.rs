@@ -212,8 +212,19 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
                 error: &mut error,
                 leads: &leads,
                 waits,
+                #[cfg(feature = "metrics")]
+                timing: singleflight_metrics::Timing::default(),
             };
-            let outcome = call.try_run_outcome(|| drive.run()).await?;
+            let drives = AtomicBool::new(false);
+            let outcome = call.try_run_outcome(|| {
+                drives.store(true, Ordering::Relaxed);
+                drive.run()
+            });
+            #[cfg(feature = "metrics")]
+            let outcome = inner
+                .meter
+                .wait_until(outcome, || drives.load(Ordering::Relaxed));
+            let outcome = outcome.await?;
             if let Some(error) = error {
                 return Ok(Err(error));
             }

@@ -64,6 +64,9 @@ pub(crate) struct Drive<'a, V, W, E> {
     pub(crate) leads: &'a AtomicBool,
     /// Whether it waits for another process.
     pub(crate) waits: bool,
+    /// Of the wait for another process, then of the work.
+    #[cfg(feature = "metrics")]
+    pub(crate) timing: singleflight_metrics::Timing,
 }
 
 /// An error that stays with its caller: the next one tries.
@@ -76,7 +79,11 @@ where
     W: FnOnce(Lease) -> F,
     F: Future<Output = Result<V, E>>,
 {
-    pub(crate) async fn run(self) -> Result<Landing<V>, Kept> {
+    #[cfg_attr(
+        not(feature = "metrics"),
+        expect(unused_mut, reason = "what changes is a time that is measured")
+    )]
+    pub(crate) async fn run(mut self) -> Result<Landing<V>, Kept> {
         let Self { inner, slot, .. } = self;
         let mut takes_over = false;
         let why = loop {
@@ -89,6 +96,10 @@ where
                 Ok(Joined::Follows(flight)) => flight,
                 Err(why) => break why,
             };
+            #[cfg(feature = "metrics")]
+            if !takes_over {
+                self.timing = inner.meter.wait();
+            }
             match inner.follow(slot, &flight).await {
                 Ok(Some((payload, before))) => {
                     return match inner.receive(&payload, flight.traceparent) {
@@ -100,6 +111,7 @@ where
                 Err(why) => break why,
             }
         };
+        inner.stats().down += 1;
         match inner.settings.when_down {
             WhenDown::RunHere => self.alone(Alone::Down).await,
             WhenDown::Fail => Ok(Landing::of(Err(CallError::Down(why.into())))),
@@ -109,6 +121,10 @@ where
     /// The work, whose time is its own from now on.
     fn begins(&mut self) -> W {
         self.leads.store(true, Ordering::Relaxed);
+        #[cfg(feature = "metrics")]
+        {
+            self.timing = self.inner.meter.work();
+        }
         self.work.take().expect("a work is run once")
     }
 
@@ -144,6 +160,8 @@ where
             let run = AssertUnwindSafe(async move { work(lease).await }).catch_unwind();
             or(run, held.renewals()).await
         };
+        #[cfg(feature = "metrics")]
+        drop(std::mem::take(&mut self.timing));
         match result {
             Ok(Ok(value)) => {
                 self.close();
@@ -203,8 +221,12 @@ impl<V: Clone + 'static> Inner<V> {
                 self.stats().polls += 1;
             };
             let begun = engine.now();
+            let pushed = async {
+                inbox.pushed(id, stamp).await;
+                self.stats().pushes += 1;
+            };
             let asked = self.newcomer(slot, before, looked);
-            or(inbox.pushed(id, stamp), or(polled, asked)).await;
+            or(pushed, or(polled, asked)).await;
             if planted("run-at-the-deadline") && engine.now() >= begun + self.settings.poll {
                 return Err(String::new());
             }

@@ -32,6 +32,8 @@ pub(crate) struct Inner<V> {
     /// The leases that this process holds; of several for a key, the newest: the others are lost.
     leading: Mutex<HashMap<Slot, Id>>,
     stats: Mutex<Stats>,
+    #[cfg(feature = "metrics")]
+    pub(crate) meter: singleflight_metrics::Meter,
 }
 
 /// The group of this process.
@@ -68,11 +70,18 @@ impl<V: Clone> Inner<V> {
             arrivals: Places::default(),
             leading: Mutex::default(),
             stats: Mutex::default(),
+            #[cfg(feature = "metrics")]
+            meter: singleflight_metrics::Meter::default(),
         }
     }
 }
 
 impl<V> Inner<V> {
+    #[cfg(feature = "metrics")]
+    pub(crate) fn metered(self, meter: singleflight_metrics::Meter) -> Self {
+        Self { meter, ..self }
+    }
+
     pub(crate) fn stamp(&self) -> u64 {
         self.engine.inbox().stamp()
     }

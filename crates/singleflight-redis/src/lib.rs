@@ -14,6 +14,8 @@ mod inbox;
 mod inner;
 mod key;
 mod lease;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod outcome;
 mod runtime;
 mod script;

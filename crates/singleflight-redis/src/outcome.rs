@@ -99,4 +99,8 @@ pub struct Stats {
     pub undecodable: u64,
     /// Looks because none had come in time.
     pub polls: u64,
+    /// Looks because a message had come.
+    pub pushes: u64,
+    /// Times that a call found that Redis was not reached, or refused.
+    pub down: u64,
 }

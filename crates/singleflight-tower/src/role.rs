@@ -5,6 +5,8 @@
 //! | none | none | goes alone |
 //! | some | none | waits, or has waited in vain and asks for itself |
 //! | some | some | leads |
+//!
+//! Which way it goes is said where that changes, by `go`: the one place at which times begin and end.
 
 use http::{HeaderName, Response, response};
 use singleflight_core::Leader;

@@ -20,7 +20,7 @@ pub(crate) struct Link {
     pub(super) inbox: Arc<Inbox>,
     pub(super) started: Instant,
     pub(super) open: Mutex<Open>,
-    pub(super) round_trips: AtomicU64,
+    pub(crate) round_trips: AtomicU64,
     /// A lease was lost: this may be another run than we think.
     pub(super) doubted: AtomicBool,
 }

@@ -7,6 +7,8 @@ mod calls;
 #[cfg(feature = "cluster")]
 mod clusters;
 mod leaders;
+#[cfg(feature = "metrics")]
+mod metered;
 mod refusals;
 #[cfg(feature = "sentinel")]
 mod sentinels;
