@@ -87,10 +87,11 @@ impl HttpCoalesce {
     /// of date. Returns whether there was a flight to forget.
     ///
     /// The head has to be equal to a reader's: its method, its authority or `Host`, and all that the key
-    /// holds, the extensions too where the key reads them. In the handler of a write, take the head of
-    /// that request and set the method to `GET`; with [`HttpKey::all_headers`](crate::HttpKey::all_headers)
-    /// readers differ in headers that the writer does not know, and [`forget_all`](Self::forget_all) is
-    /// what helps.
+    /// holds, the extensions too where the key reads them. So the handler of a write makes one of the
+    /// URI and its own `Host`, as below, and takes nothing else of its own request, whose `Authorization`
+    /// would be another reader's. With [`HttpKey::all_headers`](crate::HttpKey::all_headers) readers
+    /// differ in headers that the writer does not know, and [`forget_all`](Self::forget_all) is what
+    /// helps.
     ///
     /// # Examples
     ///
@@ -98,16 +99,18 @@ impl HttpCoalesce {
     /// # mod asking { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/asking.in")); }
     /// # use asking::*;
     /// # run(async {
+    /// use http::Request;
     /// use singleflight_tower::{HttpCoalesce, HttpKey};
     /// use tokio::time::sleep;
     ///
     /// let layer = HttpCoalesce::builder(HttpKey::uri_and([]), sleep).build();
-    /// let head = get("/a").into_parts().0;
+    /// let get = || with("host", "example.org");
+    /// let head = Request::get("/a").header("host", "example.org").body(()).unwrap().into_parts().0;
     /// let asked = async {
     ///     assert!(layer.forget(&head));
-    ///     ask(&layer, [get("/a"), get("/a")], ok).await.0
+    ///     ask(&layer, [get(), get()], ok).await.0
     /// };
-    /// let (before, after) = tokio::join!(ask(&layer, [get("/a")], ok), asked);
+    /// let (before, after) = tokio::join!(ask(&layer, [get()], ok), asked);
     /// assert_eq!((before.0, after), (1, 1), "those who came later share a work of their own");
     /// assert!(!layer.forget(&head), "nothing is in flight");
     /// # });
