@@ -350,6 +350,9 @@ impl<S: Store> Builder<S> {
 
     /// Makes the aside, with flights in this process.
     ///
+    /// `E` is what loads fail with. It is known from the first get, or from the type that the aside is
+    /// kept as (`Aside<Users, io::Error>`); elsewhere it is said, as below.
+    ///
     /// # Examples
     ///
     /// ```
