@@ -155,7 +155,7 @@ impl Meter {
     /// drop(waiting);
     /// ```
     pub fn wait(&self) -> Timing {
-        self.time(|inside| &inside.wait)
+        self.begin(Stat::Followed)
     }
 
     /// Measures how long a work takes: until what is returned is dropped.
@@ -170,7 +170,7 @@ impl Meter {
     /// drop(working);
     /// ```
     pub fn work(&self) -> Timing {
-        self.time(|inside| &inside.work)
+        self.begin(Stat::Led)
     }
 
     /// Begins what is told as a [`Stat`]: measures [a work](Self::work) for [`Led`](Stat::Led) and [a
@@ -187,16 +187,11 @@ impl Meter {
     /// let [number] = &registry.read()[..] else { unreachable!() };
     /// assert_eq!((number.stat, number.value), (Stat::Bypassed, 1));
     /// ```
+    #[inline]
     pub fn begin(&self, stat: Stat) -> Timing {
-        match (stat, &self.0) {
-            (Stat::Led, _) => self.work(),
-            (Stat::Followed, _) => self.wait(),
-            (_, Some(inside)) => {
-                // Counts are read for people; they guard nothing.
-                inside.counts[stat as usize].fetch_add(1, Ordering::Relaxed);
-                Timing::default()
-            }
-            (_, None) => Timing::default(),
+        match &self.0 {
+            Some(inside) => inside.begin(stat),
+            None => Timing::default(),
         }
     }
 
@@ -230,17 +225,27 @@ impl Meter {
             waiting: None,
         }
     }
-
-    fn time(&self, of: fn(&Inside) -> &Key) -> Timing {
-        Timing(self.0.as_ref().map(|inside| Begun {
-            inside: Arc::clone(inside),
-            of,
-            at: (inside.now)(),
-        }))
-    }
 }
 
 impl Inside {
+    fn begin(self: &Arc<Self>, stat: Stat) -> Timing {
+        let of: fn(&Self) -> &Key = match stat {
+            Stat::Led => |inside| &inside.work,
+            Stat::Followed => |inside| &inside.wait,
+            _ => {
+                // Counts are read for people; they guard nothing.
+                self.counts[stat as usize].fetch_add(1, Ordering::Relaxed);
+                return Timing::default();
+            }
+        };
+        // In a box, so that where nothing is measured a call is a word larger and no more.
+        Timing(Some(Box::new(Begun {
+            inside: Arc::clone(self),
+            of,
+            at: (self.now)(),
+        })))
+    }
+
     /// What was counted here, as far as it was.
     fn counted(&self) -> Numbers {
         let counts = self.counts.iter().map(|one| one.load(Ordering::Relaxed));
@@ -260,7 +265,7 @@ impl fmt::Debug for Meter {
 /// [`Meter::work`].
 #[derive(Default)]
 #[must_use = "the time ends when this is dropped"]
-pub struct Timing(Option<Begun>);
+pub struct Timing(Option<Box<Begun>>);
 
 struct Begun {
     inside: Arc<Inside>,
@@ -268,13 +273,12 @@ struct Begun {
     at: Duration,
 }
 
-impl Drop for Timing {
+impl Drop for Begun {
     fn drop(&mut self) {
-        if let Some(Begun { inside, of, at }) = &self.0 {
-            let time = (inside.now)().saturating_sub(*at);
-            let key = of(inside);
-            with_recorder(|recorder| recorder.register_histogram(key, &METADATA).record(time));
-        }
+        let Self { inside, of, at } = self;
+        let time = (inside.now)().saturating_sub(*at);
+        let key = of(inside);
+        with_recorder(|recorder| recorder.register_histogram(key, &METADATA).record(time));
     }
 }
 
