@@ -156,6 +156,6 @@ impl<K: KeyBytes + ?Sized, V> Group<K, V> {
     /// # }
     /// ```
     pub fn lease_name(&self, key: &K) -> Vec<u8> {
-        self.inner.names.slot(key).lease()
+        self.inner.names.slot(key).lease().concat()
     }
 }

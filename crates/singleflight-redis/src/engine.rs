@@ -3,11 +3,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io::Write as _;
+use std::mem;
 use std::pin::Pin;
 use std::time::Duration;
 
 use crate::inbox::Inbox;
 pub(crate) use crate::key::Id;
+use crate::key::Name;
 
 /// A future in a box: the world is behind a pointer.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -27,8 +30,49 @@ pub(crate) enum Verb {
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
     pub(crate) verb: Verb,
-    pub(crate) keys: Vec<Vec<u8>>,
-    pub(crate) args: Vec<Vec<u8>>,
+    /// How many of the parts are keys.
+    pub(crate) keys: usize,
+    /// One part after another, and where each ends: few allocations, whatever it is made of.
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Message {
+    pub(crate) fn new(verb: Verb, keys: &[Name<'_>]) -> Self {
+        let message = Self {
+            verb,
+            keys: keys.len(),
+            bytes: Vec::with_capacity(256),
+            ends: Vec::with_capacity(12),
+        };
+        keys.iter().fold(message, |mut message, [name, ending]| {
+            message.bytes.extend_from_slice(name);
+            message.arg(ending)
+        })
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
+        self.bytes.extend_from_slice(arg.as_ref());
+        self.ends.push(self.bytes.len());
+        self
+    }
+
+    /// An argument, as it is shown.
+    pub(crate) fn shown(mut self, arg: impl fmt::Display) -> Self {
+        write!(self.bytes, "{arg}").expect("there is memory");
+        self.arg([])
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The keys, and then the arguments.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let mut from = 0;
+        let part = move |&end| &self.bytes[mem::replace(&mut from, end)..end];
+        self.ends.iter().map(part)
+    }
 }
 
 /// What a script answered.

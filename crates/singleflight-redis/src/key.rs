@@ -127,7 +127,9 @@ pub(crate) type Hash = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
 impl Names {
     pub(crate) fn new(namespace: &str) -> Self {
         // The hash tag must not be empty, or a cluster would spread the names of one key.
-        let prefix = [PROTOCOL, &escaped(namespace.as_bytes()), b"{="].concat();
+        let mut prefix = PROTOCOL.to_vec();
+        escape(namespace.as_bytes(), &mut prefix);
+        prefix.extend_from_slice(b"{=");
         Self { prefix, hash: None }
     }
 
@@ -137,13 +139,16 @@ impl Names {
         if let Some(hash) = &self.hash {
             bytes = hash(&bytes);
         }
-        Slot([&self.prefix, &escaped(&bytes), &b"}"[..]].concat().into())
+        let mut name = Vec::with_capacity(self.prefix.len() + bytes.len() + 1);
+        name.extend_from_slice(&self.prefix);
+        escape(&bytes, &mut name);
+        name.push(b'}');
+        Slot(name.into())
     }
 }
 
 /// Braces would end the hash tag; the percent sign escapes.
-fn escaped(bytes: &[u8]) -> Vec<u8> {
-    let mut escaped = Vec::with_capacity(bytes.len());
+fn escape(bytes: &[u8], escaped: &mut Vec<u8>) {
     for &byte in bytes {
         match byte {
             b'{' => escaped.extend_from_slice(b"%7B"),
@@ -152,31 +157,27 @@ fn escaped(bytes: &[u8]) -> Vec<u8> {
             _ => escaped.push(byte),
         }
     }
-    escaped
 }
+
+/// A name in Redis, in two parts.
+pub(crate) type Name<'a> = [&'a [u8]; 2];
 
 /// The names of one key: its lease, and with an ending its results and marks.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Slot(pub(crate) Arc<[u8]>);
 
 impl Slot {
-    pub(crate) fn lease(&self) -> Vec<u8> {
-        self.0.to_vec()
+    pub(crate) fn lease(&self) -> Name<'_> {
+        [&self.0, b""]
     }
 
-    pub(crate) fn result(&self, id: &Id) -> Vec<u8> {
-        if crate::seeds::planted("result-under-key") {
-            return self.named(b"r");
-        }
-        self.named(id)
+    pub(crate) fn result<'a>(&'a self, id: &'a Id) -> Name<'a> {
+        let is_planted = crate::seeds::planted("result-under-key");
+        [&self.0, if is_planted { b"r" } else { id }]
     }
 
-    pub(crate) fn marks(&self) -> Vec<u8> {
-        self.named(b"m")
-    }
-
-    fn named(&self, ending: &[u8]) -> Vec<u8> {
-        [&self.0, ending].concat()
+    pub(crate) fn marks(&self) -> Name<'_> {
+        [&self.0, b"m"]
     }
 }
 
@@ -217,7 +218,7 @@ mod tests {
     fn no_key_empties_or_ends_the_hash_tag() {
         for key in ["", "}", "{}", "}x{", "a}b", "%7D"] {
             let slot = Names::new("n{s}").slot(key);
-            let name = slot.result(&[b'}'; 16]);
+            let name = slot.result(&[b'}'; 16]).concat();
             let open = name.iter().position(|&byte| byte == b'{');
             let tag = &name[open.expect("a tag opens") + 1..];
             let end = tag.iter().position(|&byte| byte == b'}');

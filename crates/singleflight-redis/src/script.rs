@@ -48,28 +48,28 @@ pub(crate) fn join(
     how: &Settings,
 ) -> Message {
     let (id, earlier) = ids.split_last().expect("a JOIN has an id");
-    Message::new(Verb::Join, [slot.lease(), slot.marks()])
+    Message::new(Verb::Join, &[slot.lease(), slot.marks()])
         .arg(id)
         .arg(inbox)
         .millis(how.lease)
-        .arg(format!("{}{traceparent}", u8::from(waits)))
+        .shown(format_args!("{}{traceparent}", u8::from(waits)))
         .millis(how.marks())
         .args(earlier)
 }
 
 pub(crate) fn land(slot: &Slot, id: &Id, payload: &[u8], keep: Duration) -> Message {
-    let message = Message::new(Verb::Land, [slot.lease(), slot.result(id)]);
+    let message = Message::new(Verb::Land, &[slot.lease(), slot.result(id)]);
     message.arg(id).arg(payload).millis(keep)
 }
 
 pub(crate) fn look(slot: &Slot, id: &Id, inbox: &[u8]) -> Message {
-    let message = Message::new(Verb::Look, [slot.lease(), slot.result(id)]);
+    let message = Message::new(Verb::Look, &[slot.lease(), slot.result(id)]);
     message.arg(id).arg(inbox)
 }
 
 /// `end`: by the server's clock.
 pub(crate) fn renew(slot: &Slot, id: &Id, end: Duration) -> Message {
-    Message::new(Verb::Renew, [slot.lease()])
+    Message::new(Verb::Renew, &[slot.lease()])
         .arg(id)
         .millis(end)
 }
@@ -86,46 +86,39 @@ pub(crate) fn abandon(slot: &Slot, ids: &[Id], failed: Option<Failed>, how: &Set
     let id = ids.last().expect("a JOIN has an id");
     // A JOIN that is sent again was not answered, so that a late copy of it may come.
     let has_late_copies = ids.len() > 1;
-    Message::new(Verb::Abandon, [slot.lease(), slot.result(id), slot.marks()])
-        .flag(failed.is_some())
-        .arg(how.max_failures.to_string())
-        .millis(how.keep)
-        .millis(if has_late_copies {
-            how.marks()
-        } else {
-            Duration::ZERO
-        })
-        .flag(failed.is_some_and(|failed| failed.others_wait))
-        .args(ids)
+    Message::new(
+        Verb::Abandon,
+        &[slot.lease(), slot.result(id), slot.marks()],
+    )
+    .flag(failed.is_some())
+    .shown(how.max_failures)
+    .millis(how.keep)
+    .millis(if has_late_copies {
+        how.marks()
+    } else {
+        Duration::ZERO
+    })
+    .flag(failed.is_some_and(|failed| failed.others_wait))
+    .args(ids)
 }
 
 /// FORGET under the last of these ids. The others are those of the sends before.
 pub(crate) fn forget(slot: &Slot, ids: &[Id], how: &Settings) -> Message {
     let (id, earlier) = ids.split_last().expect("a FORGET has an id");
-    let message = Message::new(Verb::Forget, [slot.lease(), slot.marks()]);
+    let message = Message::new(Verb::Forget, &[slot.lease(), slot.marks()]);
     message.arg(id).millis(how.marks()).args(earlier)
 }
 
 impl Message {
-    fn new(verb: Verb, keys: impl Into<Vec<Vec<u8>>>) -> Self {
-        let (keys, args) = (keys.into(), Vec::new());
-        Self { verb, keys, args }
-    }
-
-    fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
-        self.args.push(arg.as_ref().to_vec());
-        self
-    }
-
     fn args(self, ids: &[Id]) -> Self {
         ids.iter().fold(self, Self::arg)
     }
 
     fn flag(self, flag: bool) -> Self {
-        self.arg(if flag { "1" } else { "0" })
+        self.shown(u8::from(flag))
     }
 
     fn millis(self, duration: Duration) -> Self {
-        self.arg(duration.as_millis().to_string())
+        self.shown(duration.as_millis())
     }
 }

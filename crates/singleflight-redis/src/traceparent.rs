@@ -5,21 +5,21 @@ use std::sync::Arc;
 /// Tells where a caller is: given by the user.
 pub(crate) type Tell = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
-/// The text, if it is one: `00-`, 32 digits, `-`, 16 digits, `-`, 2 digits, all of them hexadecimal in
-/// lower case, and neither id zero.
+/// What it looks like: version 00, the trace, the span, flags. `x` is a digit.
+const FORM: &[u8; 55] = b"00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+
+/// The text, if it is one: digits are hexadecimal in lower case, and neither id is zero.
 pub(crate) fn read(bytes: &[u8]) -> Option<Arc<str>> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let ids = text.strip_prefix("00-")?;
-    let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
-    let mut left = ids.split('-');
-    for length in [32, 16, 2] {
-        let part = left.next()?;
-        let is_id = length == 2 || part.bytes().any(|digit| digit != b'0');
-        if part.len() != length || !part.as_bytes().iter().all(is_digit) || !is_id {
-            return None;
-        }
-    }
-    left.next().is_none().then(|| text.into())
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'x' => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        form => byte == form,
+    };
+    let is_zero = |id: &[u8]| id.iter().all(|&digit| digit == b'0');
+    let is_sound = bytes.len() == FORM.len()
+        && bytes.iter().zip(FORM).all(fits)
+        && !is_zero(&bytes[3..35])
+        && !is_zero(&bytes[36..52]);
+    is_sound.then(|| String::from_utf8_lossy(bytes).into())
 }
 
 #[cfg(test)]

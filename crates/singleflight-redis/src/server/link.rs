@@ -41,8 +41,22 @@ pub(super) struct Channel {
 }
 
 impl Link {
-    /// The connection; made by the first who needs it while the others wait.
+    /// The connection.
     pub(super) async fn channel(&self) -> Result<Arc<Channel>, String> {
+        if let Some(open) = self.open.try_lock() {
+            match &open.channel {
+                Some(channel) if !self.doubted.load(Ordering::Relaxed) => {
+                    return Ok(Arc::clone(channel));
+                }
+                _ => {}
+            }
+        }
+        // To make one is seldom, and a large future.
+        Box::pin(self.opened()).await
+    }
+
+    /// The connection; made by the first who needs it while the others wait.
+    async fn opened(&self) -> Result<Arc<Channel>, String> {
         let mut open = self.open.lock().await;
         if self.doubted.swap(false, Ordering::Relaxed) {
             open.channel = match open.channel.take() {
@@ -98,10 +112,7 @@ impl Link {
     async fn exchange(&self, message: Message) -> Result<Reply, Failure> {
         let channel = self.channel().await.map_err(Failure::Down)?;
         self.round_trips.fetch_add(1, Ordering::Relaxed);
-        let mut script = message.verb.script().prepare_invoke();
-        script.key(&message.keys);
-        script.arg(&channel.run).arg(&message.args);
-        match channel.wire.clone().invoke(&script).await {
+        match channel.wire.clone().invoke(&message, &channel.run).await {
             Ok((code, data, token, now, left)) => Ok(Reply {
                 code,
                 data,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, ProtocolVersion, PushInfo, PushKind,
-    RedisResult, ScriptInvocation, Value,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, ProtocolVersion, PushInfo,
+    PushKind, RedisResult, ServerErrorKind, Value,
 };
 
 use super::target::{Kind, Reach};
+use crate::engine::Message;
 use crate::inbox::Inbox;
 use crate::script::ask_the_run;
 
@@ -79,14 +80,44 @@ impl Wire {
         }
     }
 
+    /// `run`: which run of the server the caller takes this for.
     pub(super) async fn invoke<T: FromRedisValue>(
         &mut self,
-        script: &ScriptInvocation<'_>,
+        message: &Message,
+        run: &[u8],
     ) -> RedisResult<T> {
+        let script = message.verb.script();
+        let mut command = Cmd::with_capacity(20, message.size() + 100);
+        command.arg("EVALSHA").arg(script.get_hash());
+        command.arg(message.keys);
+        for (index, part) in message.parts().enumerate() {
+            if index == message.keys {
+                command.arg(run);
+            }
+            command.arg(part);
+        }
+        match self.query(&command).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                // It is seldom, and a large future.
+                let again = async {
+                    match self {
+                        Self::Single(wire) => script.load_async(wire).await?,
+                        #[cfg(feature = "cluster")]
+                        Self::Cluster(wire) => script.load_async(wire).await?,
+                    };
+                    self.query(&command).await
+                };
+                Box::pin(again).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
         match self {
-            Self::Single(wire) => script.invoke_async(wire).await,
+            Self::Single(wire) => command.query_async(wire).await,
             #[cfg(feature = "cluster")]
-            Self::Cluster(wire) => script.invoke_async(wire).await,
+            Self::Cluster(wire) => command.query_async(wire).await,
         }
     }
 }

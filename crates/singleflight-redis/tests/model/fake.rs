@@ -71,8 +71,8 @@ impl Fake {
     /// Carries one out, for a client that takes this for the run of `run`.
     pub(super) fn carry_out(&mut self, message: &Message, run: &[u8]) -> Reply {
         self.expire();
-        let args: Vec<&[u8]> = message.args.iter().map(Vec::as_slice).collect();
-        let keys: Vec<&[u8]> = message.keys.iter().map(Vec::as_slice).collect();
+        let mut keys: Vec<_> = message.parts().collect();
+        let args = keys.split_off(message.keys);
         let mut reply = match message.verb {
             Verb::Join => self.join(keys[0], keys[1], run, &args),
             Verb::Land => self.land(keys[0], keys[1], run, &args),

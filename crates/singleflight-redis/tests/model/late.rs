@@ -2,7 +2,7 @@
 //! that took its place.
 
 use crate::engine::{Engine as _, Id, Message, Reply, Verb};
-use crate::key::{Names, Slot};
+use crate::key::{Name, Names, Slot};
 use crate::{Runtime, Server};
 
 const FIRST: Id = [b'1'; 16];
@@ -30,47 +30,47 @@ impl Stage {
         })
     }
 
-    async fn send(&self, verb: Verb, keys: Vec<Vec<u8>>, args: &[&[u8]]) -> Reply {
-        let args = args.iter().map(|arg| arg.to_vec()).collect();
-        let message = Message { verb, keys, args };
+    async fn send(&self, verb: Verb, keys: &[Name<'_>], args: &[&[u8]]) -> Reply {
+        let message = Message::new(verb, keys);
+        let message = args.iter().fold(message, Message::arg);
         self.server.0.send(message).await.expect("it answers")
     }
 
     async fn join(&self, id: Id, earlier: &[Id]) -> Reply {
         let mut args: Vec<&[u8]> = vec![&id, b"in", b"60000", b"1", b"60000"];
         args.extend(earlier.iter().map(Id::as_slice));
-        let keys = vec![self.slot.lease(), self.slot.marks()];
-        self.send(Verb::Join, keys, &args).await
+        let keys = [self.slot.lease(), self.slot.marks()];
+        self.send(Verb::Join, &keys, &args).await
     }
 
     async fn land(&self, id: Id, value: &[u8]) -> i64 {
-        let keys = vec![self.slot.lease(), self.slot.result(&id)];
-        self.send(Verb::Land, keys, &[&id, value, b"60000"])
+        let keys = [self.slot.lease(), self.slot.result(&id)];
+        self.send(Verb::Land, &keys, &[&id, value, b"60000"])
             .await
             .code
     }
 
     async fn look(&self, id: Id) -> Reply {
-        let keys = vec![self.slot.lease(), self.slot.result(&id)];
-        self.send(Verb::Look, keys, &[&id, b"in"]).await
+        let keys = [self.slot.lease(), self.slot.result(&id)];
+        self.send(Verb::Look, &keys, &[&id, b"in"]).await
     }
 
     async fn renew(&self, id: Id, end: &[u8]) -> i64 {
-        let keys = vec![self.slot.lease()];
-        self.send(Verb::Renew, keys, &[&id, end]).await.code
+        let keys = [self.slot.lease()];
+        self.send(Verb::Renew, &keys, &[&id, end]).await.code
     }
 
     async fn abandon(&self, id: Id) -> i64 {
-        let keys = vec![self.slot.lease(), self.slot.result(&id), self.slot.marks()];
+        let keys = [self.slot.lease(), self.slot.result(&id), self.slot.marks()];
         let args: [&[u8]; 6] = [b"0", b"3", b"60000", b"0", b"0", &id];
-        self.send(Verb::Abandon, keys, &args).await.code
+        self.send(Verb::Abandon, &keys, &args).await.code
     }
 
     async fn forget(&self, nonce: Id, earlier: &[Id]) -> i64 {
         let mut args: Vec<&[u8]> = vec![&nonce, b"60000"];
         args.extend(earlier.iter().map(Id::as_slice));
-        let keys = vec![self.slot.lease(), self.slot.marks()];
-        self.send(Verb::Forget, keys, &args).await.code
+        let keys = [self.slot.lease(), self.slot.marks()];
+        self.send(Verb::Forget, &keys, &args).await.code
     }
 }
 

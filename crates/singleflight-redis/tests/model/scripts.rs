@@ -10,15 +10,15 @@ use crate::{Runtime, Server};
 /// A message at random, about a few flights of one key.
 fn draw(random: &mut fastrand::Rng, slot: &Slot) -> Message {
     let id = |random: &mut fastrand::Rng| Id::from([random.u8(b'a'..b'e'); 16]);
-    let own = id(random);
+    let flight = id(random);
     let text = |text: &str| text.as_bytes().to_vec();
     let inbox = text(["in1", "in2"][random.usize(..2)]);
     let earlier: Vec<_> = (0..random.usize(..3))
         .map(|_| id(random).to_vec())
         .collect();
     let flag = |random: &mut fastrand::Rng| text(["0", "1"][random.usize(..2)]);
-    let (lease, result, marks) = (slot.lease(), slot.result(&own), slot.marks());
-    let own = own.to_vec();
+    let (lease, result, marks) = (slot.lease(), slot.result(&flight), slot.marks());
+    let own = flight.to_vec();
     let (verb, keys, mut args) = match random.u8(..8) {
         0..3 => {
             let waits = [flag(random), text(["", "trace"][random.usize(..2)])].concat();
@@ -49,7 +49,7 @@ fn draw(random: &mut fastrand::Rng, slot: &Slot) -> Message {
     if matches!(verb, Verb::Join | Verb::Abandon | Verb::Forget) {
         args.extend(earlier);
     }
-    Message { verb, keys, args }
+    args.iter().fold(Message::new(verb, &keys), Message::arg)
 }
 
 #[test]
