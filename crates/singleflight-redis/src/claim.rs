@@ -33,7 +33,7 @@ pub(crate) struct Held<'a, V> {
     got: Duration,
     /// The latest end that was ever asked for, in the server's time.
     end: Duration,
-    run: Vec<u8>,
+    run: Arc<[u8]>,
     /// The stamp of the last message whose answer said that it was held.
     pub(crate) before: u64,
 }
@@ -118,8 +118,14 @@ pub(crate) async fn join<'a, V>(
 impl<'a, V> Claim<'a, V> {
     /// `first` is when the first JOIN was sent, `sent` when the one that was answered.
     fn held(mut self, id: Id, reply: &Reply, first: Duration, sent: Duration) -> Held<'a, V> {
-        let [token, server, left] = reply.numbers;
-        let (inner, server) = (self.inner, micros(server));
+        let inner = self.inner;
+        let [now, token, left] = reply.numbers;
+        let server = micros(now);
+        let (token, left) = if token == 0 {
+            (now, inner.settings.lease)
+        } else {
+            (token, micros(left * 1_000))
+        };
         self.ids.retain(|other| *other != id);
         self.ids.push(id);
         inner.leading().insert(self.slot.clone(), id);
@@ -132,7 +138,7 @@ impl<'a, V> Claim<'a, V> {
             server,
             sent,
             got: inner.engine.now(),
-            end: server + micros(left * 1_000),
+            end: server + left,
             run: reply.run.clone(),
             before: 0,
         }
@@ -198,7 +204,7 @@ impl<V> Held<'_, V> {
             return Ok(false);
         }
         (self.sent, self.got) = (sent, inner.engine.now());
-        self.server = micros(reply.numbers[1]);
+        self.server = micros(reply.numbers[0]);
         self.before = before;
         self.lease.hold_until(sent + inner.settings.lease * 9 / 10);
         Ok(true)

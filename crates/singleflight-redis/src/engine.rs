@@ -6,6 +6,7 @@ use std::future::Future;
 use std::io::Write as _;
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::inbox::Inbox;
@@ -80,10 +81,11 @@ impl Message {
 pub(crate) struct Reply {
     pub(crate) code: i64,
     pub(crate) data: Vec<u8>,
-    /// A token, the server's time in microseconds, the milliseconds that a lease has left.
+    /// The server's time in microseconds, a token, the milliseconds that a lease has left; zero where
+    /// there is none.
     pub(crate) numbers: [i64; 3],
     /// Which run of which server answered.
-    pub(crate) run: Vec<u8>,
+    pub(crate) run: Arc<[u8]>,
 }
 
 /// Why there is no answer.

@@ -10,7 +10,7 @@ local mine = false
 for i = 7, #ARGV do mine = mine or l[1] == ARGV[i] end
 if not mine or l[2] ~= run then
   local v = call('GET', KEYS[2])
-  return answer(v and 2 or 0, v)
+  return v and {2, v} or {0}
 end
 local fails = (l[3] or 0) + ARGV[2]
 local fields = call('HKEYS', KEYS[1])
@@ -22,5 +22,5 @@ if not ended and fails > 0 and (l[4] or ARGV[6] == '1') then
   call('PEXPIRE', KEYS[1], ARGV[4])
 end
 wake(fields, l[1])
-if ended then return answer(2, 'F' .. fails) end
-return answer(1)
+if ended then return {2, 'F' .. fails} end
+return {1}

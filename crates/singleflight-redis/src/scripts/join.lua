@@ -1,10 +1,10 @@
 -- JOIN: KEYS lease, marks. ARGV run, id, inbox, lease ms, 1 to wait or 0 and after it the traceparent
 -- if there is one, marks ms, ids sent before.
--- Answers 1 (leads), 0 (another leads; its traceparent stands after the id), 3 (this is a late copy):
--- code, id, token, now in us, ms left.
+-- Answers 1 (leads): code, id, now in us, which is the token; of a lease that an earlier send has made
+-- its token and the ms left as well. 0 (another leads): code, id and traceparent. 3 (a late copy).
 local l = {}
 if call('EXISTS', KEYS[1], KEYS[2]) > 0 then
-  if call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then return answer(3) end
+  if call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then return {3} end
   l = call('HMGET', KEYS[1], 'id', 'run', 'tok', 'fails', 'tp')
 end
 if ARGV[7] then
@@ -14,13 +14,12 @@ end
 local t = call('TIME')
 local now = t[1] * 1000000 + t[2]
 if l[1] and l[2] == run then
-  local left = call('PTTL', KEYS[1])
   for i = 6, #ARGV do
     -- A client that resends by itself sends the same id again.
-    if l[1] == ARGV[i > 6 and i or 2] then return answer(1, l[1], tonumber(l[3]), now, left) end
+    if l[1] == ARGV[i > 6 and i or 2] then return {1, l[1], now, tonumber(l[3]), call('PTTL', KEYS[1])} end
   end
   if string.sub(ARGV[5], 1, 1) == '1' then call('HSET', KEYS[1], 'w', 1, 'w:' .. ARGV[3], 1) end
-  return answer(0, l[1] .. (l[5] or ''), 0, now, left)
+  return {0, l[1] .. (l[5] or '')}
 end
 -- A server without memory refuses the first command that takes some, and no later one.
 if l[2] then call('DEL', KEYS[1]) end
@@ -32,4 +31,4 @@ if type(set) == 'table' and set.err then
   call('DEL', KEYS[1])
   return set
 end
-return answer(1, ARGV[2], now, now, tonumber(ARGV[4]))
+return {1, ARGV[2], now}

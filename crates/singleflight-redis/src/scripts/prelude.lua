@@ -18,6 +18,3 @@ local function wake(fields, id)
     if string.sub(k, 1, 2) == 'w:' then redis.pcall('PUBLISH', string.sub(k, 3), id) end
   end
 end
-local function answer(code, data, token, now, left)
-  return {code, data or '', token or 0, now or 0, left or 0}
-end

@@ -35,7 +35,7 @@ pub(super) struct Open {
 pub(super) struct Channel {
     wire: Wire,
     /// Which run of the server this is. Empty: the script has to ask.
-    run: Vec<u8>,
+    run: Arc<[u8]>,
     /// Why the server sends no messages. Then those who wait poll.
     pub(super) is_deaf: Option<String>,
 }
@@ -99,7 +99,7 @@ impl Link {
 
     async fn dial(&self) -> RedisResult<Arc<Channel>> {
         let mut wire = Wire::dial(&self.to, &self.inbox).await?;
-        let run = wire.run().await?;
+        let run = wire.run().await?.into();
         let is_deaf = match wire.subscribe(&self.inbox.channel).await {
             Err(error) if was_refused(&error) => Some(error.to_string()),
             subscribed => subscribed.map(|()| None)?,
@@ -113,12 +113,7 @@ impl Link {
         let channel = self.channel().await.map_err(Failure::Down)?;
         self.round_trips.fetch_add(1, Ordering::Relaxed);
         match channel.wire.clone().invoke(&message, &channel.run).await {
-            Ok((code, data, token, now, left)) => Ok(Reply {
-                code,
-                data,
-                numbers: [token, now, left],
-                run: channel.run.clone(),
-            }),
+            Ok(reply) => Ok(reply),
             Err(error) if was_refused(&error) => {
                 // A server that is no master any more, or loads its file, is another one soon.
                 if matches!(error.code(), Some("READONLY" | "LOADING")) {
@@ -138,7 +133,7 @@ impl Channel {
     /// Asks again which run of the server it is of.
     async fn again(&self) -> RedisResult<Arc<Self>> {
         let mut wire = self.wire.clone();
-        let (run, is_deaf) = (wire.run().await?, self.is_deaf.clone());
+        let (run, is_deaf) = (wire.run().await?.into(), self.is_deaf.clone());
         Ok(Arc::new(Self { wire, run, is_deaf }))
     }
 }

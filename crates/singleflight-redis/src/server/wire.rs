@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, ProtocolVersion, PushInfo,
-    PushKind, RedisResult, ServerErrorKind, Value,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, ProtocolVersion, PushInfo, PushKind,
+    RedisResult, ServerErrorKind, Value, from_redis_value,
 };
 
 use super::target::{Kind, Reach};
-use crate::engine::Message;
+use crate::engine::{Message, Reply};
 use crate::inbox::Inbox;
 use crate::script::ask_the_run;
 
@@ -81,22 +81,22 @@ impl Wire {
     }
 
     /// `run`: which run of the server the caller takes this for.
-    pub(super) async fn invoke<T: FromRedisValue>(
+    pub(super) async fn invoke(
         &mut self,
         message: &Message,
-        run: &[u8],
-    ) -> RedisResult<T> {
+        run: &Arc<[u8]>,
+    ) -> RedisResult<Reply> {
         let script = message.verb.script();
         let mut command = Cmd::with_capacity(20, message.size() + 100);
         command.arg("EVALSHA").arg(script.get_hash());
         command.arg(message.keys);
         for (index, part) in message.parts().enumerate() {
             if index == message.keys {
-                command.arg(run);
+                command.arg(&run[..]);
             }
             command.arg(part);
         }
-        match self.query(&command).await {
+        let answer = match self.query(&command).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 // It is seldom, and a large future.
                 let again = async {
@@ -110,10 +110,23 @@ impl Wire {
                 Box::pin(again).await
             }
             answer => answer,
-        }
+        };
+        // What a script does not say is not there.
+        let mut parts = answer?.into_iter();
+        let number = |part: Option<Value>| part.map_or(Ok(0), from_redis_value);
+        Ok(Reply {
+            code: number(parts.next())?,
+            data: parts.next().map_or(Ok(Vec::new()), from_redis_value)?,
+            numbers: [
+                number(parts.next())?,
+                number(parts.next())?,
+                number(parts.next())?,
+            ],
+            run: Arc::clone(run),
+        })
     }
 
-    async fn query<T: FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
+    async fn query(&mut self, command: &Cmd) -> RedisResult<Vec<Value>> {
         match self {
             Self::Single(wire) => command.query_async(wire).await,
             #[cfg(feature = "cluster")]

@@ -81,7 +81,7 @@ impl Fake {
             Verb::Abandon => self.abandon(&keys, run, &args),
             Verb::Forget => self.forget(keys[0], keys[1], &args),
         };
-        reply.run = run.to_vec();
+        reply.run = run.into();
         reply
     }
 
@@ -117,8 +117,6 @@ impl Fake {
         let mut fails = 0;
         if let Some(known) = known {
             if !known.id.is_empty() {
-                let left =
-                    i64::try_from(known.ends.saturating_sub(now).as_millis()).expect("short");
                 let own = known.id == id || args[5..].contains(&known.id.as_slice());
                 if !own && args[3].starts_with(b"1") {
                     known.waiting.insert(inbox.to_vec());
@@ -130,7 +128,12 @@ impl Fake {
                     } else {
                         [&known.id[..], &known.traceparent].concat()
                     },
-                    numbers: [if own { known.token } else { 0 }, server, left],
+                    numbers: if own {
+                        let left = known.ends.saturating_sub(now).as_millis();
+                        [server, known.token, i64::try_from(left).expect("short")]
+                    } else {
+                        [0; 3]
+                    },
                     ..Reply::default()
                 };
             }
@@ -149,11 +152,7 @@ impl Fake {
         Reply {
             code: 1,
             data: id.to_vec(),
-            numbers: [
-                server,
-                server,
-                i64::try_from(lease.as_millis()).expect("short"),
-            ],
+            numbers: [server, 0, 0],
             ..Reply::default()
         }
     }
@@ -220,7 +219,7 @@ impl Fake {
         lease.ends = lease.ends.max(millis(args[1]));
         Reply {
             code: 1,
-            numbers: [0, server, 0],
+            numbers: [server, 0, 0],
             ..Reply::default()
         }
     }

@@ -98,7 +98,7 @@ fn a_join_that_is_sent_again_takes_the_lease_of_the_first() {
         let first = stage.join(FIRST, &[]).await;
         let again = stage.join(SECOND, &[FIRST]).await;
         assert_eq!((again.code, &again.data[..]), (1, &FIRST[..]));
-        assert_eq!(again.numbers[0], first.numbers[0], "with its token");
+        assert_eq!(again.numbers[1], first.numbers[0], "with its token");
         // Nobody waits: landing keeps nothing, and a repeat cannot tell.
         assert_eq!(stage.land(FIRST, b"Vx").await, 1);
         assert_eq!(stage.land(FIRST, b"Vx").await, 0);
@@ -137,13 +137,13 @@ fn a_late_renewal_shortens_no_lease() {
         let joined = stage.join(FIRST, &[]).await;
         // An end that has passed, and one that comes before the lease's.
         assert_eq!(stage.renew(FIRST, b"1").await, 1);
-        let soon = joined.numbers[1] / 1_000 + 1_000;
+        let soon = joined.numbers[0] / 1_000 + 1_000;
         assert_eq!(stage.renew(FIRST, soon.to_string().as_bytes()).await, 1);
-        let left = stage.join(OTHER, &[]).await.numbers[2];
+        let left = stage.join(SECOND, &[FIRST]).await.numbers[2];
         assert!(left > 30_000, "{left} ms are left");
-        let late = joined.numbers[1] / 1_000 + 120_000;
+        let late = joined.numbers[0] / 1_000 + 120_000;
         assert_eq!(stage.renew(FIRST, late.to_string().as_bytes()).await, 1);
-        let left = stage.join(OTHER, &[]).await.numbers[2];
+        let left = stage.join(SECOND, &[FIRST]).await.numbers[2];
         assert!(left > 90_000, "{left} ms are left");
     });
 }

@@ -17,10 +17,10 @@ pub(crate) fn with_bugs(name: &str, body: &str) -> String {
             "if #redis.call('HKEYS', KEYS[1]) == 0 then",
         ),
         "join" | "forget" if planted("no-marks") => {
-            ("== 1 then return answer(3)", "== 2 then return answer(3)")
+            ("== 1 then return {3}", "== 2 then return {3}")
         }
         "renew" if planted("renew-when-stalled") => (
-            "return answer(0) end",
+            "return {0} end",
             "redis.call('DEL', KEYS[1]) redis.call('HSET', KEYS[1], 'id', ARGV[2], 'run', run, 'tok', 1, 'fails', 0) end",
         ),
         _ => return body.to_owned(),
