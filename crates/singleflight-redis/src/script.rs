@@ -16,8 +16,8 @@ const PRELUDE: &str = include_str!("scripts/prelude.lua");
 
 impl Verb {
     /// Known by its digest, and sent in full where the server does not know it.
-    pub(crate) fn script(self) -> &'static Script {
-        static SCRIPTS: LazyLock<[Script; 6]> = LazyLock::new(|| {
+    pub(crate) fn script(self) -> &'static (Script, String) {
+        static SCRIPTS: LazyLock<[(Script, String); 6]> = LazyLock::new(|| {
             [
                 ("join", include_str!("scripts/join.lua")),
                 ("land", include_str!("scripts/land.lua")),
@@ -26,7 +26,10 @@ impl Verb {
                 ("abandon", include_str!("scripts/abandon.lua")),
                 ("forget", include_str!("scripts/forget.lua")),
             ]
-            .map(|(name, body)| Script::new(&format!("{PRELUDE}{}", with_bugs(name, body))))
+            .map(|(name, body)| {
+                let text = format!("{PRELUDE}{}", with_bugs(name, body));
+                (Script::new(&text), text)
+            })
         });
         &SCRIPTS[self as usize]
     }

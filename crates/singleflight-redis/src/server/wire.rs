@@ -86,31 +86,15 @@ impl Wire {
         message: &Message,
         run: &Arc<[u8]>,
     ) -> RedisResult<Reply> {
-        let script = message.verb.script();
-        let mut command = Cmd::with_capacity(20, message.size() + 100);
-        command.arg("EVALSHA").arg(script.get_hash());
-        command.arg(message.keys);
-        for (index, part) in message.parts().enumerate() {
-            if index == message.keys {
-                command.arg(&run[..]);
+        let (script, text) = message.verb.script();
+        let mut answer = self
+            .query(&command("EVALSHA", script.get_hash(), message, run))
+            .await;
+        if let Err(error) = &answer {
+            if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
+                answer = self.query(&command("EVAL", text, message, run)).await;
             }
-            command.arg(part);
         }
-        let answer = match self.query(&command).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                // It is seldom, and a large future.
-                let again = async {
-                    match self {
-                        Self::Single(wire) => script.load_async(wire).await?,
-                        #[cfg(feature = "cluster")]
-                        Self::Cluster(wire) => script.load_async(wire).await?,
-                    };
-                    self.query(&command).await
-                };
-                Box::pin(again).await
-            }
-            answer => answer,
-        };
         // What a script does not say is not there.
         let mut parts = answer?.into_iter();
         let number = |part: Option<Value>| part.map_or(Ok(0), from_redis_value);
@@ -133,6 +117,18 @@ impl Wire {
             Self::Cluster(wire) => command.query_async(wire).await,
         }
     }
+}
+
+fn command(eval: &str, script: &str, message: &Message, run: &[u8]) -> Cmd {
+    let mut command = Cmd::with_capacity(20, script.len() + message.size() + 100);
+    command.arg(eval).arg(script).arg(message.keys);
+    for (index, part) in message.parts().enumerate() {
+        if index == message.keys {
+            command.arg(run);
+        }
+        command.arg(part);
+    }
+    command
 }
 
 fn receive(inbox: &Inbox, info: PushInfo) {

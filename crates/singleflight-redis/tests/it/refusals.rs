@@ -178,7 +178,7 @@ async fn a_command_that_is_denied_leaves_no_lease_behind() {
 }
 
 /// What the crate's page says that a user of its own needs.
-const RIGHTS: &str = "~sf1:* &sfi:* +evalsha +script|load +eval +info +subscribe +publish +time \
+const RIGHTS: &str = "~sf1:* &sfi:* +evalsha +eval +info +subscribe +publish +time \
     +hset +hget +hmget +hkeys +del +pexpire +pexpireat +pttl +set +get +exists +sadd +sismember";
 
 #[tokio::test(flavor = "multi_thread")]
