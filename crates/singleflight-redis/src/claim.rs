@@ -9,7 +9,7 @@ use crate::inner::Inner;
 use crate::key::Slot;
 use crate::lease::{Lease, new_id};
 use crate::outcome::Ended;
-use crate::script::{self, Failed};
+use crate::script;
 use crate::traceparent;
 
 /// Ids that may stand in a lease. Unless it is released, dropping it sends ABANDON from a task of
@@ -181,7 +181,7 @@ impl<V> Held<'_, V> {
             pause = match self.renew().await {
                 Ok(true) => third,
                 Ok(false) => {
-                    self.lease.lose();
+                    self.lease.hold_until(Duration::ZERO);
                     pending().await
                 }
                 Err(_) => soon,
@@ -214,8 +214,7 @@ impl<V> Held<'_, V> {
     /// attempt.
     pub(crate) async fn fail(&mut self, others_wait: bool) -> Option<Vec<u8>> {
         let Claim { inner, slot, .. } = self.claim;
-        let failed = Some(Failed { others_wait });
-        let message = script::abandon(slot, &self.claim.ids, failed, &inner.settings);
+        let message = script::abandon(slot, &self.claim.ids, Some(others_wait), &inner.settings);
         let reply = insist(&*inner.engine, || message.clone()).await.ok()?;
         self.claim.release();
         Some(reply.data)

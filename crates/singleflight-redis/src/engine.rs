@@ -64,10 +64,6 @@ impl Message {
         self.arg([])
     }
 
-    pub(crate) fn size(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// The keys, and then the arguments.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let mut from = 0;

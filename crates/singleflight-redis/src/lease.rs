@@ -80,10 +80,6 @@ impl Lease {
     pub(crate) fn hold_until(&self, until: Duration) {
         self.held_until.store(nanos(until), Ordering::Relaxed);
     }
-
-    pub(crate) fn lose(&self) {
-        self.held_until.store(0, Ordering::Relaxed);
-    }
 }
 
 fn nanos(at: Duration) -> u64 {

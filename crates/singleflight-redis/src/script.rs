@@ -77,15 +77,9 @@ pub(crate) fn renew(slot: &Slot, id: &Id, end: Duration) -> Message {
         .millis(end)
 }
 
-/// How a work failed that has to be counted.
-#[derive(Clone, Copy)]
-pub(crate) struct Failed {
-    /// Callers of this process wait still.
-    pub(crate) others_wait: bool,
-}
-
 /// ABANDON of whichever lease has one of these ids. What it may have left stands under the last.
-pub(crate) fn abandon(slot: &Slot, ids: &[Id], failed: Option<Failed>, how: &Settings) -> Message {
+/// `failed`: the work did, which has to be counted; and whether callers of this process wait still.
+pub(crate) fn abandon(slot: &Slot, ids: &[Id], failed: Option<bool>, how: &Settings) -> Message {
     let id = ids.last().expect("a JOIN has an id");
     // A JOIN that is sent again was not answered, so that a late copy of it may come.
     let has_late_copies = ids.len() > 1;
@@ -101,7 +95,7 @@ pub(crate) fn abandon(slot: &Slot, ids: &[Id], failed: Option<Failed>, how: &Set
     } else {
         Duration::ZERO
     })
-    .flag(failed.is_some_and(|failed| failed.others_wait))
+    .flag(failed == Some(true))
     .args(ids)
 }
 

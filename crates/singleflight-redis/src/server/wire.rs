@@ -120,7 +120,7 @@ impl Wire {
 }
 
 fn command(eval: &str, script: &str, message: &Message, run: &[u8]) -> Cmd {
-    let mut command = Cmd::with_capacity(20, script.len() + message.size() + 100);
+    let mut command = Cmd::with_capacity(20, 512);
     command.arg(eval).arg(script).arg(message.keys);
     for (index, part) in message.parts().enumerate() {
         if index == message.keys {
