@@ -71,8 +71,9 @@ fn text(error: &dyn std::fmt::Display) -> String {
 }
 
 /// The ways that are measured in turns, and how long each took.
-const WAYS: [&str; 5] = [
+const WAYS: [&str; 6] = [
     "two PINGs",
+    "two scripts that do nothing",
     "JOIN and LAND by hand",
     "lone call",
     "three commands, as rueidisaside's",
@@ -104,6 +105,7 @@ async fn times(url: String, rounds: usize) -> Result<[Vec<u64>; WAYS.len()], Str
     let mut plain = plain.await.map_err(|error| text(&error))?;
     let with_prelude = |script| Script::new(&format!("{PRELUDE}{script}"));
     let (join, land) = (with_prelude(JOIN), with_prelude(LAND));
+    let nothing = Script::new("return {1}");
     let (store, unlock) = (Script::new(STORE_IF_HELD), Script::new(UNLOCK));
     let (run, id, inbox) = (
         "run-of-16-bytes.",
@@ -125,16 +127,21 @@ async fn times(url: String, rounds: usize) -> Result<[Vec<u64>; WAYS.len()], Str
                     ask(&mut plain, &["PING"]).await?;
                 }
                 1 => {
+                    for _ in 0..2 {
+                        script(&mut plain, &nothing, &[lease, marks], &[run, id]).await?;
+                    }
+                }
+                2 => {
                     let args = [run, id, inbox, "5000", "1", "15000"];
                     script(&mut plain, &join, &[lease, marks], &args).await?;
                     let args = [run, id, VALUE, "5000"];
                     script(&mut plain, &land, &[lease, result], &args).await?;
                 }
-                2 => {
+                3 => {
                     let work = async |_| VALUE.to_owned();
                     group.run("key", work).await.map_err(|error| text(&error))?;
                 }
-                3 => {
+                4 => {
                     ask(&mut plain, &["GET", "aside"]).await?;
                     let lock = ["SET", "aside", "id", "NX", "GET", "PX", "5000"];
                     ask(&mut plain, &lock).await?;
