@@ -95,20 +95,34 @@ pub(crate) fn command(project: &Project, request: &Request) -> Result<(), Stop> 
     Ok(())
 }
 
+/// Crates that do nothing without one of these features, which only cargo-hack has to be told.
+const NEEDS_ONE_OF: [(&str, &str); 1] = [("singleflight-redis", "smol,tokio")];
+
+/// So many features are tried in every set. Of more, those are that have no more than two.
+const FEW_FEATURES: usize = 6;
+
 /// Each crate builds under every set of its features.
 fn features(_: &Project, packages: &[Package]) -> Result<(), Stop> {
     if !cargo("hack --version").succeeds() {
         return Stop::unable("cargo-hack is not installed (`cargo install cargo-hack --locked`)");
     }
     run_all(packages.iter().map(|package| {
-        let excluded = package.test_features();
-        let excluded = match excluded.as_str() {
-            "" => String::new(),
-            features => format!(" --exclude-features {features}"),
+        let name = package.name.as_str();
+        let hack = cargo(&format!(
+            "hack check --feature-powerset --no-dev-deps -p {name}"
+        ));
+        let hack = match package.test_features() {
+            none if none.is_empty() => hack,
+            excluded => hack.args(["--exclude-features", &excluded]),
         };
-        cargo(&format!(
-            "hack check --feature-powerset --no-dev-deps{excluded} -p {}",
-            package.name
-        ))
+        let hack = match NEEDS_ONE_OF.iter().find(|(needs, _)| *needs == name) {
+            None => hack,
+            Some((_, one_of)) => hack.args(["--at-least-one-of", one_of]),
+        };
+        if package.features.len() > FEW_FEATURES {
+            hack.args(["--depth", "2"])
+        } else {
+            hack
+        }
     }))
 }
