@@ -223,11 +223,19 @@ impl Checker<'_> {
                 format!("{about} was forgotten at {forgotten}"),
             );
         }
-        // Of a lost work its own caller alone learns, and it knows.
-        if !(is_leader && end == End::Lost) {
+        // Of a lost work its own caller alone learns, and it knows; or could not be told.
+        let is_lost = end == End::Lost || end == End::Unknown && self.was_overtaken(number);
+        if !(is_leader && is_lost) {
             let newest = self.newest.entry(key).or_default();
             *newest = (*newest).max(made);
         }
+    }
+
+    /// Whether a work with a later token began before this one had ended: its lease was gone by then.
+    fn was_overtaken(&self, number: u64) -> bool {
+        let work = &self.executions[&number];
+        let mut others = self.executions.values().filter(|one| one.key == work.key);
+        others.any(|other| other.token > work.token && other.begun < work.ended)
     }
 
     fn end(mut self, at: u64) -> Report {

@@ -68,6 +68,34 @@ fn a_value_older_than_one_received_is_told() {
 }
 
 #[test]
+fn a_work_that_was_overtaken_is_newer_than_none() {
+    // Its leader hears of its token after the forget, and works beside the one who has the key by then.
+    let lines = |token: u32, end: u8| {
+        format!(
+            "1 call 1 7
+            2 forget 1 7
+            3 call 2 7
+            4 begin 2 7 60
+            5 begin 1 7 {token}
+            6 forgotten 1
+            7 finish 1
+            8 answer 1 1 7 {end} 1
+            9 call 3 7
+            10 finish 2
+            11 answer 2 2 7 0 1
+            12 answer 3 2 7 0 0"
+        )
+    };
+    assert_eq!(broken(&lines(50, 1)), [], "it was told that it had lost");
+    assert_eq!(broken(&lines(50, 2)), [], "Redis did not answer it");
+    assert_eq!(
+        broken(&lines(70, 2)),
+        [Rule::Older],
+        "it is the newer one, which others may have received"
+    );
+}
+
+#[test]
 fn a_value_from_before_a_returned_forget_is_told() {
     let lines = "1 call 1 7
         2 begin 1 7 50

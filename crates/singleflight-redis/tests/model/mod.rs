@@ -267,6 +267,18 @@ fn mischief_breaks_no_promise() {
     });
 }
 
+/// A seed in which it works after another process has the key, and is told nothing when it lands.
+#[test]
+fn a_leader_that_hears_late_of_its_token_breaks_no_promise() {
+    let report = run(Case {
+        seed: 1_001_962,
+        is_calm: false,
+        forgets: true,
+        when_down: WhenDown::RunHere,
+    });
+    assert!(report.violations.is_empty(), "{report}");
+}
+
 #[test]
 fn mischief_without_forgets_breaks_no_promise() {
     hold(2_000_000, |seed| Case {
