@@ -19,3 +19,5 @@ mod looks_on_both_sides {
 
 mod failing;
 mod sends;
+#[cfg(feature = "metrics")]
+mod told;
