@@ -20,4 +20,4 @@ mod looks_on_both_sides {
 mod failing;
 mod sends;
 #[cfg(feature = "metrics")]
-mod told;
+mod metered;
