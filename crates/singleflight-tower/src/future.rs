@@ -284,8 +284,7 @@ fn conclude<S: HttpInner<B>, B>(
             return Continue(State::Reading { collecting });
         }
     }
-    let response = Response::from_parts(head, SharedBody::own(body));
-    let response = role.finish(response);
+    let response = role.finish(Response::from_parts(head, SharedBody::own(body)));
     role.land_unshared();
     Break(Ok(response))
 }

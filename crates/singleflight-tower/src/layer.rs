@@ -187,8 +187,7 @@ impl HttpCoalesce {
     /// assert_eq!(layer.in_flight(), 0);
     /// # });
     /// ```
-    #[doc(alias = "drain")]
-    #[doc(alias = "shutdown")]
+    #[doc(alias("drain", "shutdown"))]
     pub async fn drained(&self) {
         self.hub.drained().await;
     }

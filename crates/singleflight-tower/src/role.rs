@@ -93,13 +93,12 @@ impl Role {
 
     /// Lands the flight. With what has `failed`, another one tries first if the layer says so.
     pub(crate) fn land(&mut self, verdict: Verdict, failed: bool) {
-        let Some(leader) = self.leader.take() else {
-            return;
-        };
-        if failed && matches!(self.hub.settings().failed, Failed::Retry) {
-            leader.fail();
-        } else {
-            drop(leader.complete(verdict));
+        if let Some(leader) = self.leader.take() {
+            if failed && matches!(self.hub.settings().failed, Failed::Retry) {
+                leader.fail();
+            } else {
+                drop(leader.complete(verdict));
+            }
         }
     }
 

@@ -18,6 +18,6 @@ mod looks_on_both_sides {
 }
 
 mod failing;
-mod sends;
 #[cfg(feature = "metrics")]
 mod metered;
+mod sends;
