@@ -12,6 +12,8 @@ mod contents;
 #[path = "../../../examples/cache/moka_store.rs"]
 mod moka_store;
 mod peers;
+#[path = "../../../examples/cache/quick_cache_store.rs"]
+mod quick_cache_store;
 mod refreshing;
 
 use std::process::ExitCode;

@@ -12,12 +12,11 @@ use singleflight_cache::{Aside, Builder, Early, Look, Store as _};
 use crate::bar::{Bar, bar};
 use crate::contents::Counting;
 use crate::moka_store::MokaStore;
+use crate::quick_cache_store::QuickCacheStore;
 
 pub(crate) async fn all(tell: &mut impl FnMut(Bar)) {
-    reads_while_refreshing()
-        .await
-        .into_iter()
-        .for_each(&mut *tell);
+    over_moka().await.into_iter().for_each(&mut *tell);
+    over_quick_cache().await.into_iter().for_each(&mut *tell);
     source_down().await.into_iter().for_each(&mut *tell);
     tell(spread());
     tell(wave().await);
@@ -31,87 +30,96 @@ async fn until(due: Instant) {
     }
 }
 
-/// Three seconds of ten thousand reads a second, of a value that is fresh for 100 ms and takes 20 ms
-/// to load.
-async fn reads_while_refreshing() -> Vec<Bar> {
-    let builder = Builder::new(MokaStore::new(100))
-        .look(Look::Both)
-        .jitter(0.0);
-    let builder = builder
-        .fresh_for(Duration::from_millis(100))
-        .stale_for(Duration::from_secs(10));
-    let aside: Aside<MokaStore<u64, u64>, Infallible> = builder.build();
-    let (loads, under_way) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (mut calm, mut refreshing, mut seen) = (Vec::new(), Vec::new(), BTreeMap::new());
-    let mut last_refresh = None;
-    let start = Instant::now();
-    for read in 0..30_000_u32 {
-        until(start + READS_EVERY * read).await;
-        let is_refreshing = under_way.load(Ordering::Relaxed) > 0;
-        let (count, busy) = (Arc::clone(&loads), Arc::clone(&under_way));
-        let load = async move || {
-            busy.fetch_add(1, Ordering::Relaxed);
-            let version = count.fetch_add(1, Ordering::Relaxed) as u64;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            busy.fetch_sub(1, Ordering::Relaxed);
-            Ok(Some(version))
-        };
-        let before = Instant::now();
-        let got = aside.get_with_age(&7, load).await.expect("it works");
-        let took = before.elapsed();
-        *seen.entry(got.value).or_insert(0) += 1;
-        if let Some(refresh) = got.refresh {
-            last_refresh = Some(tokio::spawn(refresh.run()));
-        } else if is_refreshing {
-            refreshing.push(took);
-        } else if read > 0 {
-            calm.push(took);
+/// Reads over one store. (A macro: code that is generic over a store does not know that its futures can be
+/// sent.)
+macro_rules! reads_while_refreshing {
+    ($name:ident, $of:literal, $store:ty) => {
+        /// Three seconds of ten thousand reads a second, of a value that is fresh for 100 ms and takes 20 ms
+        /// to load.
+        async fn $name() -> Vec<Bar> {
+            let builder = Builder::new(<$store>::new(100))
+                .look(Look::Both)
+                .jitter(0.0);
+            let builder = builder
+                .fresh_for(Duration::from_millis(100))
+                .stale_for(Duration::from_secs(10));
+            let aside: Aside<$store, Infallible> = builder.build();
+            let (loads, under_way) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let (mut calm, mut refreshing, mut seen) = (Vec::new(), Vec::new(), BTreeMap::new());
+            let mut last_refresh = None;
+            let start = Instant::now();
+            for read in 0..30_000_u32 {
+                until(start + READS_EVERY * read).await;
+                let is_refreshing = under_way.load(Ordering::Relaxed) > 0;
+                let (count, busy) = (Arc::clone(&loads), Arc::clone(&under_way));
+                let load = async move || {
+                    busy.fetch_add(1, Ordering::Relaxed);
+                    let version = count.fetch_add(1, Ordering::Relaxed) as u64;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    busy.fetch_sub(1, Ordering::Relaxed);
+                    Ok(Some(version))
+                };
+                let before = Instant::now();
+                let got = aside.get_with_age(&7, load).await.expect("it works");
+                let took = before.elapsed();
+                *seen.entry(got.value).or_insert(0) += 1;
+                if let Some(refresh) = got.refresh {
+                    last_refresh = Some(tokio::spawn(refresh.run()));
+                } else if is_refreshing {
+                    refreshing.push(took);
+                } else if read > 0 {
+                    calm.push(took);
+                }
+            }
+            // The tail that the store has by itself, read as often.
+            let (mut plain, start) = (Vec::new(), Instant::now());
+            for read in 0..10_000_u32 {
+                until(start + READS_EVERY * read).await;
+                let before = Instant::now();
+                std::hint::black_box(aside.store().get(&7).await.ok());
+                plain.push(before.elapsed());
+            }
+            // What was loaded last is read as well.
+            if let Some(refresh) = last_refresh {
+                refresh.await.expect("it does not panic");
+            }
+            let found = aside.get_with_age(&7, async || unreachable!("it is there"));
+            let last = found.await.expect("it works");
+            *seen.entry(last.value).or_insert(0) += 1;
+            let nanos = |mut times: Vec<Duration>, share: f64| {
+                times.sort_unstable();
+                times[((times.len() - 1) as f64 * share) as usize].as_nanos() as f64
+            };
+            let (hit, calm) = (nanos(calm.clone(), 0.5), nanos(calm, 0.99));
+            let (get, plain) = (nanos(plain.clone(), 0.5), nanos(plain, 0.99));
+            let reads = refreshing.len();
+            let p99 = nanos(refreshing, 0.99);
+            let mut waits = bar(
+                concat!("reads while refreshing, over ", $of, ", p99 over a hit's p50"),
+                (p99 - hit) / 1_000.0,
+                5.0,
+                "us",
+            );
+            waits.beside = format!(
+                "{reads} reads while refreshing, p99 {p99:.0} ns; others p50 {hit:.0} ns, p99 {calm:.0} ns; \
+                 the store's own get p50 {get:.0} ns, p99 {plain:.0} ns"
+            );
+            let loads = loads.load(Ordering::Relaxed) as f64;
+            let cycles = seen.len() as f64;
+            let mut each = bar(
+                concat!("loads for each key and cycle, over ", $of, ", 10,000 reads/s"),
+                loads / cycles,
+                1.0,
+                "loads",
+            );
+            each.beside = format!("{loads} loads, {cycles} values seen");
+            vec![waits, each]
         }
-    }
-    // The tail that the store has by itself, read as often.
-    let (mut plain, start) = (Vec::new(), Instant::now());
-    for read in 0..10_000_u32 {
-        until(start + READS_EVERY * read).await;
-        let before = Instant::now();
-        std::hint::black_box(aside.store().get(&7).await.ok());
-        plain.push(before.elapsed());
-    }
-    // What was loaded last is read as well.
-    if let Some(refresh) = last_refresh {
-        refresh.await.expect("it does not panic");
-    }
-    let found = aside.get_with_age(&7, async || unreachable!("it is there"));
-    let last = found.await.expect("it works");
-    *seen.entry(last.value).or_insert(0) += 1;
-    let nanos = |mut times: Vec<Duration>, share: f64| {
-        times.sort_unstable();
-        times[((times.len() - 1) as f64 * share) as usize].as_nanos() as f64
     };
-    let (hit, calm) = (nanos(calm.clone(), 0.5), nanos(calm, 0.99));
-    let (get, plain) = (nanos(plain.clone(), 0.5), nanos(plain, 0.99));
-    let reads = refreshing.len();
-    let p99 = nanos(refreshing, 0.99);
-    let mut waits = bar(
-        "reads while refreshing, p99 over a hit's p50",
-        (p99 - hit) / 1_000.0,
-        5.0,
-        "us",
-    );
-    waits.beside = format!(
-        "{reads} reads while refreshing, p99 {p99:.0} ns; others p50 {hit:.0} ns, p99 {calm:.0} ns; \
-         moka's own get p50 {get:.0} ns, p99 {plain:.0} ns"
-    );
-    let loads = loads.load(Ordering::Relaxed) as f64;
-    let cycles = seen.len() as f64;
-    let mut each = bar(
-        "loads for each key and cycle, 10,000 reads/s",
-        loads / cycles,
-        1.0,
-        "loads",
-    );
-    each.beside = format!("{loads} loads, {cycles} values seen");
-    vec![waits, each]
 }
+
+reads_while_refreshing!(over_moka, "moka", MokaStore<u64, u64>);
+reads_while_refreshing!(over_quick_cache, "quick_cache", QuickCacheStore<u64, u64>);
 
 static CLOCK: AtomicU64 = AtomicU64::new(0);
 
