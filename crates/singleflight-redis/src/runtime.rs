@@ -29,6 +29,13 @@ pub(crate) enum Entered {
 }
 
 impl Runtime {
+    #[cfg_attr(
+        not(feature = "tokio"),
+        expect(
+            clippy::unnecessary_wraps,
+            reason = "tokio may be missing, smol is everywhere"
+        )
+    )]
     pub(crate) fn enter(self) -> Result<Entered, String> {
         match self {
             #[cfg(feature = "tokio")]
