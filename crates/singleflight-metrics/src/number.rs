@@ -33,6 +33,16 @@ impl Numbers {
             .filter(|(stat, _)| stat.kind() == StatKind::Counter)
     }
 
+    /// Makes each what it is in another one, unless it is more already.
+    pub(crate) fn rise_to(&mut self, others: &Self) {
+        for (stat, value) in others.all() {
+            match self.0.iter_mut().find(|(one, _)| *one == stat) {
+                Some((_, known)) => *known = value.max(*known),
+                None => self.0.push((stat, value)),
+            }
+        }
+    }
+
     /// Adds those of another one.
     pub(crate) fn add(&mut self, others: impl Iterator<Item = (Stat, u64)>) {
         for (stat, value) in others {

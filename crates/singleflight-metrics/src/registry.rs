@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ptr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit, with_recorder};
 use singleflight_core::{Group, StatKind};
@@ -42,17 +43,17 @@ pub(crate) const METADATA: Metadata<'_> =
 pub struct Registry(Arc<Mutex<BTreeMap<Arc<str>, Watched>>>);
 
 /// Reads the numbers of something: none once that is gone.
-type Reader = Box<dyn Fn() -> Option<Numbers> + Send + Sync>;
+type Reader = Arc<dyn Fn() -> Option<Numbers> + Send + Sync>;
 
 /// What is watched under one name.
-#[derive(Default)]
+#[derive(Clone)]
 struct Watched {
     /// Each with what it told last.
     members: Vec<(Reader, Numbers)>,
     /// The counters of those that are gone.
     gone: Numbers,
-    /// Those of its numbers, made once.
-    keys: Vec<(Stat, Key)>,
+    /// Of each [`Stat`], once it was told.
+    keys: Arc<[OnceLock<Key>]>,
 }
 
 impl Registry {
@@ -122,7 +123,7 @@ impl Registry {
     {
         let what = Arc::downgrade(what);
         let read = move || what.upgrade().map(|what| read(&what).into());
-        self.add(group, Box::new(read));
+        self.add(group, Arc::new(read));
     }
 
     /// As [`register`](Self::register), for what is always there. What the function owns lives as long as
@@ -146,7 +147,7 @@ impl Registry {
     where
         N: Into<Numbers>,
     {
-        self.add(group, Box::new(move || Some(read().into())));
+        self.add(group, Arc::new(move || Some(read().into())));
     }
 
     /// Tells the recorder of `metrics` every number as it is now: counters by
@@ -168,13 +169,11 @@ impl Registry {
     pub fn publish(&self) {
         with_recorder(|recorder| {
             describe(recorder);
-            self.with(|groups| {
-                for (name, watched) in groups {
-                    for (stat, value) in watched.read().all() {
-                        publish(recorder, watched.key(name, stat), stat.kind(), value);
-                    }
+            for (name, watched, numbers) in self.read_all() {
+                for (stat, value) in numbers.all() {
+                    publish(recorder, watched.key(&name, stat), stat.kind(), value);
                 }
-            });
+            }
         });
     }
 
@@ -195,17 +194,32 @@ impl Registry {
     /// ```
     pub fn read(&self) -> Vec<Number> {
         let mut numbers = Vec::new();
-        self.with(|groups| {
-            for (name, watched) in groups {
-                numbers.extend(watched.read().all().map(|(stat, value)| Number {
-                    stat,
-                    group: Arc::clone(name),
-                    value,
-                }));
-            }
-        });
+        for (group, _, told) in self.read_all() {
+            numbers.extend(told.all().map(|(stat, value)| Number {
+                stat,
+                group: Arc::clone(&group),
+                value,
+            }));
+        }
         numbers.sort_by_key(|number| number.stat);
         numbers
+    }
+
+    /// Reads each name, and what is watched under it as it was before. Readers and recorders are other
+    /// people's code, and so is the drop of what a reader was the last to have: none runs under the lock.
+    fn read_all(&self) -> Vec<(Arc<str>, Watched, Numbers)> {
+        let before = self.with(|groups| groups.clone());
+        let read = before.into_iter().map(|(name, watched)| {
+            let now: Vec<_> = watched.members.iter().map(|(read, _)| read()).collect();
+            self.with(|groups| {
+                if let Some(there) = groups.get_mut(&name) {
+                    there.take_in(&watched, &now);
+                }
+            });
+            let sum = watched.sum(&now);
+            (name, watched, sum)
+        });
+        read.collect()
     }
 
     fn add(&self, group: &str, reader: Reader) {
@@ -216,45 +230,61 @@ impl Registry {
     }
 
     fn with<R>(&self, f: impl FnOnce(&mut BTreeMap<Arc<str>, Watched>) -> R) -> R {
-        // One that panics is a reader of the user's, and leaves at most a sum that was not added up.
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Watched {
-    /// Reads all that live. Nothing, if none does.
-    fn read(&mut self) -> Numbers {
-        let (mut sum, gone) = (Numbers::default(), &mut self.gone);
-        self.members.retain_mut(|(read, last)| {
-            let numbers = read();
-            match &numbers {
-                Some(numbers) => {
-                    sum.add(numbers.all());
-                    last.clone_from(numbers);
-                }
-                None => gone.add(last.counters()),
-            }
-            numbers.is_some()
-        });
-        if !self.members.is_empty() {
-            sum.add(self.gone.all());
+impl Default for Watched {
+    fn default() -> Self {
+        Self {
+            members: Vec::new(),
+            gone: Numbers::default(),
+            keys: Stat::ALL.iter().map(|_| OnceLock::new()).collect(),
         }
+    }
+}
+
+impl Watched {
+    /// Adds up what its members tell now, and what those have counted that are gone. Nothing, if all are.
+    fn sum(&self, now: &[Option<Numbers>]) -> Numbers {
+        let mut sum = Numbers::default();
+        if now.iter().all(Option::is_none) {
+            return sum;
+        }
+        for ((_, last), now) in self.members.iter().zip(now) {
+            match now {
+                Some(now) => sum.add(now.all()),
+                None => sum.add(last.counters()),
+            }
+        }
+        sum.add(self.gone.all());
         sum
     }
 
+    /// Notes what its members have told. Others may have noted that of some of them meanwhile.
+    fn take_in(&mut self, before: &Self, now: &[Option<Numbers>]) {
+        for ((reader, _), now) in before.members.iter().zip(now) {
+            let is = |(one, _): &(Reader, _)| ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(reader));
+            let Some(at) = self.members.iter().position(is) else {
+                continue;
+            };
+            match now {
+                Some(now) => self.members[at].1.rise_to(now),
+                // `before` has the reader too, so it is not dropped here.
+                None => self.gone.add(self.members.remove(at).1.counters()),
+            }
+        }
+    }
+
     /// Returns what a recorder knows a number by.
-    fn key(&mut self, group: &Arc<str>, stat: Stat) -> &Key {
-        let known = self.keys.iter().position(|(one, _)| *one == stat);
-        let at = known.unwrap_or_else(|| {
+    fn key(&self, group: &Arc<str>, stat: Stat) -> &Key {
+        self.keys[stat as usize].get_or_init(|| {
             let labels = [("group", Arc::clone(group).into())].into_iter();
             let own = stat.label().map(|(name, value)| (name, value.into()));
             let labels = labels.chain(own);
             let labels = labels.map(|(name, value): (_, SharedString)| Label::new(name, value));
-            let key = Key::from_parts(stat.name(), labels.collect::<Vec<_>>());
-            self.keys.push((stat, key));
-            self.keys.len() - 1
-        });
-        &self.keys[at].1
+            Key::from_parts(stat.name(), labels.collect::<Vec<_>>())
+        })
     }
 }
 

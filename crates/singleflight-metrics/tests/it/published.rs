@@ -1,6 +1,8 @@
 //! What a group counts is told once, as long as it is there.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use metrics_util::debugging::DebuggingRecorder;
 use singleflight_core::{Group, Joined, StatKind};
@@ -157,4 +159,36 @@ fn those_who_read_find_the_numbers_of_one_name_side_by_side() {
             ("a", Stat::InFlight, 3),
         ]
     );
+}
+
+/// What registers something when it is read, and once more when it is dropped.
+struct Calls(Registry);
+
+impl Drop for Calls {
+    fn drop(&mut self) {
+        self.0.watch_static("later", Stats::default);
+    }
+}
+
+#[test]
+fn what_is_read_or_dropped_may_use_the_registry() {
+    let registry = Registry::new();
+    let (ended, ends) = mpsc::channel();
+    let used = registry.clone();
+    // On a thread of its own: what fails here hangs.
+    thread::spawn(move || {
+        let calls = Arc::new(Calls(used.clone()));
+        let last = Mutex::new(Some(Arc::clone(&calls)));
+        used.watch("own", &calls, move |calls| {
+            calls.0.watch_static("inside", Stats::default);
+            // From here on the reader has the last one.
+            drop(last.lock().map(|mut last| last.take()));
+            [(Stat::Led, 7)]
+        });
+        drop(calls);
+        assert_eq!(used.read().len(), 1);
+        ended.send(used.read().len()).ok();
+    });
+    let read = ends.recv_timeout(Duration::from_secs(10));
+    assert_eq!(read, Ok(22), "those of both that came meanwhile");
 }
