@@ -69,6 +69,17 @@ fn a_meter_that_was_not_asked_for_tells_nothing() {
 }
 
 #[test]
+fn what_is_shown_says_whether_it_measures() {
+    let (on, off) = (Clock::default().meter(), Meter::default());
+    assert_eq!(
+        format!("{on:?} {off:?}"),
+        r#"Meter(Some("prices")) Meter(None)"#
+    );
+    let timings = format!("{:?} {:?}", on.wait(), off.wait());
+    assert_eq!(timings, "Timing { is_on: true } Timing { is_on: false }");
+}
+
+#[test]
 fn what_is_counted_by_a_meter_is_watched_as_long_as_it_is_there() {
     let registry = Registry::new();
     let meter = Meter::new(&registry, "edge");

@@ -128,6 +128,7 @@ fn a_group_that_takes_anothers_place_counts_on() {
         &lines(&recorder),
         &[
             "singleflight_calls_total group=prices role=led 4",
+            "singleflight_calls_total group=prices role=followed 2",
             // What is now is of those that are there now.
             "singleflight_in_flight group=prices 0",
             "singleflight_most_followers group=prices 0",
@@ -141,6 +142,13 @@ fn one_that_is_always_there_is_read_by_a_function() {
     registry.watch_static("statically", Stats::default);
     assert_eq!(registry.read().len(), 11);
     assert_eq!(told(|| registry.publish()).len(), 11);
+}
+
+#[test]
+fn it_is_shown_by_the_names_of_its_groups() {
+    let registry = Registry::new();
+    registry.watch_static("prices", Stats::default);
+    assert_eq!(format!("{registry:?}"), r#"Registry(["prices"])"#);
 }
 
 #[test]
