@@ -27,6 +27,8 @@ use crate::database::{Database, Failure, User};
 use crate::moka_store::MokaStore;
 use crate::quick_cache_store::QuickCacheStore;
 use crate::redis_store::RedisStore;
+#[cfg(test)]
+use crate::tests::waits;
 use crate::two_levels::TwoLevels;
 
 /// How many callers ask at once.

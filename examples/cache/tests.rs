@@ -18,6 +18,11 @@ use crate::redis_store::RedisStore;
 use crate::scenarios::run;
 use crate::two_levels::TwoLevels;
 
+/// Servers need the time that they need.
+pub(crate) fn waits(runtime: &mut tokio::runtime::Builder) -> &mut tokio::runtime::Builder {
+    runtime
+}
+
 mod over_moka {
     use singleflight_cache::Look;
 

@@ -21,3 +21,8 @@ mod failing;
 #[cfg(feature = "metrics")]
 mod metered;
 mod sends;
+
+/// All is in memory. When nobody can go on, the clock goes on at once.
+fn waits(runtime: &mut tokio::runtime::Builder) -> &mut tokio::runtime::Builder {
+    runtime.start_paused(true)
+}

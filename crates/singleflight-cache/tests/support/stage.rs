@@ -120,10 +120,13 @@ pub(crate) fn value(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// Runs a scenario on one thread, with local tasks.
+/// Runs a scenario on one thread, with local tasks. One that waits for what does not come fails
+/// after two minutes, by the clock that `crate::waits` chooses.
 pub(crate) fn run(scenario: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    LocalSet::new().block_on(&runtime.expect("a runtime can be made"), scenario);
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = crate::waits(runtime.enable_all()).build();
+    LocalSet::new().block_on(&runtime.expect("a runtime can be made"), async {
+        let ended = tokio::time::timeout(Duration::from_secs(120), scenario).await;
+        ended.expect("it comes to its end");
+    });
 }
