@@ -76,11 +76,13 @@ enum Task {
     },
     /// See what the compiler says to common mistakes
     Messages,
-    /// Break the crates in a thousand ways and see the tests notice (an hour)
+    /// Break the crates in three thousand ways and see the tests notice (hours)
     Mutants {
-        /// Try only what survived the last time
+        /// Go on with the last run: try only what it has not seen caught
         #[arg(long)]
         again: bool,
+        /// Only these
+        parts: Vec<mutants::Part>,
     },
     /// See that what is public is documented, and that methods have examples
     Documented,
@@ -138,7 +140,7 @@ impl Task {
             } => LOOM.command(project, preemptions, &models),
             Self::Shuttle { schedules, models } => SHUTTLE.command(project, schedules, &models),
             Self::Messages => messages::step(project),
-            Self::Mutants { again } => mutants::command(project, again),
+            Self::Mutants { again, parts } => mutants::command(project, again, &parts),
             Self::Documented => documented::command(project),
             Self::Release(request) => release::command(project, &request),
             Self::Promises { write } => tidy::promises(project, write),
@@ -224,7 +226,7 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_read() {
         command().debug_assert();
-        let lines = "ci, ci tidy fmt --no-skip, bare-metal wasm32, instructions --bless, mutants --again, promises --write, \
+        let lines = "ci, ci tidy fmt --no-skip, bare-metal wasm32, instructions --bless, mutants --again, mutants front-ends cache, promises --write, \
                      sizes cortex-m0, documented, \
                      release --dry-run, release --dry-run api --bless, targets, messages, tidy, tsan --seconds=5, word-sizes";
         for line in lines.split(", ") {

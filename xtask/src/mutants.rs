@@ -1,7 +1,8 @@
-//! `cargo xtask mutants`: breaks the published crates in a thousand small ways, and sees that
+//! `cargo xtask mutants`: breaks the published crates in three thousand small ways, and sees that
 //! the tests notice.
 //!
-//! It takes about an hour, so it is no step of `ci`. Every mutant is caught but for those that
+//! It takes hours, so it is no step of `ci`, and each part can be tried by itself: `cargo xtask mutants
+//! cache`; `--again` goes on where a run was interrupted. Every mutant is caught but for those that
 //! `.cargo/mutants.toml` leaves out, each with its reason: the survivors, which begin with the name of
 //! a file. They are tried too, and one that is caught, or that is no mutant any more, is a failure.
 
@@ -9,11 +10,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use clap::ValueEnum;
 use toml::Value;
 
 use crate::command::Command;
 use crate::manifest::{parse, value};
 use crate::project::Project;
+use crate::redis;
 use crate::stop::{Stop, at};
 
 const SETTINGS: &str = ".cargo/mutants.toml";
@@ -27,71 +30,237 @@ const ITERATE: &str = "--iterate";
 /// How cargo-mutants ends when something survived, and when only something ran for too long.
 const SURVIVORS: [i32; 2] = [2, 3];
 
-const CORE: &str = " -p singleflight-core";
-const FRONT_ENDS: &str = " -p singleflight-std -p singleflight-tokio -p singleflight-smol";
+/// What is broken at one time.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub(crate) enum Part {
+    Core,
+    FrontEnds,
+    Tower,
+    Redis,
+    Cache,
+    Metrics,
+}
 
-/// One run over the same mutants. What a run before it has caught is not tried again.
+/// One run over the mutants of a part. What a run before it has caught is not tried again.
 struct Run {
-    /// The packages that are broken.
-    packages: &'static str,
     /// What cargo-mutants is told of the tests.
     options: &'static str,
+    /// The seconds that tests have: many times what they take. Mutants that hang leave a processor to a third job.
+    within: u32,
     /// What `cargo test` is told, and the tests themselves.
     tests: &'static str,
 }
 
-/// The core first by its own quick tests; what survives, by its model; and what survives that, by
-/// everything that uses it.
-const RUNS: [Run; 4] = [
-    Run {
-        packages: CORE,
-        options: "",
-        tests: "--features std --lib --test it -- --skip sizes::",
-    },
-    Run {
-        packages: CORE,
-        options: ITERATE,
-        tests: "--features std --test model",
-    },
-    Run {
-        packages: CORE,
-        // The baseline would be of the core alone, which has no such tests.
-        options: "--iterate --baseline skip --test-package singleflight-core \
-                  --test-package singleflight-std --test-package singleflight-tokio",
-        tests: "--features singleflight-core/std,singleflight-tokio/tracing \
-                --test it --test conformance --test tracing",
-    },
-    Run {
-        packages: FRONT_ENDS,
-        options: "",
-        tests: "--tests",
-    },
-];
+impl Part {
+    const fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Core => &["core"],
+            Self::FrontEnds => &["std", "tokio", "smol"],
+            Self::Tower => &["tower"],
+            Self::Redis => &["redis"],
+            Self::Cache => &["cache"],
+            Self::Metrics => &["metrics"],
+        }
+    }
 
-pub(crate) fn command(project: &Project, again: bool) -> Result<(), Stop> {
+    /// The quickest tests first. What survives them is tried by those that take longer.
+    const fn runs(self) -> &'static [Run] {
+        match self {
+            Self::Core => &[
+                Run {
+                    options: "",
+                    within: 20,
+                    tests: "--features std --lib --test it -- --skip sizes::",
+                },
+                Run {
+                    options: ITERATE,
+                    within: 60,
+                    tests: "--features std --test model",
+                },
+                // By everything that uses it.
+                Run {
+                    // The baseline would be of the core alone, which has no such tests.
+                    options: "--iterate --baseline skip --test-package singleflight-core \
+                              --test-package singleflight-std --test-package singleflight-tokio",
+                    within: 60,
+                    tests: "--features singleflight-core/std,singleflight-tokio/tracing \
+                            --test it --test conformance --test tracing",
+                },
+            ],
+            // Without names all tests are run, those in the documentation among them.
+            Self::FrontEnds | Self::Metrics => &[
+                Run {
+                    options: "",
+                    within: 60,
+                    tests: "--tests",
+                },
+                Run {
+                    options: ITERATE,
+                    within: 180,
+                    tests: "",
+                },
+            ],
+            Self::Tower => &[
+                Run {
+                    options: "",
+                    within: 20,
+                    tests: "--features metrics --test it --test sockets",
+                },
+                Run {
+                    options: ITERATE,
+                    within: 180,
+                    tests: "--features metrics",
+                },
+            ],
+            Self::Redis => &[
+                Run {
+                    options: "",
+                    within: 40,
+                    tests: "--lib",
+                },
+                Run {
+                    options: ITERATE,
+                    within: 300,
+                    tests: "",
+                },
+            ],
+            Self::Cache => &[
+                Run {
+                    options: "",
+                    within: 20,
+                    tests: "--all-features --test it",
+                },
+                Run {
+                    options: ITERATE,
+                    within: 180,
+                    tests: "--all-features",
+                },
+            ],
+        }
+    }
+
+    /// What is told before the tests.
+    const fn features(self) -> &'static str {
+        match self {
+            Self::Redis => redis::FEATURES,
+            _ => "",
+        }
+    }
+
+    fn selection(self) -> String {
+        let packages = self.packages().iter();
+        packages.fold(String::new(), |line, name| {
+            line + " -p singleflight-" + name
+        })
+    }
+
+    fn has(self, survivor: &str) -> bool {
+        let mut packages = self.packages().iter();
+        packages.any(|name| survivor.starts_with(&format!("crates/singleflight-{name}/")))
+    }
+
+    /// Returns how many are caught, how many are left out, and what is wrong.
+    fn command(self, project: &Project, again: bool, survivors: &[String]) -> Result<Told, Stop> {
+        let name = self.to_possible_value().expect("no part is hidden");
+        let name = name.get_name().to_owned();
+        let target = format!("{}/{name}", project.target_for("mutants")?);
+        let survivors: Vec<_> = survivors.iter().filter(|line| self.has(line)).collect();
+
+        let all = self.try_all(&format!("{target}/all"), again, &[])?;
+        let missed = all.missed.iter();
+        let mut findings: Vec<_> = missed.map(|mutant| format!("{mutant} survives")).collect();
+        let mut known = Outcome::default();
+        if !survivors.is_empty() {
+            known = self.try_all(&format!("{target}/survivors"), false, &survivors)?;
+        }
+        for survivor in survivors {
+            let mutants = self.listed(survivor)?;
+            if !mutants.lines().any(|mutant| known.missed.contains(mutant)) {
+                findings.push(format!("`{survivor}` is caught, or is no mutant any more"));
+            }
+        }
+        Ok(Told {
+            name,
+            caught: all.caught.len(),
+            left_out: known.missed.len(),
+            findings,
+        })
+    }
+
+    /// Makes every run: over all mutants but for those that are left out, or over `only` these.
+    fn try_all(self, output: &str, again: bool, only: &[&String]) -> Result<Outcome, Stop> {
+        let mut outcome = Outcome::default();
+        if !again && Path::new(output).is_dir() {
+            fs::remove_dir_all(output).map_err(at(output))?;
+        }
+        fs::create_dir_all(output).map_err(at(output))?;
+        for run in self.runs() {
+            self.run(run, output, again, only).run_or(&SURVIVORS)?;
+        }
+        // It ran for too long, which its tests do not: caught.
+        for file in ["caught", "timeout", "previously_caught"] {
+            outcome.caught.extend(lines(output, file)?);
+        }
+        outcome.missed.extend(lines(output, "missed")?);
+        Ok(outcome)
+    }
+
+    fn run(self, run: &Run, output: &str, again: bool, only: &[&String]) -> Command {
+        let Run {
+            options,
+            within,
+            tests,
+        } = run;
+        let is_first = !options.contains(ITERATE);
+        let again = if again && is_first { ITERATE } else { "" };
+        let (settings, examined) = if only.is_empty() {
+            ("", Vec::new())
+        } else {
+            let examined = only.iter().flat_map(|survivor| ["--re", survivor.as_str()]);
+            ("--no-config", examined.collect())
+        };
+        let line = format!(
+            "mutants{} {settings} --profile mutants --jobs 3 --timeout {within} \
+             --output {output} {again} {options}",
+            self.selection()
+        );
+        let command = Command::typed("cargo", &line).args(examined).args(["--"]);
+        let tests = [self.features(), tests].join(" ");
+        command.args(tests.split_whitespace())
+    }
+
+    /// The mutants that a survivor's line names.
+    fn listed(self, survivor: &str) -> Result<String, Stop> {
+        let line = format!("mutants{} --no-config --list --re", self.selection());
+        let command = Command::typed("cargo", &line).args([survivor]).quietly();
+        Ok(command.stdout()?.trim().to_owned())
+    }
+}
+
+pub(crate) fn command(project: &Project, again: bool, parts: &[Part]) -> Result<(), Stop> {
     if !Command::typed("cargo", "mutants --version").succeeds() {
         let why = "cargo-mutants is not installed: cargo install --locked cargo-mutants";
         return Stop::unable(why);
     }
     let survivors = survivors(&fs::read_to_string(SETTINGS).map_err(at(SETTINGS))?);
     let survivors = survivors.map_err(|why| Stop::Failed(format!("{SETTINGS}: {why}")))?;
-    let target = project.target_for("mutants")?;
-    let (all, known) = (format!("{target}/all"), format!("{target}/survivors"));
+    let parts = if parts.is_empty() {
+        Part::value_variants()
+    } else {
+        parts
+    };
+    let told = parts
+        .iter()
+        .map(|part| part.command(project, again, &survivors));
+    judge(&told.collect::<Result<Vec<_>, _>>()?)
+}
 
-    let run = try_all(&all, again, &[])?;
-    let missed = run.missed.iter();
-    let mut findings: Vec<_> = missed.map(|mutant| format!("{mutant} survives")).collect();
-    let known = try_all(&known, false, &survivors)?;
-    for survivor in &survivors {
-        let mutants = listed(survivor)?;
-        if !mutants
-            .lines()
-            .any(|mutant| known.missed.iter().any(|missed| missed == mutant))
-        {
-            findings.push(format!("`{survivor}` is caught, or is no mutant any more"));
-        }
-    }
-    judge(run.caught.len(), known.missed.len(), &findings)
+/// What became of a part.
+struct Told {
+    name: String,
+    caught: usize,
+    left_out: usize,
+    findings: Vec<String>,
 }
 
 /// What became of mutants over several runs.
@@ -99,59 +268,7 @@ pub(crate) fn command(project: &Project, again: bool) -> Result<(), Stop> {
 struct Outcome {
     /// By name and place.
     caught: BTreeSet<String>,
-    missed: Vec<String>,
-}
-
-/// Makes every run: over all mutants but for those that are left out, or over `only` these.
-fn try_all(output: &str, again: bool, only: &[String]) -> Result<Outcome, Stop> {
-    let mut outcome = Outcome::default();
-    for (packages, runs) in [(CORE, &RUNS[..3]), (FRONT_ENDS, &RUNS[3..])] {
-        let output = format!("{output}{}", packages.replace(' ', ""));
-        if !again && Path::new(&output).is_dir() {
-            fs::remove_dir_all(&output).map_err(at(&output))?;
-        }
-        fs::create_dir_all(&output).map_err(at(&output))?;
-        for run in runs {
-            run.command(&output, again, only).run_or(&SURVIVORS)?;
-        }
-        // It ran for too long, which its tests do not: caught.
-        for file in ["caught", "timeout", "previously_caught"] {
-            outcome.caught.extend(lines(&output, file)?);
-        }
-        outcome.missed.extend(lines(&output, "missed")?);
-    }
-    Ok(outcome)
-}
-
-impl Run {
-    fn command(&self, output: &str, again: bool, only: &[String]) -> Command {
-        let Self {
-            packages,
-            options,
-            tests,
-        } = self;
-        let is_first = !options.contains(ITERATE);
-        let again = if again && is_first { ITERATE } else { "" };
-        let (settings, examined) = if only.is_empty() {
-            ("", Vec::new())
-        } else {
-            let examined = only.iter().flat_map(|survivor| ["--re", survivor.as_str()]);
-            ("--no-config --minimum-test-timeout 60", examined.collect())
-        };
-        let line = format!(
-            "mutants{packages} {settings} --profile mutants --jobs 2 --timeout 60 \
-             --output {output} {again} {options}"
-        );
-        let command = Command::typed("cargo", &line).args(examined).args(["--"]);
-        command.args(tests.split_whitespace())
-    }
-}
-
-/// The mutants that a survivor's line names.
-fn listed(survivor: &str) -> Result<String, Stop> {
-    let line = format!("mutants{CORE}{FRONT_ENDS} --no-config --list --re");
-    let command = Command::typed("cargo", &line).args([survivor]).quietly();
-    Ok(command.stdout()?.trim().to_owned())
+    missed: BTreeSet<String>,
 }
 
 /// Reads the survivors among what is left out.
@@ -176,21 +293,33 @@ fn lines(output: &str, file: &str) -> Result<Vec<String>, Stop> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-fn judge(caught: usize, left_out: usize, findings: &[String]) -> Result<(), Stop> {
-    let permille = caught * 1000 / (caught + left_out + findings.len()).max(1);
-    let (whole, tenth) = (permille / 10, permille % 10);
-    println!("{caught} caught, {left_out} left out as survivors: {whole}.{tenth} %");
-    for finding in findings {
-        println!("!!! {finding}");
+fn judge(told: &[Told]) -> Result<(), Stop> {
+    let mut wrong = 0;
+    let mut few = Vec::new();
+    for part in told {
+        let Told {
+            name,
+            caught,
+            left_out,
+            findings,
+        } = part;
+        let permille = caught * 1000 / (caught + left_out + findings.len()).max(1);
+        let (whole, tenth) = (permille / 10, permille % 10);
+        println!("{name}: {caught} caught, {left_out} left out as survivors: {whole}.{tenth} %");
+        for finding in findings {
+            println!("!!! {finding}");
+        }
+        wrong += findings.len();
+        if whole < LEAST {
+            few.push(name.as_str());
+        }
     }
-    if !findings.is_empty() {
-        return Stop::failed(format!(
-            "{SETTINGS} is wrong about {} mutants",
-            findings.len()
-        ));
+    if wrong > 0 {
+        return Stop::failed(format!("{SETTINGS} is wrong about {wrong} mutants"));
     }
-    if whole < LEAST {
-        return Stop::failed(format!("fewer than {LEAST} % are caught"));
+    if !few.is_empty() {
+        let few = few.join(", ");
+        return Stop::failed(format!("fewer than {LEAST} % are caught: {few}"));
     }
     Ok(())
 }
@@ -225,17 +354,35 @@ mod tests {
 
     #[test]
     fn survivors_are_few_and_known() {
-        assert!(judge(99, 1, &[]).is_ok());
-        let why = |caught, left_out, findings: &[String]| {
-            judge(caught, left_out, findings)
-                .expect_err("it is not good")
-                .to_string()
+        let told = |caught, left_out, findings| Told {
+            name: "core".to_owned(),
+            caught,
+            left_out,
+            findings,
         };
-        assert_eq!(why(9, 1, &[]), "fewer than 95 % are caught");
-        let unknown = "a.rs:1:2: one survives".to_owned();
+        assert!(judge(&[told(99, 1, vec![])]).is_ok());
+        let why = |told: &[Told]| judge(told).expect_err("it is not good").to_string();
         assert_eq!(
-            why(99, 0, &[unknown]),
+            why(&[told(99, 1, vec![]), told(9, 1, vec![])]),
+            "fewer than 95 % are caught: core"
+        );
+        let unknown = vec!["a.rs:1:2: one survives".to_owned()];
+        assert_eq!(
+            why(&[told(99, 0, unknown), told(99, 1, vec![])]),
             format!("{SETTINGS} is wrong about 1 mutants")
         );
+    }
+
+    #[test]
+    fn every_survivor_is_of_one_part() {
+        let settings = fs::read_to_string(format!("../{SETTINGS}")).expect("it is there");
+        for survivor in survivors(&settings).expect("it can be read") {
+            let parts = Part::value_variants().iter();
+            assert_eq!(
+                parts.filter(|part| part.has(&survivor)).count(),
+                1,
+                "{survivor}"
+            );
+        }
     }
 }

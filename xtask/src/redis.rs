@@ -9,7 +9,7 @@ use crate::stop::Stop;
 const PACKAGE: &str = "-p singleflight-chaos-redis";
 
 /// All that does not ask for more than one runtime.
-const FEATURES: &str =
+pub(crate) const FEATURES: &str =
     "--features cache,cluster,hash-keys,metrics,postcard,sentinel,serde-json,smol,tokio,tracing";
 
 /// The bugs that are planted in `crates/singleflight-redis`, each with what it is seen by: the model,

@@ -1,4 +1,5 @@
-//! `cargo xtask tsan`: the chaos and the scenarios under a sanitizer that sees data races.
+//! `cargo xtask tsan`: the chaos, the scenarios and the layers' tests under a sanitizer that sees data
+//! races.
 //!
 //! It takes a standard library that was built for it, so the newest Rust that Debian packages
 //! is used, which brings its source, with the sanitizer's runtime from Debian's LLVM. The
@@ -6,13 +7,14 @@
 //! and in the value that goes from the leader's thread to its followers'.
 
 use std::env::consts::ARCH;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::chaos::FRONTS;
-use crate::command::Command;
+use crate::command::{Command, run_all};
 use crate::project::Project;
-use crate::stop::Stop;
+use crate::stop::{Stop, at};
 use crate::toolchain::Toolchain;
 
 /// The version whose source Debian packages.
@@ -20,6 +22,14 @@ const RUST: &str = "1.96";
 
 /// Where Debian's LLVM of that Rust keeps its linker, and the sanitizer.
 const LLVM: &str = "/usr/lib/llvm-22";
+
+/// The crates on top, by the tests of theirs that run on threads. Over a Redis, if there is one.
+const LAYERS: &str = "-p singleflight-cache -p singleflight-metrics -p singleflight-redis \
+     -p singleflight-tower --all-features --test it";
+
+/// What is no race. tokio enters a socket by a copy of the file that it waits on, made by `fcntl`: that the
+/// two are one, and order what is written before, is not known to the sanitizer.
+const NO_RACES: &str = "race:tokio::runtime::io::registration_set::RegistrationSet>::allocate\n";
 
 /// How much longer a run may take. Everything is many times slower under a sanitizer.
 const GRACE: Duration = Duration::from_secs(300);
@@ -34,15 +44,16 @@ pub(crate) fn command(project: &Project, seconds: u64) -> Result<(), Stop> {
         sanitizer.cargo("run", &run).within(within).run()?;
     }
     let front_ends = "-p singleflight-std -p singleflight-tokio -p singleflight-smol";
-    sanitizer
-        .cargo("test", &format!("{front_ends} --test conformance"))
-        .run()
+    let conformance = format!("{front_ends} --test conformance");
+    let tests = [conformance.as_str(), LAYERS];
+    run_all(tests.map(|tests| sanitizer.cargo("test", tests)))
 }
 
 /// What builds and runs programs under the sanitizer.
 struct Sanitizer {
     toolchain: Toolchain,
     flags: String,
+    options: String,
     triple: String,
     target: String,
 }
@@ -56,18 +67,27 @@ impl Sanitizer {
         })?;
         let runtime = format!("{LLVM}/lib/clang/22/lib/linux/libclang_rt.tsan-{ARCH}.a");
         let linker = format!("{LLVM}/bin/ld.lld");
-        for file in [&runtime, &linker] {
+        let symbols = format!("{LLVM}/bin/llvm-symbolizer");
+        for file in [&runtime, &linker, &symbols] {
             if !Path::new(file).is_file() {
                 return Stop::unable(format!(
-                    "there is no {file} (on Debian: `apt-get install libclang-rt-22-dev lld-22`)"
+                    "there is no {file} (on Debian: `apt-get install libclang-rt-22-dev lld-22 llvm-22`)"
                 ));
             }
         }
+        let target = project.target_for("tsan")?;
+        fs::create_dir_all(&target).map_err(at(&target))?;
+        let no_races = format!("{target}/no-races");
+        fs::write(&no_races, NO_RACES).map_err(at(&no_races))?;
+        // Tests run in the directories of their packages.
+        let no_races = fs::canonicalize(&no_races).map_err(at(&no_races))?;
+        let no_races = no_races.display();
         Ok(Self {
             toolchain,
             flags: flags(&runtime),
+            options: format!("external_symbolizer_path={symbols} suppressions={no_races}"),
             triple: format!("{ARCH}-unknown-linux-gnu"),
-            target: project.target_for("tsan")?,
+            target,
         })
     }
 
@@ -79,6 +99,7 @@ impl Sanitizer {
             // The one way in to options that are not stable, for a toolchain that is.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("RUSTFLAGS", &self.flags)
+            .env("TSAN_OPTIONS", &self.options)
     }
 }
 
