@@ -62,3 +62,43 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>, mut deadline: Option<
         parker.park(deadline);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_sleeps_until_it_is_woken() {
+        let later = Instant::now() + Duration::from_secs(3_600);
+        for deadline in [None, Some(later)] {
+            let is_ready = AtomicBool::new(false);
+            let mut polls = 0;
+            thread::scope(|scope| {
+                let future = poll_fn(|context| {
+                    polls += 1;
+                    if polls == 1 {
+                        let waker = context.waker().clone();
+                        scope.spawn(|| {
+                            // Long enough that a thread that does not sleep polls once more.
+                            (0..100).for_each(|_| thread::yield_now());
+                            is_ready.store(true, Ordering::SeqCst);
+                            waker.wake();
+                        });
+                    }
+                    if is_ready.load(Ordering::SeqCst) {
+                        Poll::Ready(())
+                    } else {
+                        Poll::Pending
+                    }
+                });
+                block_on(future, deadline);
+            });
+            assert_eq!(polls, 2, "{deadline:?}");
+        }
+    }
+}

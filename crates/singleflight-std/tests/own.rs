@@ -15,6 +15,14 @@ fn a_drain_tells_what_is_left() {
     assert!(group.drain(Duration::ZERO).is_ok());
 }
 
+#[test]
+fn a_batch_shows_what_was_chosen_for_it() {
+    let group: Group<u64, u64> = Group::new();
+    let shown = format!("{:?}", group.call_many([1]).timeout(Duration::ZERO));
+    assert!(shown.starts_with("CallMany { call: "), "{shown}");
+    assert!(shown.contains("deadline: Some("), "{shown}");
+}
+
 /// A pool that loses a job loses one call: whoever else waits leads on.
 #[test]
 fn a_job_that_is_lost_is_told_to_its_handle_alone() {
@@ -83,4 +91,10 @@ fn a_call_is_shown_without_its_key() {
         .deadline(Instant::now() + Duration::from_secs(1));
     let shown = format!("{call:?}");
     assert!(shown.starts_with("Call { group: Group {"), "{shown}");
+    let call = || group.call("key").on(|_: Job| Err(()));
+    let spawned = format!("{:?} {:?}", call(), call().while_wanted());
+    assert!(spawned.starts_with("Spawnable { call: Call"), "{spawned}");
+    assert!(spawned.contains("while_wanted: false"), "{spawned}");
+    assert!(spawned.contains("while_wanted: true"), "{spawned}");
+    assert!(!spawned.contains("\"key\""), "{spawned}");
 }
