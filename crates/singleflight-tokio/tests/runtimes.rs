@@ -7,6 +7,7 @@ use std::time::Duration;
 use singleflight_conformance::{DEADLINE, Gate, block_on, until};
 use singleflight_tokio::{CallError, Group};
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::{Instant, advance};
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread()
@@ -102,4 +103,13 @@ fn a_runtime_that_is_shut_down_hands_over_to_callers_elsewhere() {
     assert_eq!(elsewhere.join().expect("it leads on"), Ok(8));
     assert_eq!(block_on(call), Err(CallError::TaskLost), "its task is gone");
     assert_eq!(group.in_flight(), 0);
+}
+
+/// The clock stands: now is the deadline to the nanosecond, and tokio's timers know milliseconds.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_is_now_starts_no_work() {
+    advance(Duration::from_micros(500)).await;
+    let group: Group<u64, u64> = Group::new();
+    let late = group.call(7).deadline(Instant::now()).run(async || 42);
+    assert_eq!(late.await, Err(CallError::TimedOut));
 }
