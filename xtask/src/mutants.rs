@@ -189,20 +189,21 @@ impl Part {
 
     /// Makes every run: over all mutants but for those that are left out, or over `only` these.
     fn try_all(self, output: &str, again: bool, only: &[&String]) -> Result<Outcome, Stop> {
-        let mut outcome = Outcome::default();
         if !again && Path::new(output).is_dir() {
             fs::remove_dir_all(output).map_err(at(output))?;
         }
         fs::create_dir_all(output).map_err(at(output))?;
+        // An interrupted run has seen some caught.
+        let mut caught = noted(output)?;
         for run in self.runs() {
             self.run(run, output, again, only).run_or(&SURVIVORS)?;
+            caught = noted(output)?;
         }
-        // It ran for too long, which its tests do not: caught.
-        for file in ["caught", "timeout", "previously_caught"] {
-            outcome.caught.extend(lines(output, file)?);
-        }
-        outcome.missed.extend(lines(output, "missed")?);
-        Ok(outcome)
+        let missed = lines(&format!("{output}/mutants.out/missed.txt"))?;
+        Ok(Outcome {
+            caught: &caught - &missed,
+            missed,
+        })
     }
 
     fn run(self, run: &Run, output: &str, again: bool, only: &[&String]) -> Command {
@@ -266,7 +267,7 @@ struct Told {
 /// What became of mutants over several runs.
 #[derive(Default)]
 struct Outcome {
-    /// By name and place.
+    /// By name and place, as far as they compile.
     caught: BTreeSet<String>,
     missed: BTreeSet<String>,
 }
@@ -283,13 +284,26 @@ fn survivors(settings: &str) -> Result<Vec<String>, String> {
         .collect())
 }
 
-/// Returns the lines of a file that cargo-mutants may have written.
-fn lines(output: &str, file: &str) -> Result<Vec<String>, Stop> {
-    let path = format!("{output}/mutants.out/{file}.txt");
-    if !Path::new(&path).is_file() {
-        return Ok(Vec::new());
+/// Adds what the last run of cargo-mutants has seen caught to what those before it have, and returns all.
+/// Its own list of these holds what does not compile, too.
+fn noted(output: &str) -> Result<BTreeSet<String>, Stop> {
+    let path = format!("{output}/caught.txt");
+    let mut caught = lines(&path)?;
+    // It ran for too long, which its tests do not: caught.
+    for file in ["caught", "timeout"] {
+        caught.append(&mut lines(&format!("{output}/mutants.out/{file}.txt"))?);
     }
-    let text = fs::read_to_string(&path).map_err(at(&path))?;
+    let text: String = caught.iter().map(|line| line.clone() + "\n").collect();
+    fs::write(&path, text).map_err(at(&path))?;
+    Ok(caught)
+}
+
+/// Returns the lines of a file that may not be there.
+fn lines(path: &str) -> Result<BTreeSet<String>, Stop> {
+    if !Path::new(path).is_file() {
+        return Ok(BTreeSet::new());
+    }
+    let text = fs::read_to_string(path).map_err(at(path))?;
     Ok(text.lines().map(str::to_owned).collect())
 }
 
@@ -345,11 +359,36 @@ mod tests {
             let (file, mutation) = survivor.split_once(":.*: ").expect("it names a file");
             let text = fs::read_to_string(format!("../{}", file.replace('\\', "")));
             let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
-            let path = mutation.split_whitespace().find(|word| word.contains("::"));
-            let name = path.and_then(|path| path.trim_end_matches('$').rsplit("::").next());
+            let path = match mutation.trim_end_matches('$').rsplit_once(" in ") {
+                Some((_, path)) => Some(path),
+                None => mutation.split_whitespace().nth(1),
+            };
+            let name = path.and_then(|path| path.rsplit("::").next());
             let name = name.expect("it names a function");
             assert!(text.contains(&format!("fn {name}")), "{survivor}");
         }
+    }
+
+    #[test]
+    fn what_a_run_has_seen_is_kept_beside_what_those_before_it_have() {
+        let output = std::env::temp_dir().join(format!("mutants-{}", std::process::id()));
+        let output = output.to_str().expect("it is text").to_owned();
+        let run = format!("{output}/mutants.out");
+        fs::create_dir_all(&run).expect("there is room");
+        let write = |file: &str, text: &str| {
+            fs::write(format!("{run}/{file}.txt"), text).expect("there is room");
+        };
+        write("caught", "a\nb\n");
+        write("timeout", "c\n");
+        // What does not compile is in none of the two.
+        write("previously_caught", "d\n");
+        let first = noted(&output).expect("it can be read");
+        fs::remove_file(format!("{run}/timeout.txt")).expect("it is there");
+        write("caught", "e\n");
+        let second = noted(&output).expect("it can be read");
+        fs::remove_dir_all(&output).expect("it is there");
+        assert_eq!(Vec::from_iter(first), ["a", "b", "c"]);
+        assert_eq!(Vec::from_iter(second), ["a", "b", "c", "e"]);
     }
 
     #[test]
