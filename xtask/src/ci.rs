@@ -81,7 +81,7 @@ pub(crate) const STEPS: &[Step] = &[
     ),
     step(
         "redis",
-        "the failure table, and a minute of processes at random, over a Redis",
+        "a minute of processes at random over a Redis; its tests, if it is another one",
         redis::step,
     ),
     step(

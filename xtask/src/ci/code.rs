@@ -1,6 +1,6 @@
 //! Steps that read the code: formatting, lints, documentation.
 
-use crate::ci::features::{FEATURE_SETS, METERED, core_with};
+use crate::ci::features::{FEATURE_SETS, WORKSPACE, core_with};
 use crate::command::run_all;
 use crate::models::{LOOM, SHUTTLE};
 use crate::project::{Project, cargo, cargo_of_peers};
@@ -19,7 +19,9 @@ pub(crate) fn fmt(_: &Project) -> Result<(), Stop> {
 }
 
 pub(crate) fn clippy(project: &Project) -> Result<(), Stop> {
-    let mut commands = vec![cargo("clippy --workspace --all-targets -- -D warnings")];
+    let mut commands = vec![cargo(&format!(
+        "clippy {WORKSPACE} --all-targets -- -D warnings"
+    ))];
     commands.push(cargo_of_peers(
         project,
         "clippy --locked --all-targets -- -D warnings",
@@ -31,9 +33,6 @@ pub(crate) fn clippy(project: &Project) -> Result<(), Stop> {
     commands.push(cargo(
         "clippy -p singleflight-tokio --features tracing --all-targets -- -D warnings",
     ));
-    commands.push(cargo(&format!(
-        "clippy {METERED} --all-targets -- -D warnings"
-    )));
     for checker in [LOOM, SHUTTLE] {
         let name = checker.name;
         let (core, target) = (core_with(name), project.target_for(name)?);
@@ -48,9 +47,7 @@ pub(crate) fn rustdoc(_: &Project) -> Result<(), Stop> {
     // With private items for the reader of the code; without them for the user, since only
     // then a public page that links to a private item is a warning. With the examples, so that what
     // all depend on is checked with the features that clippy has checked it with.
-    let lines = [
-        "doc --workspace --lib --bins --examples --no-deps --document-private-items",
-        "doc --workspace --lib --bins --examples --no-deps",
-    ];
-    run_all(lines.map(|line| cargo(line).env("RUSTDOCFLAGS", "-D warnings")))
+    let doc = format!("doc {WORKSPACE} --lib --bins --examples --no-deps");
+    let lines = [format!("{doc} --document-private-items"), doc];
+    run_all(lines.map(|line| cargo(&line).env("RUSTDOCFLAGS", "-D warnings")))
 }

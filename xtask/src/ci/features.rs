@@ -11,9 +11,13 @@ pub(crate) const FEATURE_SETS: [&str; 6] = [
     "tracing",
 ];
 
-/// The layers that tell the facade `metrics` what they do, if they are asked to.
-pub(crate) const METERED: &str = "-p singleflight-cache -p singleflight-tower \
-     --features singleflight-cache/metrics,singleflight-tower/metrics";
+/// The workspace, and what the layers have beside their defaults. Each other choice of packages or of
+/// features would build what they depend on anew. Without `tracing`, which the core would have as well.
+pub(crate) const WORKSPACE: &str = "--workspace --features \
+     singleflight-cache/metrics,singleflight-cache/serde,singleflight-redis/cache,\
+     singleflight-redis/cluster,singleflight-redis/hash-keys,singleflight-redis/metrics,\
+     singleflight-redis/postcard,singleflight-redis/sentinel,singleflight-redis/serde-json,\
+     singleflight-redis/smol,singleflight-tower/metrics";
 
 /// Returns the options that build the core alone with these features.
 pub(crate) fn core_with(features: &str) -> String {

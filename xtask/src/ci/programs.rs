@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::ci::features::WORKSPACE;
 use crate::command::Command;
 use crate::project::{Project, cargo, program};
 use crate::stop::{Stop, at};
@@ -23,9 +24,6 @@ const STD_IS_THERE: [&str; 3] = [
 
 /// The service, by where cargo puts it.
 pub(crate) const STAMPEDE: &str = "examples/stampede";
-
-/// The package of measurements.
-const BENCHES: &str = "singleflight-benches";
 
 /// How long a program may run that should end in seconds.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -116,7 +114,7 @@ fn fewer_queries(report: &str) -> Result<String, String> {
 
 pub(crate) fn benches(_: &Project) -> Result<(), Stop> {
     // Run as tests, harnesses call each measurement once and measure nothing.
-    cargo(&format!("test -p {BENCHES} --bench calls")).run()
+    cargo(&format!("test {WORKSPACE} --bench calls")).run()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Steps that run tests.
 
-use crate::ci::features::{FEATURE_SETS, METERED, core_with};
+use crate::ci::features::{FEATURE_SETS, WORKSPACE, core_with};
 use crate::command::run_all;
 use crate::project::{Project, cargo, cargo_of_peers};
 use crate::stop::Stop;
@@ -8,7 +8,7 @@ use crate::stop::Stop;
 pub(crate) fn tests(project: &Project) -> Result<(), Stop> {
     // `--tests` leaves out the benches, which have a step of their own.
     let mut commands = vec![
-        cargo("test --workspace --tests --no-fail-fast"),
+        cargo(&format!("test {WORKSPACE} --tests --no-fail-fast")),
         cargo_of_peers(project, "test --locked --no-fail-fast")?,
     ];
     // With `std` alone they run with the workspace's.
@@ -29,15 +29,11 @@ pub(crate) fn tests(project: &Project) -> Result<(), Stop> {
     commands.push(cargo(
         "test -p singleflight-tokio --features tracing --test tracing",
     ));
-    // So is what is measured; its doctests are run with it.
-    commands.push(cargo(&format!(
-        "test {METERED} --no-fail-fast -- metered metrics"
-    )));
     run_all(commands)
 }
 
 pub(crate) fn doctests(_: &Project) -> Result<(), Stop> {
-    cargo("test --workspace --doc --no-fail-fast").run()
+    cargo(&format!("test {WORKSPACE} --doc --no-fail-fast")).run()
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// [`ConnectError`](crate::ConnectError) if what the builder was told does not fit together.
+    /// [`ConnectError`] if what the builder was told does not fit together.
     ///
     /// # Examples
     ///
