@@ -146,3 +146,57 @@ impl Hash for dyn OwnKey {
         self.feed(&mut state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::hash::DefaultHasher;
+
+    use http::Request;
+
+    use super::*;
+
+    fn key(method: &str, uri: &str, own: Option<Arc<dyn OwnKey>>) -> FlightKey {
+        let request = Request::builder().method(method).uri(uri).body(());
+        let (head, ()) = request.expect("it is one").into_parts();
+        FlightKey::new(&head, own, 0)
+    }
+
+    fn own(key: impl Eq + Hash + Send + Sync + 'static) -> Option<Arc<dyn OwnKey>> {
+        Some(Arc::new(key))
+    }
+
+    fn hash(key: &FlightKey) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// A table compares few bits of a hash: keys that are not equal meet there.
+    #[test]
+    fn keys_differ_by_head_and_by_own_key_and_so_do_their_hashes() {
+        let keys = || {
+            [
+                key("GET", "/a", None),
+                key("GET", "/b", None),
+                key("GET", "/a", own(1_u32)),
+                key("POST", "/a", own(1_u32)),
+                key("GET", "/a", own(2_u32)),
+                key("GET", "/a", own(1_u64)),
+                key("GET", "/a", own("1")),
+            ]
+        };
+        for (row, one) in keys().iter().enumerate() {
+            for (column, other) in keys().iter().enumerate() {
+                assert_eq!(one == other, row == column, "{row} and {column}");
+                // The type of a key is compared and not hashed.
+                if one == other || !matches!((row, column), (2, 5) | (5, 2)) {
+                    assert_eq!(
+                        hash(one) == hash(other),
+                        row == column,
+                        "{row} and {column}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -268,6 +268,27 @@ fn a_body_that_ends_before_its_length_is_an_error_for_all() {
 }
 
 #[test]
+fn a_body_as_long_as_announced_and_as_the_limit_is_shared() {
+    at_rest(async {
+        for head in [&[("content-length", "5")][..], &[]] {
+            let bench = Bench::with(builder().body_limit(5));
+            let (leader, followers, source) = collecting(&bench, head);
+            source.data("12345").ends();
+            assert_eq!(read_text(leader.ends()), "12345");
+            for follower in followers {
+                let got = follower.ends();
+                assert_eq!(way(&got), FOLLOWED);
+                let mut body = got.unwrap().into_body();
+                let frame = Task::new(async move { (body.frame().await, body) });
+                let (frame, body) = frame.ends();
+                assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "12345");
+                assert!(body.is_end_stream(), "nothing more is asked for");
+            }
+        }
+    });
+}
+
+#[test]
 fn the_length_in_an_answer_to_head_is_not_that_of_a_body() {
     at_rest(async {
         let bench = Bench::with(builder().body_limit(4));

@@ -82,7 +82,11 @@ fn equal_requests_share_a_response_and_an_error() {
             for mut task in tasks {
                 match task.end() {
                     Ok(text) => assert_eq!(text, "7"),
-                    Err(CoalesceError::Service(error)) => assert_eq!(*error, Broken("unknown")),
+                    Err(CoalesceError::Service(error)) => {
+                        assert_eq!(*error, Broken("unknown"));
+                        let told = CoalesceError::Service(error).to_string();
+                        assert_eq!(told, Broken("unknown").to_string());
+                    }
                     Err(error) => panic!("{error}"),
                 }
                 assert!(task.polls() <= 3);
@@ -146,6 +150,8 @@ fn a_panic_and_a_refusal_are_errors_of_their_own() {
             Err(CoalesceError::Call(CallError::TooManyFollowers))
         );
         assert!(is_full);
+        let told = refused.unwrap_err().to_string();
+        assert_eq!(told, CallError::TooManyFollowers.to_string());
         lookup.gate.add_permits(10);
         assert_eq!(first.ends().unwrap(), "7");
         let panicked = std::panic::AssertUnwindSafe(|| leader.poll_now());

@@ -4,9 +4,11 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE};
 use http::{HeaderName, Method, Request};
 use http_body_util::Empty;
-use singleflight_tower::{HttpCoalesce, HttpKey};
+use singleflight_tower::{CoalesceLayer, HttpCoalesce, HttpKey};
+use tower::Layer as _;
 
-use crate::origin::{Bench, at_rest, builder, get, request};
+use crate::origin::{Bench, at_rest, builder, get, request, response};
+use crate::task::Task;
 
 fn meet(bench: &Bench, one: Request<Empty<Bytes>>, other: Request<Empty<Bytes>>) -> bool {
     let one = bench.begin(one);
@@ -195,5 +197,36 @@ fn a_layer_names_the_flight_of_a_request() {
         let (alone, _) = get_with("cookie", "1").into_parts();
         assert!(!bench.layer.forget(&alone));
         drop((old, new));
+    });
+}
+
+/// A log that shows the layer and what it makes must not hold what somebody has asked for.
+#[test]
+fn nothing_that_is_shown_holds_a_request_or_an_answer() {
+    at_rest(async {
+        let builder = builder();
+        let shown = format!("{builder:?}");
+        assert!(shown.starts_with("HttpCoalesceBuilder {"), "{shown}");
+
+        let bench = Bench::with(builder);
+        let layer = format!("{:?}", bench.layer);
+        let asked = request(Method::GET, "/secret", &[("authorization", "secret")]);
+        let waiting = bench.call(asked);
+        let shown = format!("{waiting:?}");
+        assert!(shown.starts_with("HttpCoalescing {"), "{shown}");
+        assert!(layer.contains("in flight") && !(layer + &shown).contains("secret"));
+
+        let mut task = Task::new(waiting);
+        task.waits();
+        bench.origin.asked().answers(Ok(response(&[], "secret")));
+        let body = task.ends().unwrap().into_body();
+        let shown = format!("{body:?}");
+        assert!(shown.starts_with("SharedBody {"), "{shown}");
+        assert!(!shown.contains("secret"), "{shown}");
+
+        let layer = CoalesceLayer::<u32, u32, u32, u32>::new(|number| Some(*number));
+        let shown = format!("{:?}", layer.layer("a service"));
+        let expected = r#"Coalesced { inner: "a service", layer: CoalesceLayer { group: Group {"#;
+        assert!(shown.starts_with(expected), "{shown}");
     });
 }
