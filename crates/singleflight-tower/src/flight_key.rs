@@ -161,8 +161,8 @@ mod tests {
         FlightKey::new(&head, own, 0)
     }
 
-    fn own(key: impl Eq + Hash + Send + Sync + 'static) -> Option<Arc<dyn OwnKey>> {
-        Some(Arc::new(key))
+    fn own(method: &str, key: impl Eq + Hash + Send + Sync + 'static) -> FlightKey {
+        self::key(method, "/a", Some(Arc::new(key)))
     }
 
     fn hash(key: &FlightKey) -> u64 {
@@ -178,11 +178,11 @@ mod tests {
             [
                 key("GET", "/a", None),
                 key("GET", "/b", None),
-                key("GET", "/a", own(1_u32)),
-                key("POST", "/a", own(1_u32)),
-                key("GET", "/a", own(2_u32)),
-                key("GET", "/a", own(1_u64)),
-                key("GET", "/a", own("1")),
+                own("GET", 1_u32),
+                own("POST", 1_u32),
+                own("GET", 2_u32),
+                own("GET", 1_u64),
+                own("GET", "1"),
             ]
         };
         for (row, one) in keys().iter().enumerate() {

@@ -394,14 +394,18 @@ impl<B> Service<Request<B>> for Quick {
     }
 }
 
-/// Runs a test in a runtime whose clock stands still.
+/// Runs a test in a runtime whose clock stands still, but where nothing can go on. So a test that waits for
+/// what does not come fails at once.
 pub(crate) fn at_rest<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap()
-        .block_on(test)
+        .block_on(async {
+            let ended = tokio::time::timeout(Duration::from_secs(1_000_000), test).await;
+            ended.expect("it comes to its end")
+        })
 }
 
 pub(crate) async fn later(time: Duration) {
