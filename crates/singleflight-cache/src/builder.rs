@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use singleflight_core::Group;
 
+use crate::changes::Changes;
 use crate::claims::Claims;
 use crate::flights::{Flights, InProcess};
 use crate::get::Aside;
@@ -402,7 +403,7 @@ impl<S: Store> Builder<S> {
             random: Random::new(self.seed),
             counts: Arc::default(),
             unprotected: AtomicUsize::new(0),
-            ended: AtomicUsize::new(0),
+            changes: Changes::new(),
             errors: PhantomData,
         }))
     }

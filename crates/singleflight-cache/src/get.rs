@@ -41,7 +41,7 @@ pub struct Aside<S: Store, E, F: Flights<S, E> = InProcess<S, E>>(pub(crate) Arc
 /// (A macro, since a future within a future cost a hit more than its own two comparisons.)
 macro_rules! first_look {
     ($inner:expr, $key:ident, |$got:ident: Got<_, _, $refresh:ty>| $value:expr) => {{
-        let (inner, since) = (&*$inner, Some($inner.ended()));
+        let (inner, since) = (&*$inner, Some($inner.changes.all()));
         match inner.settings.look {
             Look::Inside => inner.look($key, since).await?,
             Look::Both => match inner.store.get($key).await {

@@ -192,12 +192,16 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
         S: RemoveAll,
     {
         let inner = &*self.0;
-        // From now on a load that has begun puts no more; those who do already are waited for.
+        // From now on a load that has begun puts no more, and what is seen is not put back; those who put
+        // already are waited for.
+        let removing = inner.changes.removing();
         inner.marks.void_all();
         let settled = inner.claims.settle().await;
         settled.map_err(|error| InvalidateError::Flight(error.into()))?;
         let removed = inner.store.remove_all().await;
+        inner.changes.voided_all();
         inner.marks.void_all();
+        drop(removing);
         inner.looks.forget_all();
         let forgotten = inner.loads.forget_all().await;
         inner.told(removed, forgotten)
@@ -207,6 +211,8 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
 impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
     /// Lets no load that has begun store what it finds, and newcomers join no look.
     fn void(&self, key: &S::Key) {
+        // Before the mark: a load that takes one later finds this counted.
+        self.changes.voided(key);
         self.marks.void(key);
         self.looks.forget(key);
     }

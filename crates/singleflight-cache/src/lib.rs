@@ -6,6 +6,7 @@ extern crate alloc;
 extern crate std;
 
 mod builder;
+mod changes;
 mod claims;
 mod dates;
 mod entry;

@@ -17,9 +17,10 @@
 //! | who may put or remove | `claims` | a load for its put, `invalidate` for its removal: one at a time |
 //! | who refreshes | `duties` | the reader that finds a value due, until its refresh has ended |
 //!
-//! A load takes the claim, then asks its mark, then puts. An invalidation takes the claim, removes,
-//! voids the marks, and then forgets: a look that saw the old entry is joined by nobody who comes
-//! later.
+//! A load takes its mark, then the claim, then asks its mark, then puts. An invalidation takes the claim,
+//! removes, voids the marks, and then forgets: a look that saw the old entry is joined by nobody who
+//! comes later. What was looked at before the mark was taken may have been removed since, and is
+//! not written again if the load fails: the counts of `changes` tell.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -31,6 +32,7 @@ use core::time::Duration;
 use hashbrown::HashMap;
 use singleflight_core::{DefaultHashBuilder, Group, Role};
 
+use crate::changes::Changes;
 use crate::claims::{Claim, Claims};
 use crate::dates::Age;
 use crate::entry::{Entry, EntryId, Held};
@@ -42,7 +44,7 @@ use crate::planted::planted;
 use crate::seed::Random;
 use crate::settings::Settings;
 use crate::stats::{Counts, count};
-use crate::store::{Found, Put, Store};
+use crate::store::{Found, Lease, Put, Store};
 
 pub(crate) type Map<K, V> = HashMap<K, V, DefaultHashBuilder>;
 
@@ -59,8 +61,7 @@ pub(crate) struct Inner<S: Store, E, F: Flights<S, E>> {
     pub(crate) counts: Arc<Counts>,
     /// Loads under way while the store is down.
     pub(crate) unprotected: AtomicUsize,
-    /// Loads that have ended, in whatever way.
-    pub(crate) ended: AtomicUsize,
+    pub(crate) changes: Changes<S::Key>,
     /// What loads fail with is in `loads` alone.
     pub(crate) errors: PhantomData<fn() -> E>,
 }
@@ -75,7 +76,7 @@ pub(crate) struct Known<S: Store, E, F: Flights<S, E>> {
     pub(crate) error: Option<GetError<S, E, F>>,
     /// Whether it was loaded since the call came. Then its age does not matter.
     anew: bool,
-    /// How many loads had ended before the look, if it was nobody else's too.
+    /// How many changes there had been before the look, if it was nobody else's too.
     since: Option<usize>,
     /// The duty to refresh it.
     pub(crate) duty: Option<Claim<S::Key>>,
@@ -111,12 +112,6 @@ impl<S: Store, E, F: Flights<S, E>> Known<S, E, F> {
 }
 
 impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
-    /// How many loads have ended.
-    pub(crate) fn ended(&self) -> usize {
-        // Pairs with the count at the end of `lead`.
-        self.ended.load(Ordering::Acquire)
-    }
-
     /// Looks a key up, or waits for somebody's look.
     pub(crate) async fn look(
         &self,
@@ -287,7 +282,8 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
             Some(self.loads.run(key, work).await)
         };
         if let (true, Some(Ok(Ok(loaded))), None) = (planted("stored-late"), &answer, load) {
-            let task = self.task(key.clone(), known.entry().cloned());
+            let task = Task::new(key.clone(), known.entry().cloned());
+            let task = self.begin(task, self.changes.of(key));
             self.put(&task, &loaded.entry).await;
         }
         known.land(answer);
@@ -306,13 +302,12 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         E: 'k,
         F: 'k,
     {
-        let (ended, began) = (self.ended(), self.settings.now());
-        let _ended = OnDrop(|| {
-            // Pairs with `ended`.
-            self.ended.fetch_add(1, Ordering::Release);
-        });
-        // Where a load has ended since somebody looked, it may have stored the value.
-        let is_last = |since| since == ended || planted("no-second-look");
+        let voided: Vec<_> = keys.iter().map(|key| self.changes.of(key)).collect();
+        let (changes, began) = (self.changes.all(), self.settings.now());
+        let _ended = OnDrop(|| self.changes.ended());
+        // Where a load has ended since somebody looked, it may have stored the value; where a key was
+        // invalidated, what was seen is gone.
+        let is_last = |since| since == changes || planted("no-second-look");
         let is_known = |key| known(key).is_some_and(|known| known.since.is_some_and(is_last));
         let mut again = if keys.iter().all(is_known) && !F::BETWEEN_PROCESSES {
             Vec::new().into_iter()
@@ -320,7 +315,7 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
             self.store.get_many(&keys).await.into_iter()
         };
         let (mut landings, mut tasks, mut permits) = (Vec::new(), Vec::new(), Vec::new());
-        for key in keys {
+        for (key, voided) in keys.into_iter().zip(voided) {
             let known = known(&key);
             let sight = match again.next() {
                 Some(found) => self.sight(&key, found).await,
@@ -334,15 +329,11 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
                 {
                     landings.push((key, Ok(Loaded { entry, anew: false })));
                 }
-                Ok(old) => tasks.push(self.task(key, old)),
+                Ok(old) => tasks.push((Task::new(key, old), Some(voided))),
                 Err(down) => match self.permit() {
                     Some(permit) => {
                         permits.push(permit);
-                        tasks.push(Task {
-                            key,
-                            old: None,
-                            mark: None,
-                        });
+                        tasks.push((Task::new(key, None), None));
                     }
                     None => landings.push((key, Err(Fault::Store(down)))),
                 },
@@ -351,6 +342,12 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         if tasks.is_empty() {
             return landings;
         }
+        // Nothing is waited for from here to the load: no invalidation that has ended before it voids it.
+        let ready = |(task, voided): (Task<_, _>, Option<_>)| match voided {
+            Some(voided) => self.begin(task, voided),
+            None => task,
+        };
+        let tasks: Vec<_> = tasks.into_iter().map(ready).collect();
         count(&self.counts.loads);
         let is_served = |old: &Entry<_>| self.settings.age(old, began) <= Age::Stale;
         let is_refresh = |task: &Task<_, _>| task.old.as_ref().is_some_and(is_served);
@@ -417,9 +414,18 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         landing
     }
 
-    fn task(&self, key: S::Key, old: Option<Entry<S::Value>>) -> Task<S::Key, S::Value> {
-        let mark = self.marks.take(&key);
-        Task { key, old, mark }
+    /// Lets a load be stored. `voided` was counted before what it knows was seen.
+    fn begin(&self, task: Task<S::Key, S::Value>, voided: usize) -> Task<S::Key, S::Value> {
+        let key = &task.key;
+        let (mark, lease) = (self.marks.take(key), self.loads.lease(key));
+        // Behind the mark: an invalidation that comes now voids it.
+        let is_seen = self.changes.of(key) == voided && !self.changes.is_removing();
+        Task {
+            mark,
+            lease,
+            old: task.old.filter(|_| is_seen),
+            ..task
+        }
     }
 
     /// Puts an entry, unless the key was invalidated since the load began.
@@ -437,7 +443,7 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         if mark.is_void() && !planted("puts-what-is-void") {
             return count(&counts.puts_voided);
         }
-        let mut expect = task.old.as_ref().map(|old| old.id);
+        let mut expect = task.expect;
         if planted("absence-over-a-value") && matches!(entry.held, Held::Absent) {
             if let Ok(Found::Entry(old)) = self.store.get(key).await {
                 expect = Some(old.id);
@@ -446,7 +452,7 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         let how = Put {
             keep: Duration::from_millis(left),
             expect,
-            lease: self.loads.lease(key),
+            lease: task.lease,
             _claim: Some(claim),
         };
         match self.store.put(key, entry, how).await {
@@ -473,8 +479,25 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
 /// The load of one key.
 struct Task<K, V> {
     key: K,
-    /// What stands in the store, and is to be put over.
+    /// What was seen in the store, and is to be put over.
+    expect: Option<EntryId>,
+    /// The same, to be written again if the load fails: no invalidation can have removed it.
     old: Option<Entry<V>>,
     /// Without one nothing is put.
     mark: Option<Claim<K>>,
+    /// Of this load: the key may have another by the time of the put.
+    lease: Lease,
+}
+
+impl<K, V> Task<K, V> {
+    /// Makes one that nothing is put of yet.
+    fn new(key: K, old: Option<Entry<V>>) -> Self {
+        Self {
+            key,
+            expect: old.as_ref().map(|old| old.id),
+            old,
+            mark: None,
+            lease: Lease::NONE,
+        }
+    }
 }

@@ -63,7 +63,7 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
         let mut named = HashSet::with_hasher(DefaultHashBuilder::default());
         let keys = keys.into_iter().filter(|key| named.insert(key.clone()));
         let keys: Vec<_> = keys.collect();
-        let since = Some(inner.ended());
+        let since = Some(inner.changes.all());
         let found = inner.store.get_many(&keys).await;
         let mut all = Map::default();
         for (key, found) in keys.iter().zip(found) {

@@ -3,11 +3,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ops::Deref;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_lite::future::{block_on, zip};
-use singleflight_cache::{Aside, Builder, Entry, Error, Found, InvalidateError, Look, Put, Store};
+use futures_lite::future::{block_on, poll_once, yield_now, zip};
+use singleflight_cache::{
+    Aside, Builder, Entry, Error, Found, InvalidateError, Look, Put, RemoveAll, Store,
+};
 use singleflight_core::CallError;
 
 /// Fails where it is told to.
@@ -17,6 +20,10 @@ struct Failing {
     gets: Cell<bool>,
     puts: Cell<bool>,
     removes: Cell<bool>,
+    /// Whether a get comes to its answer one poll later.
+    gets_wait: Cell<bool>,
+    /// Whether a removal of everything is made one poll later, and has ended once more later.
+    removal_waits: Cell<bool>,
 }
 
 fn unless<T>(fails: &Cell<bool>, value: T) -> Result<T, &'static str> {
@@ -39,7 +46,11 @@ impl Store for Shared {
     type Error = &'static str;
 
     async fn get(&self, key: &u8) -> Result<Found<u8>, &'static str> {
-        unless(&self.gets, self.kept.borrow().get(key).copied().into())
+        let kept = self.kept.borrow().get(key).copied();
+        if self.gets_wait.get() {
+            yield_now().await;
+        }
+        unless(&self.gets, kept.into())
     }
 
     async fn put(&self, key: &u8, entry: &Entry<u8>, _: Put<u8>) -> Result<bool, &'static str> {
@@ -51,6 +62,20 @@ impl Store for Shared {
     async fn remove(&self, key: &u8) -> Result<(), &'static str> {
         unless(&self.removes, ())?;
         self.kept.borrow_mut().remove(key);
+        Ok(())
+    }
+}
+
+impl RemoveAll for Shared {
+    async fn remove_all(&self) -> Result<(), &'static str> {
+        let wait = async || {
+            if self.removal_waits.get() {
+                yield_now().await;
+            }
+        };
+        wait().await;
+        self.kept.borrow_mut().clear();
+        wait().await;
         Ok(())
     }
 }
@@ -177,13 +202,13 @@ fn a_panic_reaches_those_who_wait_and_the_key_lives() {
     for look in BOTH {
         let (_, aside) = aside(look);
         let slow = async || {
-            futures_lite::future::yield_now().await;
+            yield_now().await;
             panic!("boom")
         };
         let mut leads = Box::pin(aside.get(&1, slow));
         let mut waits = Box::pin(aside.get(&1, async || Ok(Some(2))));
-        assert!(block_on(futures_lite::future::poll_once(&mut leads)).is_none());
-        assert!(block_on(futures_lite::future::poll_once(&mut waits)).is_none());
+        assert!(block_on(poll_once(&mut leads)).is_none());
+        assert!(block_on(poll_once(&mut waits)).is_none());
         let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| block_on(leads)));
         assert!(unwound.is_err(), "it goes on in its caller");
         let told = block_on(waits);
@@ -204,7 +229,7 @@ fn a_write_that_is_dropped_voids_the_loads_that_had_begun() {
         let (store, aside) = aside(look);
         let load = async || {
             let mut write = Box::pin(aside.write(&1, std::future::pending::<()>));
-            assert!(futures_lite::future::poll_once(&mut write).await.is_none());
+            assert!(poll_once(&mut write).await.is_none());
             drop(write);
             Ok(Some(1))
         };
@@ -232,11 +257,101 @@ fn a_call_is_not_much_larger_than_its_load() {
         let (_, aside) = aside(look);
         let large = async || {
             let large = [7_u8; 4_096];
-            futures_lite::future::yield_now().await;
+            yield_now().await;
             Ok(Some(large[9]))
         };
         let get = aside.get(&1, large);
         assert!(size_of_val(&get) < 3 * 4_096, "{}", size_of_val(&get));
         assert_eq!(block_on(get).unwrap(), Some(7));
+    }
+}
+
+/// The store does not compare, as it need not where one aside alone writes to it.
+#[test]
+fn a_load_that_fails_puts_back_nothing_of_before_an_invalidation() {
+    for (look, is_refresh, is_all) in [
+        (Look::Inside, true, false),
+        (Look::Both, true, false),
+        (Look::Inside, false, false),
+        (Look::Both, false, false),
+        (Look::Inside, true, true),
+        (Look::Both, false, true),
+    ] {
+        let store = Rc::new(Failing::default());
+        let builder = Builder::with_clock(Shared(Rc::clone(&store)), || CLOCK.get(), 7).look(look);
+        let (second, none) = (Duration::from_secs(1), Duration::ZERO);
+        let builder = builder.fresh_for(second).jitter(0.0);
+        // What is not served while it is refreshed is served after an error.
+        let builder = if is_refresh {
+            builder.stale_for(60 * second)
+        } else {
+            builder.stale_for(none).stale_if_error(60 * second)
+        };
+        let aside = builder.build::<&str>();
+        block_on(async {
+            aside.get(&1, async || Ok(Some(1))).await.unwrap();
+            CLOCK.set(CLOCK.get() + 2_000);
+            let due = if is_refresh {
+                let got = aside.get_with_age(&1, async || Err("down")).await;
+                got.unwrap().refresh
+            } else {
+                None
+            };
+            store.gets_wait.set(true);
+            let mut load = pin!(async {
+                match due {
+                    Some(refresh) => drop(refresh.run().await),
+                    None => drop(aside.get(&1, async || Err("down")).await),
+                }
+            });
+            assert!(
+                poll_once(&mut load).await.is_none(),
+                "it has seen the old value"
+            );
+            if is_all {
+                aside.invalidate_all().await.unwrap();
+            } else {
+                aside.invalidate(&1).await.unwrap();
+            }
+            load.await;
+            let got = aside.get(&1, async || Ok(Some(2))).await;
+            assert_eq!(got.unwrap(), Some(2), "{look:?}, {is_refresh}, {is_all}");
+        });
+    }
+}
+
+#[test]
+fn a_load_that_fails_puts_back_nothing_while_all_is_removed() {
+    for look in BOTH {
+        let store = Rc::new(Failing::default());
+        let builder = Builder::with_clock(Shared(Rc::clone(&store)), || CLOCK.get(), 7).look(look);
+        let (second, none) = (Duration::from_secs(1), Duration::ZERO);
+        let builder = builder.fresh_for(second).stale_for(none).jitter(0.0);
+        let aside = builder.stale_if_error(60 * second).build::<&str>();
+        block_on(async {
+            aside.get(&1, async || Ok(Some(1))).await.unwrap();
+            CLOCK.set(CLOCK.get() + 2_000);
+            store.removal_waits.set(true);
+            let mut removal = pin!(aside.invalidate_all());
+            assert!(
+                poll_once(&mut removal).await.is_none(),
+                "nothing is removed"
+            );
+            let fails_later = async || {
+                yield_now().await;
+                Err("down")
+            };
+            let mut load = pin!(aside.get(&1, fails_later));
+            assert!(
+                poll_once(&mut load).await.is_none(),
+                "it has seen the old value"
+            );
+            assert!(poll_once(&mut removal).await.is_none(), "all is removed");
+            assert!(load.await.is_ok(), "it is served what it has seen");
+            removal.await.unwrap();
+            let got = aside.get(&1, async || Ok(Some(2))).await;
+            assert_eq!(got.unwrap(), Some(2), "{look:?}");
+            assert_eq!(store.kept.borrow().len(), 1);
+        });
     }
 }

@@ -90,6 +90,7 @@ impl Case {
             fake.0.borrow_mut().young = limits.fresh;
         }
         fake.0.borrow_mut().drops_happen = bits(7, 2) == 0;
+        fake.0.borrow_mut().is_alone = bits(14, 2) == 0;
         let aside = Builder::with_clock(fake.clone(), || CLOCK.get(), settings.into())
             .fresh_for(millis(limits.fresh))
             .stale_for(millis(limits.stale))
@@ -130,7 +131,8 @@ impl Case {
                 let mut world = self.fake.0.borrow_mut();
                 world.tick();
                 match how % 4 {
-                    0 => {
+                    // Who is alone loses, and finds nothing that others have put.
+                    0..=2 if how % 4 == 0 || world.is_alone => {
                         world.kept.remove(&key);
                         world.excuse(key);
                     }
@@ -138,7 +140,7 @@ impl Case {
                         world.kept.insert(key, Kept::Rubbish);
                         world.excuse(key);
                     }
-                    2 => {
+                    0..=2 => {
                         world.put_from_outside(key);
                         world.excuse(key);
                     }

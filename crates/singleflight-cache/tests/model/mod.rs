@@ -11,7 +11,6 @@ mod store;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::string::{String, ToString};
-use std::vec::Vec;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -84,10 +83,11 @@ fn is_found(bug: &'static str, as_what: &[&str]) {
     config.max_shrink_iters = 300;
     let found = with(bug, || search(TestRunner::new_with_rng(config, rng)));
     let wrong = found.expect_err("the planted bug was not found");
-    let first: Vec<_> = wrong.lines().take(2).collect();
-    std::println!("{bug}: {first:?}");
+    // What stands below it is the case, in which any word may stand.
+    let first = wrong.lines().next().unwrap_or_default();
+    std::println!("{bug}: {first}");
     assert!(
-        as_what.iter().any(|what| wrong.contains(what)),
+        as_what.iter().any(|what| first.contains(what)),
         "{bug}: {wrong}"
     );
 }

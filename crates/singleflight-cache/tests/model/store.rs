@@ -77,6 +77,8 @@ pub(crate) struct World {
     pub(crate) wrong: Option<Text>,
     /// How old a value may be without ever being due for a refresh.
     pub(crate) young: u64,
+    /// One aside alone writes to the store, which so does not look what it puts over.
+    pub(crate) is_alone: bool,
     /// What is dropped on its way happens all the same.
     pub(crate) drops_happen: bool,
     /// Refreshes of each key that somebody has in his hands.
@@ -210,7 +212,7 @@ impl World {
         Done::Loaded(loaded)
     }
 
-    /// Puts, if what stands there is what is expected.
+    /// Puts, if what stands there is what is expected, or nobody asks.
     fn put(&mut self, key: u8, entry: &Entry<Stamp>, expect: Option<crate::EntryId>) -> bool {
         let stands = match self.kept.get(&key) {
             Some(Kept::Entry(old, at)) => {
@@ -224,11 +226,12 @@ impl World {
             Some(Kept::Rubbish) => return false,
             None => None,
         };
-        if stands == expect {
+        let is_put = self.is_alone || stands == expect;
+        if is_put {
             let kept = Kept::Entry(*entry, self.moment);
             self.kept.insert(key, kept);
         }
-        stands == expect
+        is_put
     }
 
     /// An absence replaces a value that has stood there since: some load that found nothing must
