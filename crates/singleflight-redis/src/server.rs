@@ -6,8 +6,8 @@ mod wire;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::error::ConnectError;
 use crate::inbox::Inbox;
@@ -98,7 +98,7 @@ impl Server {
 
 impl ServerBuilder {
     /// After a failure to reconnect Redis is left alone this long, 1 s by default: no call pays for
-    /// the next attempt.
+    /// the next attempt. With [`Duration::MAX`] there is none.
     ///
     /// # Examples
     ///
@@ -196,22 +196,15 @@ impl ServerBuilder {
     pub fn lazy(self) -> Result<Server, ConnectError> {
         let runtime = self.runtime.enter().map_err(ConnectError)?;
         let channel = format!("sfi:{:016x}", random());
-        Ok(Server(Arc::new(Link {
-            to: self.to,
-            runtime,
-            inbox: Arc::new(Inbox::new(channel.into_bytes())),
-            started: Instant::now(),
-            open: async_lock::Mutex::default(),
-            round_trips: AtomicU64::new(0),
-            doubted: AtomicBool::new(false),
-        })))
+        let inbox = Inbox::new(channel.into_bytes());
+        Ok(Server(Arc::new(Link::new(self.to, runtime, inbox))))
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("target", &self.0.to.target)
+            .field("target", &self.0.way.to.target)
             .field("round_trips", &self.round_trips())
             .finish_non_exhaustive()
     }

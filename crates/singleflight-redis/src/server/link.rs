@@ -1,11 +1,14 @@
 //! The connection of this process, made anew when it breaks.
+//!
+//! It is made in a task of the runtime, once for all who need it: a call that is alive and not polled
+//! any more holds up nobody. No lock is held where something is waited for.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_lock::Mutex;
 use redis::{ErrorKind, RedisError, RedisResult};
+use singleflight_core::Group;
 
 use super::target::Reach;
 use super::wire::Wire;
@@ -15,20 +18,33 @@ use crate::runtime::Entered;
 
 /// What the clones of a server share.
 pub(crate) struct Link {
-    pub(super) to: Reach,
+    pub(super) way: Arc<Way>,
     pub(super) runtime: Entered,
-    pub(super) inbox: Arc<Inbox>,
-    pub(super) started: Instant,
-    pub(super) open: Mutex<Open>,
+    started: Instant,
     pub(crate) round_trips: AtomicU64,
+    /// Those who need a connection.
+    dials: Arc<Group<(), Result<Arc<Channel>, String>>>,
+}
+
+/// What the task that connects needs of it.
+pub(super) struct Way {
+    pub(super) to: Reach,
+    inbox: Arc<Inbox>,
+    open: Mutex<Open>,
     /// A lease was lost: this may be another run than we think.
-    pub(super) doubted: AtomicBool,
+    doubted: AtomicBool,
 }
 
 #[derive(Default)]
-pub(super) struct Open {
+struct Open {
     channel: Option<Arc<Channel>>,
-    down: Option<(Instant, String)>,
+    down: Option<Down>,
+}
+
+/// Why there is no connection, and until when none is tried; `None` is for good.
+struct Down {
+    until: Option<Instant>,
+    why: String,
 }
 
 /// An open connection.
@@ -41,60 +57,100 @@ pub(super) struct Channel {
 }
 
 impl Link {
-    /// The connection.
-    pub(super) async fn channel(&self) -> Result<Arc<Channel>, String> {
-        if let Some(open) = self.open.try_lock() {
-            match &open.channel {
-                Some(channel) if !self.doubted.load(Ordering::Relaxed) => {
-                    return Ok(Arc::clone(channel));
-                }
-                _ => {}
-            }
+    pub(super) fn new(to: Reach, runtime: Entered, inbox: Inbox) -> Self {
+        Self {
+            way: Arc::new(Way {
+                to,
+                inbox: Arc::new(inbox),
+                open: Mutex::default(),
+                doubted: AtomicBool::new(false),
+            }),
+            runtime,
+            started: Instant::now(),
+            round_trips: AtomicU64::new(0),
+            dials: Arc::default(),
         }
-        // To make one is seldom, and a large future.
-        Box::pin(self.opened()).await
     }
 
-    /// The connection; made by the first who needs it while the others wait.
-    async fn opened(&self) -> Result<Arc<Channel>, String> {
-        let mut open = self.open.lock().await;
-        if self.doubted.swap(false, Ordering::Relaxed) {
-            open.channel = match open.channel.take() {
-                Some(channel) => channel.again().await.ok(),
-                None => None,
-            };
-        }
-        if let Some(channel) = &open.channel {
-            return Ok(Arc::clone(channel));
-        }
-        if let Some((until, why)) = &open.down {
-            if Instant::now() < *until {
-                return Err(why.clone());
+    /// The connection.
+    pub(super) async fn channel(&self) -> Result<Arc<Channel>, String> {
+        if !self.way.doubted.load(Ordering::Relaxed) {
+            if let Some(channel) = self.way.with(|open| open.channel.clone()) {
+                return Ok(channel);
             }
+        }
+        let call = Group::call_owned(Arc::clone(&self.dials), ()).spawnable();
+        let dialled = call.start(|arrived| {
+            let way = Arc::clone(&self.way);
+            let (task, handle) = arrived.into_detached_task(async move || way.channel().await);
+            self.runtime.spawn(Box::pin(task));
+            handle
+        });
+        dialled.await.unwrap_or_else(|lost| Err(lost.to_string()))
+    }
+
+    async fn exchange(&self, message: Message) -> Result<Reply, Failure> {
+        let channel = self.channel().await.map_err(Failure::Down)?;
+        self.round_trips.fetch_add(1, Ordering::Relaxed);
+        match channel.wire.clone().invoke(&message, &channel.run).await {
+            Ok(reply) => Ok(reply),
+            Err(error) if was_refused(&error) => {
+                // A server that is no master any more, or loads its file, is another one soon.
+                if matches!(error.code(), Some("READONLY" | "LOADING")) {
+                    self.way.drop_channel(&channel);
+                }
+                Err(Failure::Refused(error.to_string()))
+            }
+            Err(error) => {
+                self.way.drop_channel(&channel);
+                Err(Failure::Unanswered(error.to_string()))
+            }
+        }
+    }
+}
+
+impl Way {
+    fn with<T>(&self, f: impl FnOnce(&mut Open) -> T) -> T {
+        f(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The connection, made if there is none. One task at a time is in here.
+    async fn channel(&self) -> Result<Arc<Channel>, String> {
+        if self.doubted.swap(false, Ordering::Relaxed) {
+            if let Some(doubted) = self.with(|open| open.channel.take()) {
+                let again = doubted.again().await.ok();
+                self.with(|open| open.channel = again);
+            }
+        }
+        let known = self.with(|open| match (&open.channel, &open.down) {
+            (Some(channel), _) => Some(Ok(Arc::clone(channel))),
+            (None, Some(down)) if down.until.is_none_or(|until| Instant::now() < until) => {
+                Some(Err(down.why.clone()))
+            }
+            (None, _) => None,
+        });
+        if let Some(known) = known {
+            return known;
         }
         // A broken connection is worth one attempt more: the server may just have closed it.
         let mut made = self.dial().await;
         if made.is_err() {
             made = self.dial().await;
         }
-        open.down = None;
-        match made {
-            Ok(channel) => {
-                open.channel = Some(Arc::clone(&channel));
-                Ok(channel)
-            }
-            Err(error) => {
-                let why = error.to_string();
-                open.down = Some((Instant::now() + self.to.down_for, why.clone()));
-                Err(why)
-            }
-        }
+        let made = made.map_err(|error| error.to_string());
+        self.with(|open| {
+            open.down = made.as_ref().err().map(|why| Down {
+                until: Instant::now().checked_add(self.to.down_for),
+                why: why.clone(),
+            });
+            open.channel = made.as_ref().ok().cloned();
+        });
+        made
     }
 
     /// It is broken: the next one who needs a connection makes another.
-    async fn drop_channel(&self, broken: &Arc<Channel>) {
-        let mut open = self.open.lock().await;
-        open.channel.take_if(|channel| Arc::ptr_eq(channel, broken));
+    fn drop_channel(&self, broken: &Arc<Channel>) {
+        self.with(|open| open.channel.take_if(|channel| Arc::ptr_eq(channel, broken)));
     }
 
     async fn dial(&self) -> RedisResult<Arc<Channel>> {
@@ -107,25 +163,6 @@ impl Link {
         // What was published meanwhile has reached nobody.
         self.inbox.push_all();
         Ok(Arc::new(Channel { wire, run, is_deaf }))
-    }
-
-    async fn exchange(&self, message: Message) -> Result<Reply, Failure> {
-        let channel = self.channel().await.map_err(Failure::Down)?;
-        self.round_trips.fetch_add(1, Ordering::Relaxed);
-        match channel.wire.clone().invoke(&message, &channel.run).await {
-            Ok(reply) => Ok(reply),
-            Err(error) if was_refused(&error) => {
-                // A server that is no master any more, or loads its file, is another one soon.
-                if matches!(error.code(), Some("READONLY" | "LOADING")) {
-                    self.drop_channel(&channel).await;
-                }
-                Err(Failure::Refused(error.to_string()))
-            }
-            Err(error) => {
-                self.drop_channel(&channel).await;
-                Err(Failure::Unanswered(error.to_string()))
-            }
-        }
     }
 }
 
@@ -156,15 +193,15 @@ impl Engine for Link {
     }
 
     fn inbox(&self) -> &Inbox {
-        &self.inbox
+        &self.way.inbox
     }
 
     fn doubt(&self) {
-        self.doubted.store(true, Ordering::Relaxed);
+        self.way.doubted.store(true, Ordering::Relaxed);
     }
 
     fn resends(&self) -> bool {
-        self.to.target.resends()
+        self.way.to.target.resends()
     }
 }
 
