@@ -30,8 +30,14 @@ pub(crate) struct Collecting<R> {
 }
 
 impl<R: Body<Data = Bytes, Error: Into<BoxError>>> Collecting<R> {
-    pub(crate) fn new(role: &Role, head: response::Parts, body: R, vary: Vec<HeaderName>) -> Self {
-        let settings = role.hub.settings();
+    pub(crate) fn new(
+        role: &mut Role,
+        head: response::Parts,
+        body: R,
+        vary: Vec<HeaderName>,
+    ) -> Self {
+        let hub = role.hub.clone();
+        let settings = hub.settings();
         let is_head = role.key.as_ref().is_some_and(FlightKey::is_head);
         Self {
             announced: announced(&head, is_head),
@@ -40,7 +46,7 @@ impl<R: Body<Data = Bytes, Error: Into<BoxError>>> Collecting<R> {
             pieces: Vec::new(),
             read: 0,
             rest: Some(Box::pin(body)),
-            expiry: (settings.timer)(settings.collect_within),
+            expiry: role.step(|| (settings.timer)(settings.collect_within)),
         }
     }
 
@@ -76,7 +82,8 @@ impl<R: Body<Data = Bytes, Error: Into<BoxError>>> Collecting<R> {
     fn read(&mut self, role: &mut Role, context: &mut Context<'_>) -> Poll<()> {
         let limit = role.hub.settings().body_limit as u64;
         while let Some(body) = &mut self.rest {
-            let known = self.read.saturating_add(body.size_hint().lower());
+            let left = role.step(|| body.size_hint().lower());
+            let known = self.read.saturating_add(left);
             if known > limit || self.announced > Some(limit) || role.is_alone() {
                 break;
             }

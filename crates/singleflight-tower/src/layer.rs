@@ -117,7 +117,7 @@ impl HttpCoalesce {
     /// ```
     #[doc(alias = "invalidate")]
     pub fn forget(&self, request: &request::Parts) -> bool {
-        let key = self.hub.settings().requests.key(request, false);
+        let key = self.hub.settings().requests.of_flight(request, false);
         key.is_some_and(|key| self.hub.forget(key))
     }
 

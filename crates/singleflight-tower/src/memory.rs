@@ -17,10 +17,10 @@ pub(crate) struct Memory {
     lasts: Duration,
     most: usize,
     hasher: RandomState,
-    /// So a layer that never remembered anything takes no lock.
+    /// So a layer that remembers nothing takes no lock.
     is_used: AtomicBool,
-    /// When each ends.
-    known: Mutex<HashMap<u64, Instant>>,
+    /// When each ends; those without a time do not.
+    known: Mutex<HashMap<u64, Option<Instant>>>,
 }
 
 impl Memory {
@@ -36,15 +36,19 @@ impl Memory {
 
     /// Remembers a key. It is not prolonged by being remembered, or asked for, again.
     pub(crate) fn remember(&self, key: &FlightKey) {
-        let now = Instant::now();
-        let Some(until) = now.checked_add(self.lasts).filter(|_| self.most > 0) else {
+        if self.most == 0 {
             return;
-        };
+        }
+        let (hash, now) = (self.hasher.hash_one(key), Instant::now());
         let mut known = self.known();
-        known.retain(|_, until| *until > now);
-        known.entry(self.hasher.hash_one(key)).or_insert(until);
+        known.retain(|_, until| lasts(*until, now));
+        known
+            .entry(hash)
+            .or_insert_with(|| now.checked_add(self.lasts));
         if known.len() > self.most {
-            let oldest = known.iter().min_by_key(|(_, until)| **until);
+            let oldest = known
+                .iter()
+                .min_by_key(|(_, until)| (until.is_none(), **until));
             if let Some(oldest) = oldest.map(|(hash, _)| *hash) {
                 known.remove(&oldest);
             }
@@ -55,14 +59,24 @@ impl Memory {
     /// Whether requests of this key go alone. One that comes while a key is being remembered may miss
     /// it, and is told by the flight.
     pub(crate) fn knows(&self, key: &FlightKey) -> bool {
-        self.is_used.load(Ordering::Relaxed) && {
-            let until = self.known().get(&self.hasher.hash_one(key)).copied();
-            until.is_some_and(|until| until > Instant::now())
+        if !self.is_used.load(Ordering::Relaxed) {
+            return false;
         }
+        let (hash, now) = (self.hasher.hash_one(key), Instant::now());
+        let mut known = self.known();
+        let is_known = known.get(&hash).is_some_and(|until| lasts(*until, now));
+        if !is_known && known.remove(&hash).is_some() && known.is_empty() {
+            self.is_used.store(false, Ordering::Relaxed);
+        }
+        is_known
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<u64, Instant>> {
-        // Nothing under the lock panics half-way.
+    fn known(&self) -> MutexGuard<'_, HashMap<u64, Option<Instant>>> {
+        // Nothing under the lock panics half-way: a key is hashed before it.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn lasts(until: Option<Instant>, now: Instant) -> bool {
+    until.is_none_or(|until| until > now)
 }

@@ -24,11 +24,19 @@ pub(crate) struct Requests {
 impl Requests {
     /// Returns the key of a request, or nothing if it goes alone.
     pub(crate) fn key(&self, head: &request::Parts, has_body: bool) -> Option<FlightKey> {
+        if self.mark.is_in(&head.extensions) {
+            return None;
+        }
+        let key = self.of_flight(head, has_body)?;
+        (!self.memory.knows(&key)).then_some(key)
+    }
+
+    /// Returns the key of the flight that a request may lead or join, whatever is remembered.
+    pub(crate) fn of_flight(&self, head: &request::Parts, has_body: bool) -> Option<FlightKey> {
         let headers = &head.headers;
         let has_body = has_body || announces_body(headers);
         let fresh = ["no-store", "no-cache"];
-        if self.mark.is_in(&head.extensions)
-            || !self.methods.contains(&head.method)
+        if !self.methods.contains(&head.method)
             || has_body && !self.with_body
             || !has_one_authority(head)
             || has_any(headers, CACHE_CONTROL, &fresh)
@@ -36,8 +44,7 @@ impl Requests {
         {
             return None;
         }
-        let key = self.key.key(head, self.identity)?;
-        (!self.memory.knows(&key)).then_some(key)
+        self.key.key(head, self.identity)
     }
 }
 

@@ -189,6 +189,36 @@ fn what_was_not_shared_is_remembered_for_a_while_and_not_prolonged() {
 }
 
 #[test]
+fn what_is_remembered_for_good_is_not_forgotten_at_once() {
+    at_rest(async {
+        let bench = Bench::with(builder().remember_unshareable(Duration::MAX, 2));
+        let private = || response(&[("cache-control", "private")], "answer");
+        assert!(!is_shared(&bench, private()));
+        let _two = (bench.begin(get("/")), bench.begin(get("/")));
+        assert_eq!(bench.origin.all().len(), 2, "neither waits");
+    });
+}
+
+/// A request that came before its key was remembered leads, and its flight may be forgotten.
+#[test]
+fn a_flight_whose_key_is_remembered_is_forgotten() {
+    at_rest(async {
+        let bench = Bench::new();
+        let (leader, asked, mut followers) = bench.crowd(1);
+        let late = bench.call(get("/"));
+        asked.answers(Ok(response(&[("cache-control", "private")], "")));
+        leader.ends().unwrap();
+        followers[0].waits();
+        let mut late = Task::new(late);
+        late.waits();
+        assert_eq!(bench.layer.in_flight(), 1, "it leads");
+        let (head, _) = get("/").into_parts();
+        assert!(bench.layer.forget(&head));
+        assert!(!bench.layer.forget(&head), "it is forgotten");
+    });
+}
+
+#[test]
 fn nothing_is_remembered_where_nobody_waited() {
     at_rest(async {
         let bench = Bench::new();

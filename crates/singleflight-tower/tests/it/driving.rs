@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use singleflight_tower::{Failed, HttpCoalesce, HttpKey};
@@ -295,6 +296,34 @@ fn a_key_or_a_rule_that_panics_harms_nobody_else() {
         assert!(catch_unwind(AssertUnwindSafe(|| leader.poll_now())).is_err());
         for follower in followers {
             assert_eq!(status(&follower.ends()), 500);
+        }
+    });
+}
+
+#[test]
+fn a_timer_or_a_size_that_panics_harms_nobody_else() {
+    const READING: Duration = Duration::from_secs(3);
+    let timer = |time| {
+        assert!(time != READING, "no timer");
+        tokio::time::sleep(time)
+    };
+    at_rest(async {
+        for is_timer in [true, false] {
+            let key = HttpKey::all_headers();
+            let bench = Bench::with(if is_timer {
+                HttpCoalesce::builder(key, timer).collect_within(READING)
+            } else {
+                HttpCoalesce::builder(key, tokio::time::sleep)
+            });
+            let (mut leader, asked, followers) = bench.crowd(2);
+            let (content, source) = content();
+            source.frames().size_panics = !is_timer;
+            asked.answers(Ok(response(&[], "").map(|_| content)));
+            assert!(catch_unwind(AssertUnwindSafe(|| leader.poll_now())).is_err());
+            // It is there still, and polled no more.
+            for follower in followers {
+                assert_eq!(status(&follower.ends()), 500, "{is_timer}");
+            }
         }
     });
 }

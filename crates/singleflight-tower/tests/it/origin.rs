@@ -45,6 +45,7 @@ pub(crate) struct Frames {
     waker: Option<Waker>,
     pub(crate) polls: usize,
     pub(crate) is_dropped: bool,
+    pub(crate) size_panics: bool,
 }
 
 /// The test's end of a body.
@@ -103,6 +104,7 @@ impl Body for Content {
     }
 
     fn size_hint(&self) -> SizeHint {
+        assert!(!self.frames.lock().unwrap().size_panics, "no size");
         self.hint.map_or_else(SizeHint::new, SizeHint::with_exact)
     }
 }
