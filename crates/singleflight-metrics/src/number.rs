@@ -27,10 +27,9 @@ impl Numbers {
         self.0.iter().copied()
     }
 
-    /// Those that stay true when what was read is gone.
-    pub(crate) fn counters(&self) -> impl Iterator<Item = (Stat, u64)> {
-        self.all()
-            .filter(|(stat, _)| stat.kind() == StatKind::Counter)
+    /// Those of a kind. Counters stay true when what was read is gone.
+    pub(crate) fn of(&self, kind: StatKind) -> impl Iterator<Item = (Stat, u64)> {
+        self.all().filter(move |(stat, _)| stat.kind() == kind)
     }
 
     /// Makes each what it is in another one, unless it is more already.

@@ -42,6 +42,9 @@ pub(crate) const METADATA: Metadata<'_> =
 #[derive(Clone, Default)]
 pub struct Registry(Arc<Mutex<BTreeMap<Arc<str>, Watched>>>);
 
+/// So many members of a name nobody looks after until they are read.
+const MEMBERS: usize = 64;
+
 /// Reads the numbers of something: none once that is gone.
 type Reader = Arc<dyn Fn() -> Option<Numbers> + Send + Sync>;
 
@@ -205,28 +208,38 @@ impl Registry {
         numbers
     }
 
-    /// Reads each name, and what is watched under it as it was before. Readers and recorders are other
-    /// people's code, and so is the drop of what a reader was the last to have: none runs under the lock.
     fn read_all(&self) -> Vec<(Arc<str>, Watched, Numbers)> {
         let before = self.with(|groups| groups.clone());
         let read = before.into_iter().map(|(name, watched)| {
-            let now: Vec<_> = watched.members.iter().map(|(read, _)| read()).collect();
-            self.with(|groups| {
-                if let Some(there) = groups.get_mut(&name) {
-                    there.take_in(&watched, &now);
-                }
-            });
-            let sum = watched.sum(&now);
+            let sum = self.read_name(&name, &watched);
             (name, watched, sum)
         });
         read.collect()
     }
 
-    fn add(&self, group: &str, reader: Reader) {
+    /// Reads what is watched under a name as it was before, and returns what is told of it now. Readers and
+    /// recorders are other people's code, and so is the drop of what a reader was the last to have: none
+    /// runs under the lock.
+    fn read_name(&self, name: &str, before: &Watched) -> Numbers {
+        let now: Vec<_> = before.members.iter().map(|(read, _)| read()).collect();
         self.with(|groups| {
+            let there = groups.get_mut(name).expect("no name is removed");
+            there.take_in(before, &now);
+            there.sum(&now)
+        })
+    }
+
+    fn add(&self, group: &str, reader: Reader) {
+        let watched = self.with(|groups| {
             let watched = groups.entry(group.into()).or_default();
             watched.members.push((reader, Numbers::default()));
+            // Those that are gone leave when they are read. Where nobody reads, many must not stay.
+            let members = watched.members.len();
+            (members > MEMBERS && members.is_power_of_two()).then(|| watched.clone())
         });
+        if let Some(watched) = watched {
+            self.read_name(group, &watched);
+        }
     }
 
     fn with<R>(&self, f: impl FnOnce(&mut BTreeMap<Arc<str>, Watched>) -> R) -> R {
@@ -246,18 +259,18 @@ impl Default for Watched {
 
 impl Watched {
     /// Adds up what its members tell now, and what those have counted that are gone. Nothing, if all are.
+    /// What was noted of them may be newer, if others have read meanwhile: a counter never goes back.
     fn sum(&self, now: &[Option<Numbers>]) -> Numbers {
         let mut sum = Numbers::default();
-        if now.iter().all(Option::is_none) {
-            return sum;
-        }
-        for ((_, last), now) in self.members.iter().zip(now) {
-            match now {
-                Some(now) => sum.add(now.all()),
-                None => sum.add(last.counters()),
+        if now.iter().any(Option::is_some) {
+            for (_, last) in &self.members {
+                sum.add(last.of(StatKind::Counter));
             }
+            for now in now.iter().flatten() {
+                sum.add(now.of(StatKind::Gauge));
+            }
+            sum.add(self.gone.all());
         }
-        sum.add(self.gone.all());
         sum
     }
 
@@ -271,7 +284,9 @@ impl Watched {
             match now {
                 Some(now) => self.members[at].1.rise_to(now),
                 // `before` has the reader too, so it is not dropped here.
-                None => self.gone.add(self.members.remove(at).1.counters()),
+                None => self
+                    .gone
+                    .add(self.members.remove(at).1.of(StatKind::Counter)),
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What a group counts is told once, as long as it is there.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -199,4 +200,46 @@ fn what_is_read_or_dropped_may_use_the_registry() {
     });
     let read = ends.recv_timeout(Duration::from_secs(10));
     assert_eq!(read, Ok(22), "those of both that came meanwhile");
+}
+
+/// What one reader does while the names are read: it reads too, and then lets a group go.
+#[test]
+fn a_counter_never_goes_back_whoever_reads_meanwhile() {
+    let registry = Registry::new();
+    let count = Arc::new(AtomicU64::new(5));
+    let (going, used) = (Mutex::new(Some(Arc::clone(&count))), registry.clone());
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (rises, note) = (Arc::new(AtomicBool::new(false)), Arc::clone(&told));
+    let is_risen = Arc::clone(&rises);
+    registry.watch_static("prices", move || {
+        if is_risen.swap(false, Ordering::SeqCst) {
+            let going = going.lock().unwrap().take().expect("it is there");
+            going.store(10, Ordering::SeqCst);
+            note.lock().unwrap().extend(used.read());
+        }
+        Numbers::from([(Stat::Refused, 0)])
+    });
+    registry.watch("prices", &count, |count| {
+        [(Stat::Refused, count.load(Ordering::SeqCst))]
+    });
+    drop(count);
+    assert_eq!(registry.read()[0].value, 5);
+    rises.store(true, Ordering::SeqCst);
+    let after = registry.read();
+    assert_eq!(told.lock().unwrap()[0].value, 10);
+    assert_eq!(after[0].value, 10);
+}
+
+#[test]
+fn groups_that_come_and_go_do_not_stay_where_nobody_reads() {
+    let registry = Registry::new();
+    let dropped = Arc::new(());
+    for _ in 0..10_000 {
+        let (group, there) = (Arc::new(()), Arc::clone(&dropped));
+        registry.watch("prices", &group, move |()| {
+            assert!(Arc::strong_count(&there) > 0);
+            [(Stat::Led, 1)]
+        });
+    }
+    assert!(Arc::strong_count(&dropped) < 200, "their readers are gone");
 }
