@@ -58,7 +58,14 @@ const IN_CI: [&[&str]; 3] = [
 /// Names the server, where that is none of those that are looked for.
 const SERVER: &str = "SINGLEFLIGHT_REDIS_SERVER";
 
+/// The servers that are looked for.
+const SERVERS: [&str; 2] = ["redis-server", "valkey-server"];
+
 pub(crate) fn step(project: &Project) -> Result<(), Stop> {
+    let is_there = |server: &&str| Command::typed(server, "--version").succeeds();
+    if env::var_os(SERVER).is_none() && !SERVERS.iter().any(is_there) {
+        return Stop::unable(format!("there is no {}", SERVERS.join(", no ")));
+    }
     // Over the usual one it is among the workspace's tests.
     if env::var_os(SERVER).is_some() {
         cargo(&format!("test -p singleflight-redis {FEATURES}")).run()?;

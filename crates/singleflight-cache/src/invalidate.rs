@@ -21,7 +21,8 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// No get in this process that begins after it has returned `Ok` sees a value that was loaded
     /// before it was called. Gets that are under way receive what they asked for before.
     ///
-    /// It waits for a put that is on its way, never for a load.
+    /// It waits for a put that is on its way, never for a load. So a get of the same key that is kept in
+    /// its put, and polled no more, holds it up.
     ///
     /// # Errors
     ///

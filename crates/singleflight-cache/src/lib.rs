@@ -26,6 +26,7 @@ mod seed;
 mod settings;
 mod stats;
 mod store;
+mod task;
 
 pub use builder::Builder;
 pub use entry::{Entry, EntryId, Held};

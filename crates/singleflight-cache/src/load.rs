@@ -44,7 +44,8 @@ use crate::planted::planted;
 use crate::seed::Random;
 use crate::settings::Settings;
 use crate::stats::{Counts, count};
-use crate::store::{Found, Lease, Put, Store};
+use crate::store::{Found, Put, Store};
+use crate::task::Task;
 
 pub(crate) type Map<K, V> = HashMap<K, V, DefaultHashBuilder>;
 
@@ -473,31 +474,5 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         Some(OnDrop(|| {
             loads.fetch_sub(1, Ordering::Relaxed);
         }))
-    }
-}
-
-/// The load of one key.
-struct Task<K, V> {
-    key: K,
-    /// What was seen in the store, and is to be put over.
-    expect: Option<EntryId>,
-    /// The same, to be written again if the load fails: no invalidation can have removed it.
-    old: Option<Entry<V>>,
-    /// Without one nothing is put.
-    mark: Option<Claim<K>>,
-    /// Of this load: the key may have another by the time of the put.
-    lease: Lease,
-}
-
-impl<K, V> Task<K, V> {
-    /// Makes one that nothing is put of yet.
-    fn new(key: K, old: Option<Entry<V>>) -> Self {
-        Self {
-            key,
-            expect: old.as_ref().map(|old| old.id),
-            old,
-            mark: None,
-            lease: Lease::NONE,
-        }
     }
 }

@@ -115,10 +115,10 @@ where
     }
 
     fn lease(&self, key: &S::Key) -> Lease {
-        let inner = &self.inner;
-        let leading = inner.leading();
-        let id = leading.get(&inner.names.slot(key));
-        Lease(id.copied().map(u128::from_le_bytes))
+        // The key's own code, before the lock.
+        let slot = self.inner.names.slot(key);
+        let id = self.inner.leading().get(&slot).copied();
+        Lease(id.map(u128::from_le_bytes))
     }
 
     async fn forget(&self, key: &S::Key) -> Result<(), FlightsError> {

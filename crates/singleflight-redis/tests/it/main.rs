@@ -13,6 +13,7 @@ mod refusals;
 #[cfg(feature = "sentinel")]
 mod sentinels;
 mod servers;
+mod silent;
 mod stage;
 mod traces;
 mod values;
