@@ -356,15 +356,16 @@ mod tests {
         let survivors = survivors(&settings).expect("it can be read");
         assert!(!survivors.is_empty());
         for survivor in survivors {
-            let (file, mutation) = survivor.split_once(":.*: ").expect("it names a file");
+            let (file, mutation) = survivor.split_once(":.*:").expect("it names a file");
             let text = fs::read_to_string(format!("../{}", file.replace('\\', "")));
             let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
-            let path = match mutation.trim_end_matches('$').rsplit_once(" in ") {
-                Some((_, path)) => Some(path),
-                None => mutation.split_whitespace().nth(1),
+            let mutation = mutation.trim_end_matches('$');
+            let path = match mutation.rsplit_once(" in ") {
+                Some((_, path)) => path,
+                None => mutation.split(" -> ").next().unwrap_or_default(),
             };
-            let name = path.and_then(|path| path.rsplit("::").next());
-            let name = name.expect("it names a function");
+            let path = path.split(" with ").next().unwrap_or_default();
+            let name = path.rsplit([':', ' ']).next().expect("it names a function");
             assert!(text.contains(&format!("fn {name}")), "{survivor}");
         }
     }

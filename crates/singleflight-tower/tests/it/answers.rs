@@ -188,6 +188,28 @@ fn what_was_not_shared_is_remembered_for_a_while_and_not_prolonged() {
     });
 }
 
+/// RFC 9211: a token or a string, which holds neither quotes nor what is no letter.
+#[test]
+fn the_name_in_a_status_is_a_token_or_a_string() {
+    at_rest(async {
+        for (name, told) in [
+            ("edge-1.a_b", "edge-1.a_b"),
+            ("1st", r#""1st""#),
+            ("two words", r#""two words""#),
+            ("quo\"te\\\né", "quote"),
+        ] {
+            let bench = Bench::with(builder().cache_status(name));
+            let lone = bench.begin(get("/"));
+            bench.origin.asked().answers(Ok(response(&[], "")));
+            let answer = lone.ends().unwrap();
+            assert_eq!(
+                answer.headers()["cache-status"],
+                format!("{told}; fwd=miss")
+            );
+        }
+    });
+}
+
 #[test]
 fn what_is_remembered_for_good_is_not_forgotten_at_once() {
     at_rest(async {
