@@ -120,6 +120,12 @@ impl Part {
                 },
                 Run {
                     options: ITERATE,
+                    within: 120,
+                    // Most of them wait most of the time.
+                    tests: "--test it -- --test-threads 8 --skip an_inbox_in --skip that_is_ordered",
+                },
+                Run {
+                    options: ITERATE,
                     within: 300,
                     tests: "",
                 },
