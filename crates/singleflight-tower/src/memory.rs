@@ -65,8 +65,9 @@ impl Memory {
         let (hash, now) = (self.hasher.hash_one(key), Instant::now());
         let mut known = self.known();
         let is_known = known.get(&hash).is_some_and(|until| lasts(*until, now));
-        if !is_known && known.remove(&hash).is_some() && known.is_empty() {
-            self.is_used.store(false, Ordering::Relaxed);
+        if !is_known {
+            known.remove(&hash);
+            self.is_used.store(!known.is_empty(), Ordering::Relaxed);
         }
         is_known
     }
