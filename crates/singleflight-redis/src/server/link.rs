@@ -1,14 +1,15 @@
 //! The connection of this process, made anew when it breaks.
 //!
 //! It is made in a task of the runtime, once for all who need it: a call that is alive and not polled
-//! any more holds up nobody. No lock is held where something is waited for.
+//! any more holds up nobody. No lock is held where something is waited for. (A spawned call of a group
+//! would do the same, and have a span in the traces of the user.)
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use event_listener::Event;
 use redis::{ErrorKind, RedisError, RedisResult};
-use singleflight_core::Group;
 
 use super::target::Reach;
 use super::wire::Wire;
@@ -22,8 +23,6 @@ pub(crate) struct Link {
     pub(super) runtime: Entered,
     started: Instant,
     pub(crate) round_trips: AtomicU64,
-    /// Those who need a connection.
-    dials: Arc<Group<(), Result<Arc<Channel>, String>>>,
 }
 
 /// What the task that connects needs of it.
@@ -39,7 +38,19 @@ pub(super) struct Way {
 struct Open {
     channel: Option<Arc<Channel>>,
     down: Option<Down>,
+    /// The task that is at it.
+    dial: Option<Arc<Dial>>,
 }
+
+/// What those who need a connection wait for.
+#[derive(Default)]
+struct Dial {
+    made: OnceLock<Result<Arc<Channel>, String>>,
+    ended: Event,
+}
+
+/// The task's part of it: whatever becomes of the task, nobody waits on.
+struct Dialling(Arc<Way>, Arc<Dial>);
 
 /// Why there is no connection, and until when none is tried; `None` is for good.
 struct Down {
@@ -68,25 +79,49 @@ impl Link {
             runtime,
             started: Instant::now(),
             round_trips: AtomicU64::new(0),
-            dials: Arc::default(),
         }
     }
 
     /// The connection.
     pub(super) async fn channel(&self) -> Result<Arc<Channel>, String> {
-        if !self.way.doubted.load(Ordering::Relaxed) {
-            if let Some(channel) = self.way.with(|open| open.channel.clone()) {
-                return Ok(channel);
-            }
+        let made = self.dialled().await;
+        // A task that was at it before the doubt has not asked again.
+        if made.is_ok() && self.way.doubted.load(Ordering::Relaxed) {
+            return self.dialled().await;
         }
-        let call = Group::call_owned(Arc::clone(&self.dials), ()).spawnable();
-        let dialled = call.start(|arrived| {
-            let way = Arc::clone(&self.way);
-            let (task, handle) = arrived.into_detached_task(async move || way.channel().await);
-            self.runtime.spawn(Box::pin(task));
-            handle
+        made
+    }
+
+    /// The connection that there is, or what the task that makes one comes to.
+    async fn dialled(&self) -> Result<Arc<Channel>, String> {
+        let is_doubted = self.way.doubted.load(Ordering::Relaxed);
+        let mut is_first = false;
+        let known = self.way.with(|open| match &open.channel {
+            Some(channel) if !is_doubted => Ok(Arc::clone(channel)),
+            _ => {
+                is_first = open.dial.is_none();
+                Err(Arc::clone(open.dial.get_or_insert_default()))
+            }
         });
-        dialled.await.unwrap_or_else(|lost| Err(lost.to_string()))
+        let dial = match known {
+            Ok(channel) => return Ok(channel),
+            Err(dial) => dial,
+        };
+        if is_first {
+            let dialling = Dialling(Arc::clone(&self.way), Arc::clone(&dial));
+            self.runtime.spawn(Box::pin(async move {
+                let Dialling(way, dial) = &dialling;
+                let made = way.channel().await;
+                dial.made.get_or_init(|| made);
+            }));
+        }
+        loop {
+            let ended = dial.ended.listen();
+            if let Some(made) = dial.made.get() {
+                return made.clone();
+            }
+            ended.await;
+        }
     }
 
     async fn exchange(&self, message: Message) -> Result<Reply, Failure> {
@@ -163,6 +198,17 @@ impl Way {
         // What was published meanwhile has reached nobody.
         self.inbox.push_all();
         Ok(Arc::new(Channel { wire, run, is_deaf }))
+    }
+}
+
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        let Self(way, dial) = self;
+        dial.made
+            .get_or_init(|| Err("the task that connects was dropped".to_owned()));
+        way.with(|open| open.dial = None);
+        // All of them, now and later: those who listen look first.
+        dial.ended.notify(usize::MAX);
     }
 }
 
