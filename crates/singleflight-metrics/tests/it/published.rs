@@ -233,13 +233,19 @@ fn a_counter_never_goes_back_whoever_reads_meanwhile() {
 #[test]
 fn groups_that_come_and_go_do_not_stay_where_nobody_reads() {
     let registry = Registry::new();
-    let dropped = Arc::new(());
-    for _ in 0..10_000 {
-        let (group, there) = (Arc::new(()), Arc::clone(&dropped));
-        registry.watch("prices", &group, move |()| {
-            assert!(Arc::strong_count(&there) > 0);
+    let readers = Arc::new(());
+    let watch = |group: &Arc<()>| {
+        let reader = Arc::clone(&readers);
+        registry.watch("prices", group, move |()| {
+            assert!(Arc::strong_count(&reader) > 0);
             [(Stat::Led, 1)]
         });
-    }
-    assert!(Arc::strong_count(&dropped) < 200, "their readers are gone");
+    };
+    let stay: Vec<_> = (0..100).map(|_| Arc::new(())).collect();
+    stay.iter().for_each(watch);
+    (0..10_000).for_each(|_| watch(&Arc::new(())));
+    assert!(
+        Arc::strong_count(&readers) < 300,
+        "those that went are gone"
+    );
 }
