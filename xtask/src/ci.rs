@@ -2,7 +2,7 @@
 
 mod browser;
 mod code;
-mod dependencies;
+pub(crate) mod dependencies;
 mod features;
 mod lowest;
 mod metrics;

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::chaos::FRONTS;
+use crate::ci::dependencies::{FRONT_ENDS, LAYERS};
 use crate::command::{Command, run_all};
 use crate::project::Project;
 use crate::stop::{Stop, at};
@@ -22,10 +23,6 @@ const RUST: &str = "1.96";
 
 /// Where Debian's LLVM of that Rust keeps its linker, and the sanitizer.
 const LLVM: &str = "/usr/lib/llvm-22";
-
-/// The crates on top, by the tests of theirs that run on threads. Over a Redis, if there is one.
-const LAYERS: &str = "-p singleflight-cache -p singleflight-metrics -p singleflight-redis \
-     -p singleflight-tower --all-features --test it";
 
 /// What is no race. tokio enters a socket by a copy of the file that it waits on, made by `fcntl`: that the
 /// two are one, and order what is written before, is not known to the sanitizer.
@@ -43,10 +40,12 @@ pub(crate) fn command(project: &Project, seconds: u64) -> Result<(), Stop> {
         let within = Duration::from_secs(seconds) + GRACE;
         sanitizer.cargo("run", &run).within(within).run()?;
     }
-    let front_ends = "-p singleflight-std -p singleflight-tokio -p singleflight-smol";
-    let conformance = format!("{front_ends} --test conformance");
-    let tests = [conformance.as_str(), LAYERS];
-    run_all(tests.map(|tests| sanitizer.cargo("test", tests)))
+    // The layers by the tests of theirs that run on threads; over a Redis, if there is one.
+    let tests = [
+        format!("{FRONT_ENDS} --test conformance"),
+        format!("{LAYERS} --test it"),
+    ];
+    run_all(tests.map(|tests| sanitizer.cargo("test", &tests)))
 }
 
 /// What builds and runs programs under the sanitizer.
