@@ -274,19 +274,25 @@ impl Watched {
         sum
     }
 
-    /// Notes what its members have told. Others may have noted that of some of them meanwhile.
+    /// Notes what its members have told. Others may have noted that of some of them meanwhile. Members come at
+    /// the end and keep their order, so each is looked for behind the last.
     fn take_in(&mut self, before: &Self, now: &[Option<Numbers>]) {
+        let mut from = 0;
         for ((reader, _), now) in before.members.iter().zip(now) {
             let is = |(one, _): &(Reader, _)| ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(reader));
-            let Some(at) = self.members.iter().position(is) else {
+            let Some(behind) = self.members[from..].iter().position(is) else {
                 continue;
             };
+            from += behind;
             match now {
-                Some(now) => self.members[at].1.rise_to(now),
+                Some(now) => {
+                    self.members[from].1.rise_to(now);
+                    from += 1;
+                }
                 // `before` has the reader too, so it is not dropped here.
                 None => self
                     .gone
-                    .add(self.members.remove(at).1.of(StatKind::Counter)),
+                    .add(self.members.remove(from).1.of(StatKind::Counter)),
             }
         }
     }
