@@ -275,7 +275,7 @@ impl Watched {
     }
 
     /// Notes what its members have told. Others may have noted that of some of them meanwhile. Members come at
-    /// the end and keep their order, so each is looked for behind the last.
+    /// the end and keep their order, so each is looked for from the last one on.
     fn take_in(&mut self, before: &Self, now: &[Option<Numbers>]) {
         let mut from = 0;
         for ((reader, _), now) in before.members.iter().zip(now) {
@@ -285,10 +285,7 @@ impl Watched {
             };
             from += behind;
             match now {
-                Some(now) => {
-                    self.members[from].1.rise_to(now);
-                    from += 1;
-                }
+                Some(now) => self.members[from].1.rise_to(now),
                 // `before` has the reader too, so it is not dropped here.
                 None => self
                     .gone
