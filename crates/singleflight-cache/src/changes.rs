@@ -4,8 +4,7 @@ use core::array;
 use core::hash::{BuildHasher as _, Hash};
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
-
-use singleflight_core::DefaultHashBuilder;
+use std::hash::RandomState;
 
 use crate::on_drop::OnDrop;
 
@@ -21,7 +20,7 @@ pub(crate) struct Changes<K> {
     of_keys: [AtomicUsize; COUNTS],
     /// Removals of everything that are on their way.
     removals: AtomicUsize,
-    hasher: DefaultHashBuilder,
+    hasher: RandomState,
     keys: PhantomData<fn(&K)>,
 }
 
@@ -31,7 +30,7 @@ impl<K: Hash> Changes<K> {
             all: AtomicUsize::new(0),
             of_keys: array::from_fn(|_| AtomicUsize::new(0)),
             removals: AtomicUsize::new(0),
-            hasher: DefaultHashBuilder::default(),
+            hasher: RandomState::new(),
             keys: PhantomData,
         }
     }
@@ -49,7 +48,8 @@ impl<K: Hash> Changes<K> {
     }
 
     fn count(&self, key: &K) -> &AtomicUsize {
-        &self.of_keys[(self.hasher.hash_one(key) >> 32) as usize % COUNTS]
+        let place = self.hasher.hash_one(key) % COUNTS as u64;
+        &self.of_keys[usize::try_from(place).expect("there are few counts")]
     }
 
     /// A load has ended.

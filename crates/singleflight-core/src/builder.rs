@@ -99,9 +99,10 @@ impl<K, V, S> Builder<K, V, S> {
 
     /// Sets the hash builder.
     ///
-    /// The shard is chosen by bits 41 to 56 of the hash and hashbrown uses the lowest and
-    /// the highest bits, so a hasher must spread its entropy over all 64: an identity
-    /// hash of small integers puts every key into one shard.
+    /// The shard is chosen by bits 41 to 56 of the hash times a constant, which carries lower bits
+    /// to them, and hashbrown uses the lowest and the highest bits as they are. So a hasher must
+    /// spread its entropy over all 64, and may be weak in some of them: an identity hash of small
+    /// integers puts every key into one shard.
     ///
     /// Keys with equal hashes are told apart by `Eq`. A call compares its key with each key in
     /// flight that has the same hash (twice, if the key is a borrow that has to be made into one),
