@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{ExitStatus, Output};
 use std::time::Duration;
@@ -115,9 +116,12 @@ impl Command {
         self
     }
 
-    /// Runs it; what it prints is seen as it comes.
+    /// Runs it; what it prints is seen as it comes. Tests that fail are named in the end too.
     pub(crate) fn run(self) -> Result<(), Stop> {
-        self.run_or(&[])
+        match self.arguments.first() {
+            Some(verb) if verb == "test" && self.deadline.is_none() => self.run_tests(),
+            _ => self.run_or(&[]),
+        }
     }
 
     /// Runs it, and takes these codes beside 0 for an end that its caller looks into.
@@ -146,8 +150,45 @@ impl Command {
         matches!(self.quietly().try_output(), Ok((true, _)))
     }
 
+    fn run_tests(self) -> Result<(), Stop> {
+        let failed = |error| Stop::Failed(format!("`{}`: {error}", self.shown));
+        let output = self.expression().unchecked().reader().map_err(failed)?;
+        let mut names = Vec::new();
+        for line in BufReader::new(&output).split(b'\n') {
+            let line = line.map_err(failed)?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            names.extend(failed_test(&line).map(str::to_owned));
+        }
+        let ended = output.try_wait().map_err(failed)?;
+        let status = ended.expect("all of its output was read").status;
+        match self.judge(status) {
+            Err(Stop::Failed(why)) if !names.is_empty() => {
+                Stop::failed(format!("{why}: {}", names.join(", ")))
+            }
+            judged => judged,
+        }
+    }
+
     /// Runs it to its end, whatever that is.
     fn end(&self, streams: impl FnOnce(Expression) -> Expression) -> Result<Output, Stop> {
+        let shown = &self.shown;
+        let failed = |error| Stop::Failed(format!("`{shown}`: {error}"));
+        let child = streams(self.expression()).unchecked().start();
+        let child = child.map_err(failed)?;
+        let Some(deadline) = self.deadline else {
+            return child.into_output().map_err(failed);
+        };
+        if let Some(output) = child.wait_timeout(deadline).map_err(failed)? {
+            return Ok(output.clone());
+        }
+        child.kill().map_err(failed)?;
+        let seconds = deadline.as_secs();
+        Stop::failed(format!("`{shown}` did not end within {seconds} s"))
+    }
+
+    /// Shows it, unless it is quiet, and makes it ready to run.
+    fn expression(&self) -> Expression {
         if !self.quiet {
             println!("$ {}", self.line());
         }
@@ -161,18 +202,7 @@ impl Command {
         if let Some(directory) = &self.directory {
             command = command.dir(directory);
         }
-        let shown = &self.shown;
-        let failed = |error| Stop::Failed(format!("`{shown}`: {error}"));
-        let child = streams(command).unchecked().start().map_err(failed)?;
-        let Some(deadline) = self.deadline else {
-            return child.into_output().map_err(failed);
-        };
-        if let Some(output) = child.wait_timeout(deadline).map_err(failed)? {
-            return Ok(output.clone());
-        }
-        child.kill().map_err(failed)?;
-        let seconds = deadline.as_secs();
-        Stop::failed(format!("`{shown}` did not end within {seconds} s"))
+        command
     }
 
     fn judge(&self, status: ExitStatus) -> Result<(), Stop> {
@@ -221,6 +251,11 @@ pub(crate) fn prepended(key: &str, directory: &Path, shown: &str) -> (OsString, 
         value.push(rest);
     }
     (value, format!("\"{shown}:${key}\""))
+}
+
+/// Finds the name in the line that tells of a test that failed.
+fn failed_test(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
 fn is_shed(key: &str) -> bool {
@@ -273,6 +308,19 @@ mod tests {
             stop.to_string().starts_with("`no-such-program`: "),
             "{stop}"
         );
+    }
+
+    #[test]
+    fn a_failing_test_is_named() {
+        let named = failed_test("test group::tests::keys_are_spread ... FAILED");
+        assert_eq!(named, Some("group::tests::keys_are_spread"));
+        for line in [
+            "test group::tests::a ... ok",
+            "FAILED",
+            "test result: FAILED. 0 passed",
+        ] {
+            assert_eq!(failed_test(line), None);
+        }
     }
 
     #[test]
