@@ -72,6 +72,12 @@ impl Part {
                     within: 20,
                     tests: "--features std --lib --test it -- --skip sizes::",
                 },
+                // It wakes in another way then.
+                Run {
+                    options: ITERATE,
+                    within: 20,
+                    tests: "--features critical-section,std --lib --test it -- --skip sizes::",
+                },
                 Run {
                     options: ITERATE,
                     within: 60,
@@ -231,9 +237,14 @@ impl Part {
              --output {output} {again} {options}",
             self.selection()
         );
-        let command = Command::typed("cargo", &line).args(examined).args(["--"]);
-        let tests = [self.features(), tests].join(" ");
-        command.args(tests.split_whitespace())
+        // What is built is what is run: a mutant that only one of them compiles would be taken for caught.
+        let (build, run) = tests.split_once("-- ").unwrap_or((tests, ""));
+        let build = [self.features(), build].join(" ");
+        let build = build
+            .split_whitespace()
+            .map(|word| format!("--cargo-arg={word}"));
+        let command = Command::typed("cargo", &line).args(examined).args(build);
+        command.args(["--", "--"]).args(run.split_whitespace())
     }
 
     /// The mutants that a survivor's line names.

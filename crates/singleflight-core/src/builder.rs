@@ -360,7 +360,6 @@ impl<K, V> Default for Builder<K, V> {
 impl<K, V, S: Clone> Clone for Builder<K, V, S> {
     fn clone(&self) -> Self {
         Self {
-            marker: PhantomData,
             hasher: self.hasher.clone(),
             ..*self
         }

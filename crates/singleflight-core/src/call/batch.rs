@@ -173,7 +173,7 @@ fn put<T>(to: &mut T, value: T) {
 }
 
 /// Room is made beforehand for so many keys at most: how many there are is the caller's word.
-const MOST_EXPECTED: usize = 1 << 10;
+const MOST_EXPECTED: usize = 1_024;
 
 impl<'a, K, V, S, W> Batch<'a, K, V, S, W>
 where

@@ -11,7 +11,7 @@ use super::work::poll_work;
 use crate::group::GroupRef;
 use crate::group::leader::Leader;
 use crate::outcome::Outcome;
-use crate::policy::{Payload, catch};
+use crate::policy::Payload;
 
 pin_project! {
     /// A work that is being executed.
@@ -56,13 +56,6 @@ impl<G: GroupRef, T> Execution<G, T> {
             let _running = this.leader.enter();
             this.future.set(None);
         }
-    }
-
-    /// Drops the work, and hands the flight over: to callers who came meanwhile, if there are.
-    pub(crate) fn cancel(mut self: Pin<&mut Self>) {
-        // A panic on the way out concerns nobody any more.
-        let _panic = catch(|| self.as_mut().stop());
-        self.project().leader.abandon();
     }
 
     pub(crate) fn leader(self: Pin<&mut Self>) -> &mut Leader<G> {

@@ -122,3 +122,16 @@ impl<O> fmt::Debug for Receiver<O> {
         f.debug_struct("Receiver").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn what_is_received_is_not_shown() {
+        let (_sender, receiver) = oneshot::<u64>();
+        assert_eq!(format!("{receiver:?}"), "Receiver { .. }");
+    }
+}

@@ -252,7 +252,6 @@ where
     })
     .await;
     let Some(result) = result else {
-        execution.cancel();
         return Err(CallError::TaskLost);
     };
     // P7: its hold on what the followers share would cost one clone more.

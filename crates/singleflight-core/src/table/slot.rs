@@ -200,7 +200,25 @@ impl<K, V> Slot<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::collections::BTreeSet;
+    use alloc::vec::Vec;
+
     use super::*;
+
+    /// With a clock and without one, as hashbrown looks at them: a hash by chance would give some 640
+    /// of the lowest bits, and all of the highest.
+    #[test]
+    fn ids_are_spread() {
+        let spread = |id: fn(u64) -> NonZeroU64| {
+            let hashes: Vec<_> = (1..=1_000).map(|number| Id(id(number)).hash()).collect();
+            let places: BTreeSet<_> = hashes.iter().map(|hash| hash % 1_024).collect();
+            let tags: BTreeSet<_> = hashes.iter().map(|hash| hash >> 57).collect();
+            assert!(places.len() >= 450, "{}", places.len());
+            assert_eq!(tags.len(), 128);
+        };
+        spread(Id::floor);
+        spread(|number| NonZeroU64::new(number * Id::STEP).expect("it is not 0"));
+    }
 
     #[test]
     #[cfg(target_pointer_width = "64")]

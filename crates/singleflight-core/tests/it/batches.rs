@@ -224,3 +224,32 @@ fn a_batch_leaks_nothing_when_its_works_future_panics_late() {
     assert!(panics(|| Task::new(group.try_run_many([1], load)).poll()));
     assert_eq!(Rc::strong_count(&value), 1);
 }
+
+/// A key that owns something and whose flight is joined is needed by nobody else.
+#[test]
+fn a_batch_clones_only_the_keys_that_it_leads() {
+    #[derive(Debug, Eq, Hash, PartialEq)]
+    struct Key(Box<u64>);
+
+    thread_local!(static CLONED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) });
+
+    impl Clone for Key {
+        fn clone(&self) -> Self {
+            CLONED.with_borrow_mut(|cloned| cloned.push(*self.0));
+            Self(self.0.clone())
+        }
+    }
+
+    let key = |number| Key(Box::new(number));
+    let group: Group<Key, u64> = Group::new();
+    let leader = lead(&group, key(1));
+    let load = |keys: Vec<Key>| ready(keys.into_iter().map(|key| (key, 7)).collect::<Vec<_>>());
+    let mut batch = Task::new(group.run_many([key(1)], load));
+    batch.waits();
+    assert!(CLONED.take().is_empty());
+    assert_eq!(leader.complete(7).followers, 1);
+    assert!(batch.ends().into_all::<Vec<_>>().is_ok());
+    let batch = Task::new(group.run_many([key(2)], load)).ends();
+    assert!(batch.into_all::<Vec<_>>().is_ok());
+    assert!(CLONED.take().contains(&2));
+}

@@ -5,12 +5,13 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use singleflight_core::{CallError, Group, Joined, Outcome, SeededHashBuilder};
 
-use crate::hand::{Runs, arrive};
+use crate::hand::{Runs, arrive, lead};
 use crate::task::{Task, pause};
 
 /// An iterator that the work returns is part of the work, and so is its panic.
@@ -123,6 +124,96 @@ fn a_call_beside_a_deep_chain_is_not_inside_of_it() {
         }));
         outer.waits();
         assert_eq!(outer.ends(), Ok(LAST));
+        assert_eq!(group.in_flight(), 0);
+    }
+}
+
+/// Does something inside of works that nest so deep, for the keys from 1 to `depth`.
+fn at_depth(group: &Group<u64, u64>, depth: u64, act: &mut dyn FnMut()) {
+    if depth == 0 {
+        return act();
+    }
+    let Ok(Joined::Leader(leader)) = group.join(depth) else {
+        panic!("nobody has come to {depth} before");
+    };
+    let outcome = leader.lead_blocking(|| {
+        at_depth(group, depth - 1, act);
+        depth
+    });
+    assert_eq!(outcome.value, depth);
+}
+
+/// The depths around which works find no place on the stack any more.
+const DEPTHS: [u64; 6] = [1, 62, 63, 64, 65, 70];
+
+/// So it is wherever the chain began.
+#[test]
+fn a_call_beside_a_chain_is_not_inside_of_it_at_any_depth() {
+    for depth in DEPTHS {
+        let group: Group<u64, u64> = Group::new();
+        at_depth(&group, depth, &mut || {
+            let mut chain = Task::new(chain(&group, 101, 104));
+            chain.waits();
+            for key in 101..=104 {
+                let beside = group.join(key);
+                assert!(
+                    matches!(beside, Ok(Joined::Follower(_))),
+                    "{key} at {depth}"
+                );
+            }
+            assert!(chain.ends().is_ok());
+        });
+    }
+}
+
+/// A waker is code of another task, which is inside of no work of the thread that calls it, and of
+/// those that it begins.
+#[test]
+fn a_waker_is_inside_of_its_own_works_only_at_any_depth() {
+    thread_local! {
+        static ON_WAKE: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
+    }
+
+    struct Acts;
+
+    impl Wake for Acts {
+        fn wake(self: Arc<Self>) {
+            let mut act = ON_WAKE.take().expect("it is woken once");
+            act();
+        }
+    }
+
+    for depth in DEPTHS {
+        let group: Arc<Group<u64, u64>> = Arc::default();
+        let was_woken = Rc::new(Cell::new(false));
+        at_depth(&group, depth, &mut || {
+            let leader = lead(&group, 200);
+            let mut follower = Box::pin(group.run(200, async || 0));
+            let waker = Waker::from(Arc::new(Acts));
+            assert!(
+                follower
+                    .as_mut()
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+            let (group, was_woken) = (Arc::clone(&group), Rc::clone(&was_woken));
+            ON_WAKE.set(Some(Box::new(move || {
+                let waits = |key| matches!(group.join(key), Ok(Joined::Follower(_)));
+                assert!((1..=depth).all(waits), "at {depth}");
+                let outcome = lead(&group, 201).lead_blocking(|| {
+                    assert_eq!(
+                        group.join(201).err(),
+                        Some(CallError::Reentrant),
+                        "at {depth}"
+                    );
+                    assert!((1..=depth).all(waits), "at {depth}");
+                    1
+                });
+                was_woken.set(outcome.value == 1);
+            })));
+            assert_eq!(leader.complete(1).followers, 1);
+        });
+        assert!(was_woken.get());
         assert_eq!(group.in_flight(), 0);
     }
 }
@@ -317,4 +408,31 @@ fn a_batch_that_has_slept_elsewhere_is_refused_inside_its_work() {
     assert!(answers.get(&2).is_some_and(|answer| answer.is_ok()));
     drop(first);
     assert_eq!(group.in_flight(), 0);
+}
+
+/// However deep that work stands: it is the only one that was not around the time before.
+#[test]
+fn a_batch_that_has_slept_elsewhere_is_refused_inside_its_work_at_any_depth() {
+    for depth in DEPTHS {
+        let group: Group<u64, u64> = Group::new();
+        let load = |keys: Vec<u64>| ready(keys.into_iter().map(|key| (key, key)));
+        let mut leader = Some(lead(&group, 200));
+        let mut batch = Task::new(group.run_many([200], load));
+        batch.waits();
+        let mut polled = Poll::Pending;
+        at_depth(&group, depth, &mut || {
+            batch.waits();
+            let leader = leader.take().expect("it is done once");
+            let outcome = leader.lead_blocking(|| {
+                polled = batch.poll();
+                0
+            });
+            assert_eq!(outcome.followers, 0, "the batch has left");
+        });
+        let Poll::Ready(answers) = polled else {
+            panic!("it waits for itself at {depth}");
+        };
+        let refusal = answers.get(&200).and_then(Result::err);
+        assert_eq!(refusal, Some(&CallError::Reentrant));
+    }
 }

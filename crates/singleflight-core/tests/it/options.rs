@@ -266,6 +266,37 @@ fn calls_side_by_side_in_one_task_are_no_false_alarm() {
     assert_eq!(both.ends(), (Ok(7), Ok(7)));
 }
 
+/// A thread's wait bounds what it claims, not what it sees.
+///
+/// Holds P3.
+#[cfg(feature = "std")]
+#[test]
+fn a_threads_wait_that_is_late_sees_a_value_and_claims_nothing() {
+    use std::time::{Duration, Instant};
+
+    use crate::hand::{follow, lead};
+
+    let group: Group<u64, u64> = Group::new();
+    let past = Instant::now();
+    let deadlines = [past, past + Duration::from_secs(3_600)];
+    for (deadline, is_late) in deadlines.into_iter().zip([true, false]) {
+        let (leader, follower) = (lead(&group, 1), follow(&group, 1));
+        assert_eq!(leader.complete(7).followers, 1);
+        match follower.wait_deadline_blocking(deadline) {
+            Ok(Turn::Landed(outcome)) => assert_eq!(outcome.value, 7),
+            other => panic!("the value is there: {other:?}"),
+        }
+        let (leader, follower) = (lead(&group, 1), follow(&group, 1));
+        drop(leader);
+        match follower.wait_deadline_blocking(deadline) {
+            Err(CallError::TimedOut) => assert!(is_late),
+            Ok(Turn::Lead(leader)) => assert!(!is_late, "{leader:?} comes too late"),
+            other => panic!("nothing has landed: {other:?}"),
+        }
+        assert_eq!(group.in_flight(), 0);
+    }
+}
+
 /// A follower that is awaited inside the work that it waits for would wait for ever.
 #[cfg(feature = "std")]
 #[test]

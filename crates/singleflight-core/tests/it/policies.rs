@@ -110,6 +110,24 @@ fn a_spawned_call_that_handed_its_panic_over_is_told_of_it() {
     assert_eq!(shown, "LeaderPanicked { message: \"boom\" }");
 }
 
+/// Where nobody but its own handle waits, a panic is told to nobody else: the leader is lost.
+#[cfg(feature = "std")]
+#[test]
+fn a_panic_that_only_its_own_handle_is_told_of_is_a_lost_leader() {
+    let group: Arc<Group<u64, u64>> =
+        Arc::new(Builder::new().panic_policy(PanicPolicy::HandOver).build());
+    for runs in [Runs::ToItsEnd, Runs::WhileWanted] {
+        let arrival = arrive(&group, 1, runs);
+        let boom = || -> std::future::Ready<u64> { panic!("boom") };
+        let (task, handle) = arrival.into_detached_task(boom);
+        Task::new(task).ends();
+        assert!(Task::new(handle).ends().is_err());
+        assert_eq!(group.in_flight(), 0);
+    }
+    let stats = group.stats();
+    assert_eq!((stats.panicked, stats.abandoned), (0, 2), "{stats:?}");
+}
+
 /// The closure that makes the future may panic, and so may the future's drop.
 ///
 /// Holds P4.

@@ -7,7 +7,7 @@ use singleflight_core::{
     Builder, CallError, DefaultHashBuilder, Group, Joined, Outcome, SeededHashBuilder, StatKind,
 };
 
-use crate::hand::{Runs, arrive};
+use crate::hand::{Runs, arrive, lead};
 use crate::task::Task;
 
 type Numbers = Group<u64, u64>;
@@ -206,6 +206,33 @@ fn a_listing_tells_each_flight() {
     );
     drop(follower);
     assert!(group.flights().is_empty());
+
+    let _leader = group.join(8);
+    let followers = |group: &Numbers| group.flights()[0].followers();
+    assert_eq!(followers(&group), 0);
+    let _both = [group.join(8), group.join(8)];
+    assert_eq!(followers(&group), 2);
+}
+
+#[test]
+fn an_outcome_tells_its_role_and_its_flight() {
+    let group = Numbers::new();
+    let leader = lead(&group, 7);
+    let flight = leader.flight_id().expect("it leads");
+    assert!(format!("{flight:?}").starts_with("FlightId("), "{flight:?}");
+    let mut follower = Task::new(group.run_outcome(7, async || unreachable!("it follows")));
+    follower.waits();
+    assert!(leader.complete(1).is_leader());
+    let outcome = follower.ends().expect("nothing is refused");
+    assert!(!outcome.is_leader());
+}
+
+#[test]
+fn a_group_tells_whether_it_is_closed() {
+    let group = Numbers::new();
+    assert!(!group.is_closed());
+    group.close();
+    assert!(group.is_closed());
 }
 
 /// With the length of a tick, the age is a duration, too.
