@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::{Failure, Id, Reply, insist};
+use crate::engine::{Failure, Id, Message, Reply, insist};
 use crate::inner::Inner;
 use crate::key::Slot;
 use crate::lease::{Lease, new_id};
@@ -19,6 +19,8 @@ struct Claim<'a, V> {
     slot: &'a Slot,
     /// One for each JOIN that was sent; where one is known to stand in the lease, it is the last.
     ids: Vec<Id>,
+    /// Whether a JOIN may still be on its way.
+    is_late: bool,
 }
 
 /// A lease that this process holds.
@@ -64,8 +66,12 @@ pub(crate) async fn join<'a, V>(
     let told = inner.tell.as_ref().and_then(|tell| tell());
     let told = told.and_then(|told| traceparent::read(told.as_bytes()));
     loop {
-        let ids = Vec::new();
-        let mut claim = Claim { inner, slot, ids };
+        let mut claim = Claim {
+            inner,
+            slot,
+            ids: Vec::new(),
+            is_late: true,
+        };
         let first = engine.now();
         let (mut sent, mut before) = (first, 0);
         let again = || {
@@ -84,9 +90,9 @@ pub(crate) async fn join<'a, V>(
         let reply = match insist(engine, again).await {
             Ok(reply) => reply,
             Err(failure) => {
-                if !matches!(failure, Failure::Unanswered(_)) {
-                    // The last one was not carried out.
-                    claim.ids.pop();
+                if !matches!(failure, Failure::Unanswered(_)) && claim.ids.len() == 1 {
+                    // The only one was not carried out.
+                    claim.ids.clear();
                 }
                 return Err(failure.to_string());
             }
@@ -126,6 +132,8 @@ impl<'a, V> Claim<'a, V> {
         } else {
             (token, micros(left * 1_000))
         };
+        // One that is sent again was not answered.
+        self.is_late = self.ids.len() > 1;
         self.ids.retain(|other| *other != id);
         self.ids.push(id);
         inner.leading().insert(self.slot.clone(), id);
@@ -144,6 +152,16 @@ impl<'a, V> Claim<'a, V> {
         }
     }
 
+    fn abandon(&self, failed: Option<bool>) -> Message {
+        script::abandon(
+            self.slot,
+            &self.ids,
+            self.is_late,
+            failed,
+            &self.inner.settings,
+        )
+    }
+
     /// There is nothing to give up any more.
     fn release(&mut self) {
         let mut leading = self.inner.leading();
@@ -160,7 +178,7 @@ impl<V> Drop for Claim<'_, V> {
         if self.ids.is_empty() {
             return;
         }
-        let message = script::abandon(self.slot, &self.ids, None, &self.inner.settings);
+        let message = self.abandon(None);
         self.release();
         let engine = self.inner.engine.clone();
         self.inner.engine.spawn(Box::pin(async move {
@@ -213,9 +231,9 @@ impl<V> Held<'_, V> {
     /// Gives the lease up because the work failed. Returns what it has left if it was the last
     /// attempt.
     pub(crate) async fn fail(&mut self, others_wait: bool) -> Option<Vec<u8>> {
-        let Claim { inner, slot, .. } = self.claim;
-        let message = script::abandon(slot, &self.claim.ids, Some(others_wait), &inner.settings);
-        let reply = insist(&*inner.engine, || message.clone()).await.ok()?;
+        let message = self.claim.abandon(Some(others_wait));
+        let engine = &*self.claim.inner.engine;
+        let reply = insist(engine, || message.clone()).await.ok()?;
         self.claim.release();
         Some(reply.data)
     }

@@ -272,7 +272,7 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
         or(inner.flights.drained(), inner.engine.sleep(at_most)).await;
         let left: Vec<_> = inner.leading().drain().collect();
         for (slot, id) in left {
-            let message = script::abandon(&slot, &[id], None, &inner.settings);
+            let message = script::abandon(&slot, &[id], false, None, &inner.settings);
             // If it does not come through, the lease ends by itself.
             let _answer = insist(&*inner.engine, || message.clone()).await;
         }

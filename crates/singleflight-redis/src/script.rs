@@ -78,11 +78,17 @@ pub(crate) fn renew(slot: &Slot, id: &Id, end: Duration) -> Message {
 }
 
 /// ABANDON of whichever lease has one of these ids. What it may have left stands under the last.
-/// `failed`: the work did, which has to be counted; and whether callers of this process wait still.
-pub(crate) fn abandon(slot: &Slot, ids: &[Id], failed: Option<bool>, how: &Settings) -> Message {
+/// `is_late`: a JOIN under one of them may come later, and is to find its mark. `failed`: the work did,
+/// which has to be counted; and whether callers of this process wait still.
+pub(crate) fn abandon(
+    slot: &Slot,
+    ids: &[Id],
+    is_late: bool,
+    failed: Option<bool>,
+    how: &Settings,
+) -> Message {
     let id = ids.last().expect("a JOIN has an id");
-    // A JOIN that is sent again was not answered, so that a late copy of it may come.
-    let has_late_copies = ids.len() > 1;
+    let marks = if is_late { how.marks() } else { Duration::ZERO };
     Message::new(
         Verb::Abandon,
         &[slot.lease(), slot.result(id), slot.marks()],
@@ -90,11 +96,7 @@ pub(crate) fn abandon(slot: &Slot, ids: &[Id], failed: Option<bool>, how: &Setti
     .flag(failed.is_some())
     .shown(how.max_failures)
     .millis(how.keep)
-    .millis(if has_late_copies {
-        how.marks()
-    } else {
-        Duration::ZERO
-    })
+    .millis(marks)
     .flag(failed == Some(true))
     .args(ids)
 }

@@ -1,8 +1,20 @@
 //! A late copy of each script, against the real server: a send that was given up comes after the one
 //! that took its place.
 
-use crate::engine::{Engine as _, Id, Message, Reply, Verb};
+use std::future::{pending, ready};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_lite::future::{or, poll_once};
+use smol::channel::{Sender, bounded};
+
+use crate::builder::Builder;
+use crate::codec::Raw;
+use crate::engine::{Boxed, Engine, Failure, Id, Message, Reply, Verb};
+use crate::group::Group;
+use crate::inbox::Inbox;
 use crate::key::{Name, Names, Slot};
+use crate::settings::WhenDown;
 use crate::{Runtime, Server};
 
 const FIRST: Id = [b'1'; 16];
@@ -157,4 +169,93 @@ fn a_late_forget_kills_no_newer_flight() {
         assert_eq!(stage.forget(OTHER, &[]).await, 3, "it finds its mark");
         assert_eq!(stage.look([b'4'; 16]).await.code, 0, "it is still led");
     });
+}
+
+/// Does with each JOIN as it is told, as long as it is: fails, or never answers.
+struct Falters {
+    to: Server,
+    first: Mutex<Option<Message>>,
+    told: Mutex<Vec<Option<Failure>>>,
+    abandoned: Sender<()>,
+}
+
+impl Engine for Falters {
+    fn send(&self, message: Message) -> Boxed<'_, Result<Reply, Failure>> {
+        if message.verb == Verb::Join {
+            let mut first = self.first.lock().expect("nobody panics");
+            first.get_or_insert_with(|| message.clone());
+            match self.told.lock().expect("nobody panics").pop() {
+                Some(Some(failure)) => return Box::pin(ready(Err(failure))),
+                Some(None) => return Box::pin(pending()),
+                None => {}
+            }
+        }
+        Box::pin(async move {
+            let is_abandon = message.verb == Verb::Abandon;
+            let reply = self.to.0.send(message).await;
+            if is_abandon {
+                self.abandoned.send(()).await.expect("the test waits");
+            }
+            reply
+        })
+    }
+
+    fn now(&self) -> Duration {
+        self.to.0.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> Boxed<'static, ()> {
+        self.to.0.sleep(duration)
+    }
+
+    fn spawn(&self, task: Boxed<'static, ()>) {
+        self.to.0.spawn(task);
+    }
+
+    fn inbox(&self) -> &Inbox {
+        self.to.0.inbox()
+    }
+}
+
+/// The first JOIN is on its way when its call ends: the second finds the server down, or is refused,
+/// or the call is dropped.
+#[test]
+fn a_late_join_makes_no_lease_for_a_call_that_has_ended() {
+    let unanswered = || Some(Failure::Unanswered("late".to_owned()));
+    let down = Some(Failure::Down("down".to_owned()));
+    let refused = Some(Failure::Refused("refused".to_owned()));
+    for told in [
+        vec![down, unanswered()],
+        vec![refused, unanswered()],
+        vec![None, unanswered()],
+        vec![None],
+    ] {
+        on_stage(async |stage| {
+            let (abandoned, heard) = bounded(1);
+            let engine = Arc::new(Falters {
+                to: stage.server.clone(),
+                first: Mutex::default(),
+                told: Mutex::new(told),
+                abandoned,
+            });
+            let group: Group<str, String> = Builder::over(engine.clone(), "late")
+                .wait_at_most(Duration::from_secs(5))
+                .when_down(WhenDown::Fail)
+                .codec(Raw)
+                .build()
+                .expect("the settings are sound");
+            let call = group.run("key", async |_lease| unreachable!("it is down"));
+            let answer = poll_once(call).await;
+            assert!(!matches!(answer, Some(Ok(_))), "{answer:?}");
+            let given_up = async { heard.recv().await.expect("it is sent") };
+            let too_long = async {
+                smol::Timer::after(Duration::from_secs(20)).await;
+                panic!("nothing is given up");
+            };
+            or(given_up, too_long).await;
+            let first = engine.first.lock().expect("nobody panics").take();
+            let late = stage.server.0.send(first.expect("it was sent"));
+            assert_eq!(late.await.expect("it answers").code, 3, "it finds its mark");
+        });
+    }
 }
