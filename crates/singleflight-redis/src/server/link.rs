@@ -127,7 +127,13 @@ impl Link {
     async fn exchange(&self, message: Message) -> Result<Reply, Failure> {
         let channel = self.channel().await.map_err(Failure::Down)?;
         self.round_trips.fetch_add(1, Ordering::Relaxed);
-        match channel.wire.clone().invoke(&message, &channel.run).await {
+        let mut wire = channel.wire.clone();
+        let invoked = wire.invoke(&message, &channel.run);
+        let Some(invoked) = self.runtime.inside(invoked).await else {
+            self.way.drop_channel(&channel);
+            return Err(Failure::Unanswered("its runtime has ended".to_owned()));
+        };
+        match invoked {
             Ok(reply) => Ok(reply),
             Err(error) if was_refused(&error) => {
                 // A server that is no master any more, or loads its file, is another one soon.
