@@ -464,9 +464,9 @@ impl<K, V, S, W> Batch<'_, K, V, S, W> {
     /// Hands over whatever it leads.
     fn give_up(&mut self) {
         for at in self.led() {
-            self.leads -= 1;
             self.keys.all_mut()[at].place = Place::Answered(Err(CallError::LeaderLost));
         }
+        self.leads = 0;
     }
 }
 

@@ -2,7 +2,7 @@
 //! would wait for itself. Needs `std`, as noticing that does.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, ready};
+use std::future::{Future, pending, ready};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -241,6 +241,22 @@ fn a_drop_of_a_key_that_calls_for_a_key_of_its_failed_batch_is_refused() {
     // The first key has been given up by then.
     assert_eq!(*seen.borrow(), [Call::Leads, Call::Refused, Call::Refused]);
     assert!(ON_CLONE.take().is_some());
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// And so it is when the batch is dropped.
+#[test]
+fn a_drop_of_a_key_that_calls_for_a_key_of_its_dropped_batch_is_refused() {
+    let group = Shared::default();
+    let (act, seen) = calling(&group, &[1, 2, 3]);
+    let mut batch = Task::new(group.run_many(keys([1, 2, 3]), |keys: Vec<Key>| {
+        drop(keys);
+        pending::<Vec<(Key, Value)>>()
+    }));
+    batch.waits();
+    ON_KEY_DROP.set(Some(act));
+    drop(batch);
+    assert_eq!(*seen.borrow(), [Call::Leads, Call::Refused, Call::Refused]);
     assert_eq!(group.in_flight(), 0);
 }
 

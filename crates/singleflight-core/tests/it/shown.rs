@@ -295,4 +295,5 @@ fn what_needs_threads_is_shown() {
     assert!(undrained.source().is_none());
     run();
     assert_eq!(handle.join_outcome().map(|outcome| outcome.value), Ok(1));
+    assert!(group.drained_blocking(Some(Instant::now())), "it has ended");
 }
