@@ -55,6 +55,36 @@ fn a_call_beside_many_others_allocates_nothing_in_steady_state() {
     assert_eq!(group.in_flight(), 0);
 }
 
+/// However many its keys are: each list is made with room for all.
+#[test]
+fn a_batch_allocates_as_often_for_many_keys_as_for_few() {
+    let group: Group<u64, u64, _> = Group::with_hasher(SeededHashBuilder::new(1));
+    let load = async |keys: Vec<u64>| keys.into_iter().map(|key| (key, key));
+    let batch = |keys| {
+        let count = || ready(group.run_many(0..keys, load)).len();
+        // The tables grow once.
+        assert_eq!(count() as u64, keys);
+        counted(count).0
+    };
+    let few = batch(20);
+    assert!((1..20).contains(&few), "{few}");
+    assert_eq!([batch(40), batch(100)], [few; 2]);
+}
+
+/// What followers share is kept while the flight lasts.
+#[test]
+fn followers_that_come_and_go_allocate_once() {
+    let group: Group<u64, u64> = Group::new();
+    let leader = group.join(1);
+    let (count, ()) = counted(|| {
+        for _ in 0..10 {
+            drop(group.join(1));
+        }
+    });
+    assert_eq!(count, 1);
+    drop(leader);
+}
+
 /// Holds P7.
 #[test]
 fn a_group_with_a_fixed_capacity_allocates_nothing_after_it_is_built() {
