@@ -3,6 +3,8 @@
 #[cfg(all(feature = "std", not(target_family = "wasm")))]
 use std::cell::Cell;
 use std::future::Future;
+#[cfg(all(feature = "std", not(target_family = "wasm")))]
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -144,6 +146,71 @@ fn a_spawned_call_without_room_for_its_handle_leaves_nothing_behind() {
     Task::new(task).ends();
     let outcome = Task::new(handle.outcome()).ends();
     assert_eq!(outcome.map(|outcome| outcome.value), Ok(3));
+}
+
+/// One that leads on leaves what the others share to them.
+#[test]
+fn followers_of_a_flight_that_is_led_on_are_served() {
+    let group: Group<u64, u64> = Builder::new().fixed_capacity(2).build();
+    let leader = lead(&group, 1);
+    let mut calls = [2, 3].map(|value| Task::new(group.run(1, async move || value)));
+    calls.iter_mut().for_each(Task::waits);
+    drop(leader);
+    for call in calls {
+        assert_eq!(call.ends(), Ok(2));
+    }
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// A key for which there is no room is dropped where nothing is locked.
+#[cfg(all(feature = "std", not(target_family = "wasm")))]
+#[test]
+fn the_key_of_a_spawned_call_without_room_may_look_at_its_group() {
+    use std::sync::{Weak, mpsc};
+    use std::thread;
+    use std::time::Duration;
+
+    #[derive(Clone)]
+    struct Key(u64, Weak<Group<Key, u64>>);
+
+    impl PartialEq for Key {
+        fn eq(&self, other: &Self) -> bool {
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Key {}
+
+    impl Hash for Key {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
+
+    impl Drop for Key {
+        fn drop(&mut self) {
+            let group = self.1.upgrade();
+            assert!(group.is_none_or(|group| group.in_flight() <= 2));
+        }
+    }
+
+    let (refused, told) = mpsc::channel();
+    // A lock that was held would be waited for without end.
+    thread::spawn(move || {
+        let group: Arc<Group<Key, u64>> = Arc::new(Builder::new().fixed_capacity(2).build());
+        let key = |number| Key(number, Arc::downgrade(&group));
+        let late = [1, 2].map(|number| {
+            let leader = lead(&group, key(number));
+            let follower = follow(&group, key(number));
+            assert_eq!(leader.complete(number).followers, 1);
+            follower
+        });
+        let third = try_arrive(&group, key(3), Runs::WhileWanted);
+        refused.send(third.err()).expect("it is waited for");
+        drop(late);
+    });
+    let third = told.recv_timeout(Duration::from_secs(30));
+    assert_eq!(third.expect("no lock is held"), Some(CallError::Full));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use singleflight_core::{
     Builder, CallError, Group, Joined, Outcome, PanicPolicy, Receiver, Role, Spawned,
 };
 
-use crate::hand::{Counted, Runs, arrive, arrive_by, lead_owned, try_arrive};
+use crate::hand::{Counted, Runs, arrive, arrive_by, follow, lead, lead_owned, try_arrive};
 use crate::task::{Task, pause};
 
 type Shared = Arc<Group<u64, u64>>;
@@ -189,6 +189,51 @@ fn a_handle_that_goes_while_its_task_leads_on_is_counted_out_once() {
         assert_eq!((outcome.value, outcome.role), (4, Role::Follower));
         assert_eq!(group.in_flight(), 0);
     }
+}
+
+/// Whichever turn of the flight it is: the handle is that of the task that leads.
+#[test]
+fn the_handle_of_a_later_leader_ends_its_interest() {
+    let group = Shared::default();
+    let leader = lead_owned(&group, 1);
+    let mut spawned: Vec<_> = (0..4)
+        .map(|_| {
+            let arrival = arrive(&group, 1, Runs::WhileWanted);
+            let (task, handle) = arrival.into_detached_task(pending);
+            (Task::new(task), handle)
+        })
+        .collect();
+    for (task, _) in &mut spawned {
+        task.waits();
+    }
+    drop(leader);
+    let (mut last, wanted) = spawned.pop().expect("there are four");
+    for (mut task, _handle) in spawned {
+        task.waits();
+        drop(task);
+    }
+    last.waits();
+    assert_eq!(group.stats().handed_over, 4, "it leads");
+    let wakes = last.wakes();
+    drop(wanted);
+    assert_eq!(last.wakes(), wakes + 1, "nobody wants its work");
+    last.ends();
+    assert_eq!(group.in_flight(), 0);
+}
+
+/// One that has no work of its own does not lead, though it looks first.
+#[test]
+fn a_watcher_leaves_a_vacant_flight_to_those_who_can_lead() {
+    let group: Group<u64, u64> = Group::new();
+    let leader = lead(&group, 1);
+    let mut watcher = Task::new(follow(&group, 1).without_work().wait());
+    watcher.waits();
+    let mut follower = Task::new(group.run(1, async || 5));
+    follower.waits();
+    drop(leader);
+    watcher.waits();
+    assert_eq!(follower.ends(), Ok(5));
+    assert_eq!(watcher.ends().map(|outcome| outcome.value), Ok(5));
 }
 
 /// The last caller that could lead a vacant flight is a task whose handle goes.

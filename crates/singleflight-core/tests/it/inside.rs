@@ -301,6 +301,7 @@ fn groups_are_told_apart() {
         2
     });
     assert_eq!(outcome.value, 2);
+    assert_eq!([&one, &other].map(|group| group.stats().refused), [1, 0]);
     drop(elsewhere);
 }
 
