@@ -306,13 +306,22 @@ fn survivors(settings: &str) -> Result<Vec<String>, String> {
 fn noted(output: &str) -> Result<BTreeSet<String>, Stop> {
     let path = format!("{output}/caught.txt");
     let mut caught = lines(&path)?;
-    // It ran for too long, which its tests do not: caught.
-    for file in ["caught", "timeout"] {
-        caught.append(&mut lines(&format!("{output}/mutants.out/{file}.txt"))?);
+    // It ran for too long, which its tests do not: caught. It is not to be tried again.
+    let hung = lines(&format!("{output}/mutants.out/timeout.txt"))?;
+    let its_own = format!("{output}/mutants.out/caught.txt");
+    let mut last = lines(&its_own)?;
+    if !hung.is_subset(&last) {
+        last.extend(hung);
+        write(&its_own, &last)?;
     }
-    let text: String = caught.iter().map(|line| line.clone() + "\n").collect();
-    fs::write(&path, text).map_err(at(&path))?;
+    caught.append(&mut last);
+    write(&path, &caught)?;
     Ok(caught)
+}
+
+fn write(path: &str, mutants: &BTreeSet<String>) -> Result<(), Stop> {
+    let text: String = mutants.iter().map(|line| line.clone() + "\n").collect();
+    fs::write(path, text).map_err(at(path))
 }
 
 /// Returns the lines of a file that may not be there.
