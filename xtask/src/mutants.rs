@@ -83,6 +83,12 @@ impl Part {
                     within: 60,
                     tests: "--features std --test model",
                 },
+                // Where a number wraps that has become too small.
+                Run {
+                    options: "--iterate --profile release",
+                    within: 20,
+                    tests: "--features std --lib --test it -- --skip sizes::",
+                },
                 // By everything that uses it.
                 Run {
                     // The baseline would be of the core alone, which has no such tests.
@@ -226,6 +232,8 @@ impl Part {
         } = run;
         let is_first = !options.contains(ITERATE);
         let again = if again && is_first { ITERATE } else { "" };
+        let has_its_own = options.contains("--profile");
+        let profile = if has_its_own { "" } else { "--profile mutants" };
         let (settings, examined) = if only.is_empty() {
             ("", Vec::new())
         } else {
@@ -233,7 +241,7 @@ impl Part {
             ("--no-config", examined.collect())
         };
         let line = format!(
-            "mutants{} {settings} --profile mutants --jobs 3 --timeout {within} \
+            "mutants{} {settings} {profile} --jobs 3 --timeout {within} \
              --output {output} {again} {options}",
             self.selection()
         );

@@ -87,10 +87,10 @@ where
         if seeded("batch-waits-first") {
             poll_fn(|context| {
                 batch.look(context.waker());
-                if batch.waiting > 0 {
-                    Poll::Pending
-                } else {
+                if batch.waiting == 0 {
                     Poll::Ready(())
+                } else {
+                    Poll::Pending
                 }
             })
             .await;

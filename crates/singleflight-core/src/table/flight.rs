@@ -109,13 +109,8 @@ impl<V> Flight<V> {
         if self.broken.get() != 0 {
             signal = Signal::new();
         }
-        let used = mem::replace(
-            self,
-            Self {
-                signal,
-                ..Self::new()
-            },
-        );
+        let used = mem::replace(self, Self::new());
+        self.signal = signal;
         used.into_landing()
     }
 

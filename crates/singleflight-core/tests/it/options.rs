@@ -297,6 +297,33 @@ fn a_threads_wait_that_is_late_sees_a_value_and_claims_nothing() {
     }
 }
 
+/// A thread's call whose time is up begins nothing.
+#[cfg(feature = "std")]
+#[test]
+fn a_threads_call_that_comes_too_late_runs_nothing() {
+    use std::time::{Duration, Instant};
+
+    use singleflight_core::TimeLimit;
+
+    let group: Group<u64, u64> = Group::new();
+    let (now, hour) = (Instant::now(), Duration::from_secs(3_600));
+    for (limit, is_late) in [
+        (TimeLimit::After(Duration::ZERO), true),
+        (TimeLimit::At(now), true),
+        (TimeLimit::After(hour), false),
+        (TimeLimit::At(now + hour), false),
+    ] {
+        let answer = group.call(1).give_up(limit).run_blocking(|| 7);
+        let expected = if is_late {
+            Err(CallError::TimedOut)
+        } else {
+            Ok(7)
+        };
+        assert_eq!(answer, expected, "{limit:?}");
+    }
+    assert_eq!(group.stats().led, 2);
+}
+
 /// A follower that is awaited inside the work that it waits for would wait for ever.
 #[cfg(feature = "std")]
 #[test]
