@@ -210,8 +210,9 @@ impl Way {
 impl Drop for Dialling {
     fn drop(&mut self) {
         let Self(way, dial) = self;
-        dial.made
-            .get_or_init(|| Err("the task that connects was dropped".to_owned()));
+        dial.made.get_or_init(|| {
+            Err("the task that connects is gone: its runtime has ended, or it panicked".to_owned())
+        });
         way.with(|open| open.dial = None);
         // All of them, now and later: those who listen look first.
         dial.ended.notify(usize::MAX);
