@@ -252,6 +252,8 @@ impl Part {
             .split_whitespace()
             .map(|word| format!("--cargo-arg={word}"));
         let command = Command::typed("cargo", &line).args(examined).args(build);
+        // Of the models' cases the first few see most, and a mutant is run once only.
+        let command = command.env("SINGLEFLIGHT_CASES", "25");
         command.args(["--", "--"]).args(run.split_whitespace())
     }
 
