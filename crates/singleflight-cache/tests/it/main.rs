@@ -17,6 +17,7 @@ mod looks_on_both_sides {
     crate::scenarios::scenarios!(Look::Both, async { Some(crate::map::Map::default()) });
 }
 
+mod builder;
 mod failing;
 #[cfg(feature = "metrics")]
 mod metered;
