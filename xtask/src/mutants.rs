@@ -150,6 +150,11 @@ impl Part {
                 },
                 Run {
                     options: ITERATE,
+                    within: 60,
+                    tests: "--all-features --lib",
+                },
+                Run {
+                    options: ITERATE,
                     within: 180,
                     tests: "--all-features",
                 },

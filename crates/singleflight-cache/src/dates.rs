@@ -121,6 +121,40 @@ fn exponential(number: u64) -> f64 {
 mod tests {
     use super::exponential;
     use crate::seed::Random;
+    use crate::settings::{Early, Look, Settings};
+
+    /// `XFetch`: -ln(u) * beta * took >= left.
+    #[test]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is a share of 2^64"
+    )]
+    fn a_draw_decides_by_what_is_left_and_what_a_load_takes() {
+        let settings = Settings {
+            fresh_for: 1_000,
+            absent_for: 0,
+            stale_for: 0,
+            stale_if_error: 0,
+            jitter: 0,
+            look: Look::default(),
+            unprotected: 0,
+            early: Early::XFetch { beta: 2.0 },
+            after_failure: (0, 0),
+            clock: || 0,
+        };
+        // u is 1/e, and then its root.
+        let [one, half] = [1.0_f64, 0.5].map(|draw| ((-draw).exp() * 2.0_f64.powi(64)) as u64);
+        for (draw, left, is_early) in [
+            (one, 190, true),
+            (one, 210, false),
+            (half, 90, true),
+            (half, 110, false),
+        ] {
+            let early = settings.is_early(1_000 - left, 1_000, 100, || draw);
+            assert_eq!(early, is_early, "{left} ms are left");
+        }
+    }
 
     #[test]
     #[expect(clippy::cast_precision_loss, reason = "three digits are looked at")]

@@ -2,10 +2,11 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_lite::future::block_on;
-use singleflight_cache::{Builder, Found, Store};
+use singleflight_cache::{Builder, Entry, Found, Put, Store};
 
 use crate::map::Map;
 
@@ -62,4 +63,66 @@ fn a_jitter_spreads_expiries_over_its_share_of_the_time() {
     assert_eq!(loads_at(499), 0);
     let early = loads_at(750);
     assert!((KEYS / 3..=KEYS * 2 / 3).contains(&early), "{early}");
+}
+
+/// A map that notes for how long it is to keep what is put.
+#[derive(Default)]
+struct Keeps {
+    map: Map,
+    times: Mutex<Vec<u128>>,
+}
+
+impl Store for Keeps {
+    type Key = u64;
+    type Value = String;
+    type Error = Infallible;
+
+    async fn get(&self, key: &u64) -> Result<Found<String>, Infallible> {
+        self.map.get(key).await
+    }
+
+    async fn put(
+        &self,
+        key: &u64,
+        entry: &Entry<String>,
+        how: Put<u64>,
+    ) -> Result<bool, Infallible> {
+        let time = how.keep.as_millis();
+        self.times.lock().expect("nobody panics with it").push(time);
+        self.map.put(key, entry, how).await
+    }
+
+    async fn remove(&self, key: &u64) -> Result<(), Infallible> {
+        self.map.remove(key).await
+    }
+}
+
+/// As long as it can be of any use, from the end of its load; what cannot is not put.
+#[test]
+fn a_store_is_told_how_long_to_keep_an_entry() {
+    thread_local!(static NOW: Cell<u64> = const { Cell::new(0) });
+
+    let builder = || {
+        Builder::with_clock(Keeps::default(), || NOW.get(), 7)
+            .fresh_for(Duration::from_secs(1))
+            .stale_for(Duration::from_secs(2))
+            .stale_if_error(Duration::from_secs(5))
+            .absent_for(Duration::from_millis(500))
+            .jitter(0.0)
+    };
+    let keeps = |builder: Builder<Keeps>, takes, value: Option<&str>| {
+        let aside = builder.build::<Infallible>();
+        let load = async || {
+            NOW.set(NOW.get() + takes);
+            Ok(value.map(str::to_owned))
+        };
+        assert!(block_on(aside.get(&1, load)).is_ok());
+        let times = aside.store().times.lock().expect("nobody panics with it");
+        times.clone()
+    };
+    assert_eq!(keeps(builder(), 0, Some("here")), [6_000]);
+    assert_eq!(keeps(builder(), 700, Some("slow")), [6_000]);
+    assert_eq!(keeps(builder(), 0, None), [500]);
+    let none = builder().absent_for(Duration::ZERO);
+    assert!(keeps(none, 0, None).is_empty());
 }
