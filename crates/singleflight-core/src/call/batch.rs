@@ -346,7 +346,7 @@ where
     /// and one that is over by now then drops it with no work started in vain. A batch that is new
     /// and led nothing yet loads at once, as a call does.
     fn poll_waiting(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        if self.waiting > 0 {
+        if self.waiting != 0 {
             self.look(context.waker());
         }
         if self.leads == 0 {
