@@ -10,6 +10,7 @@ mod leaders;
 #[cfg(feature = "metrics")]
 mod metered;
 mod refusals;
+mod runtimes;
 #[cfg(feature = "sentinel")]
 mod sentinels;
 mod servers;
