@@ -257,7 +257,7 @@ impl Part {
             .split_whitespace()
             .map(|word| format!("--cargo-arg={word}"));
         let command = Command::typed("cargo", &line).args(examined).args(build);
-        // Of the models' cases the first few see most, and a mutant is run once only.
+        // What the first cases of Redis's model miss, the tests over a server are tried on.
         let command = command.env("SINGLEFLIGHT_CASES", "25");
         command.args(["--", "--"]).args(run.split_whitespace())
     }

@@ -239,7 +239,7 @@ mod tracked {
             let entered = STACK.with(|stack| {
                 let depth = stack.depth();
                 let inline = stack.inline.get(depth..depth + count)?;
-                if !(..=FEW).contains(&count) {
+                if count > FEW {
                     return None;
                 }
                 inline[0].set(first);
