@@ -45,6 +45,38 @@ fn bomb(run: impl FnOnce()) -> Option<&'static str> {
     text
 }
 
+/// A panic of a work that is dropped because nobody wants it concerns nobody: its task ends, and
+/// the key is free.
+///
+/// Holds P4.
+#[cfg(feature = "std")]
+#[test]
+fn a_work_that_nobody_wants_may_panic_as_it_is_dropped() {
+    struct Panics;
+
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("as it goes");
+        }
+    }
+
+    let group: Arc<Group<u64, u64>> = Arc::default();
+    let arrival = arrive(&group, 1, Runs::WhileWanted);
+    let (task, handle) = arrival.into_detached_task(|| {
+        let panics = Panics;
+        async move {
+            let _panics = panics;
+            std::future::pending::<u64>().await
+        }
+    });
+    let mut task = Task::new(task);
+    task.waits();
+    drop(handle);
+    task.ends();
+    assert_eq!((group.in_flight(), group.stats().abandoned), (0, 1));
+    assert_eq!(Task::new(group.run(1, async || 5)).ends(), Ok(5));
+}
+
 #[cfg(feature = "std")]
 #[test]
 fn a_payload_whose_drop_panics_is_a_spawned_calls_answer_all_the_same() {
