@@ -28,3 +28,25 @@ impl Random {
         number ^ (number >> 31)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Random;
+
+    /// The published sequence of splitmix64 for this seed, with the seed itself as its first state.
+    #[test]
+    fn numbers_are_those_of_splitmix64() {
+        let random = Random::new(1_234_567);
+        let drawn: [u64; 6] = core::array::from_fn(|_| random.draw());
+        assert_eq!(
+            drawn[1..],
+            [
+                6_457_827_717_110_365_317,
+                3_203_168_211_198_807_973,
+                9_817_491_932_198_370_423,
+                4_593_380_528_125_082_431,
+                16_408_922_859_458_223_821,
+            ]
+        );
+    }
+}

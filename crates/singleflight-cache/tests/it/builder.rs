@@ -6,16 +6,35 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_lite::future::block_on;
-use singleflight_cache::{Builder, Entry, Found, Put, Store};
+use singleflight_cache::{Builder, Entry, Flights, Found, Landing, Lease, Put, Store};
+use singleflight_core::CallError;
 
 use crate::map::Map;
 
 #[test]
-fn a_builder_shows_its_settings() {
-    let shown = format!("{:?}", Builder::new(Map::default()));
+fn what_is_shown_of_an_aside() {
+    let builder = Builder::new(Map::default()).fresh_for(Duration::ZERO);
+    let shown = format!("{builder:?}");
     assert!(
         shown.starts_with("Builder { settings: Settings { "),
         "{shown}"
+    );
+    let aside = builder.stale_for(Duration::from_secs(60)).build();
+    let shown = format!("{aside:?}");
+    assert!(
+        shown.starts_with("Aside { settings: Settings { "),
+        "{shown}"
+    );
+    assert!(shown.contains("stats: Stats { hits: 0, "), "{shown}");
+    let load = async || Ok::<_, Infallible>(Some(String::new()));
+    assert!(block_on(aside.get(&1, load)).is_ok());
+    let due = block_on(aside.get_with_age(&1, load)).map(|got| got.refresh);
+    let due = due.ok().flatten().expect("nothing is fresh here");
+    assert_eq!(format!("{due:?}"), "Refresh { .. }");
+    let put = Put::<u64>::new(Duration::from_secs(60), None);
+    assert_eq!(
+        format!("{put:?}"),
+        "Put { keep: 60s, expect: None, lease: Lease(None), .. }"
     );
 }
 
@@ -65,11 +84,12 @@ fn a_jitter_spreads_expiries_over_its_share_of_the_time() {
     assert!((KEYS / 3..=KEYS * 2 / 3).contains(&early), "{early}");
 }
 
-/// A map that notes for how long it is to keep what is put.
+/// A map that notes for how long it is to keep what is put, and by what right.
 #[derive(Default)]
 struct Keeps {
     map: Map,
     times: Mutex<Vec<u128>>,
+    leases: Mutex<Vec<Lease>>,
 }
 
 impl Store for Keeps {
@@ -89,6 +109,9 @@ impl Store for Keeps {
     ) -> Result<bool, Infallible> {
         let time = how.keep.as_millis();
         self.times.lock().expect("nobody panics with it").push(time);
+        let mut leases = self.leases.lock().expect("nobody panics with it");
+        leases.push(how.lease);
+        drop(leases);
         self.map.put(key, entry, how).await
     }
 
@@ -125,4 +148,51 @@ fn a_store_is_told_how_long_to_keep_an_entry() {
     assert_eq!(keeps(builder(), 0, None), [500]);
     let none = builder().absent_for(Duration::ZERO);
     assert!(keeps(none, 0, None).is_empty());
+}
+
+/// Each load is a flight with a lease.
+struct Leased;
+
+impl Flights<Keeps, Infallible> for Leased {
+    type Error = CallError;
+
+    async fn run(
+        &self,
+        _: &u64,
+        work: impl Future<Output = Landing<Keeps, Infallible>>,
+    ) -> Result<Landing<Keeps, Infallible>, CallError> {
+        Ok(work.await)
+    }
+
+    async fn try_lead(
+        &self,
+        key: &u64,
+        work: impl Future<Output = Landing<Keeps, Infallible>>,
+    ) -> Option<Result<Landing<Keeps, Infallible>, CallError>> {
+        Some(self.run(key, work).await)
+    }
+
+    fn lease(&self, key: &u64) -> Lease {
+        Lease(Some(u128::from(*key) + 100))
+    }
+
+    async fn forget(&self, _: &u64) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    async fn forget_all(&self) -> Result<(), CallError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_store_is_told_the_lease_of_the_load_it_puts() {
+    let aside = Builder::new(Keeps::default()).build_over(Leased);
+    let load =
+        async |keys: Vec<u64>| Ok(keys.into_iter().map(|key| (key, String::new())).collect());
+    let all = block_on(aside.get_many([1, 2], load));
+    assert!(all.iter().all(|(_, value)| value.is_ok()));
+    let mut leases = aside.store().leases.lock().expect("nobody panics with it");
+    leases.sort_by_key(|lease| lease.0);
+    assert_eq!(*leases, [Lease(Some(101)), Lease(Some(102))]);
 }

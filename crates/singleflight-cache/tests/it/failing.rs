@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use futures_lite::future::{block_on, poll_once, yield_now, zip};
 use singleflight_cache::{
-    Aside, Builder, Entry, Error, Found, InvalidateError, Look, Put, RemoveAll, Store,
+    Aside, Builder, Entry, Error, Found, InvalidateError, Look, Put, Refreshed, RemoveAll, Store,
+    StoreDown,
 };
 use singleflight_core::CallError;
 
@@ -17,6 +18,8 @@ use singleflight_core::CallError;
 #[derive(Default)]
 struct Failing {
     kept: RefCell<HashMap<u8, Entry<u8>>>,
+    /// How often it was asked for a key.
+    asked: Cell<usize>,
     gets: Cell<bool>,
     puts: Cell<bool>,
     removes: Cell<bool>,
@@ -46,6 +49,7 @@ impl Store for Shared {
     type Error = &'static str;
 
     async fn get(&self, key: &u8) -> Result<Found<u8>, &'static str> {
+        self.asked.set(self.asked.get() + 1);
         let kept = self.kept.borrow().get(key).copied();
         if self.gets_wait.get() {
             yield_now().await;
@@ -164,6 +168,98 @@ fn a_store_that_is_down_is_the_error_of_all_who_wait() {
         store.gets.set(false);
         let got = block_on(aside.get(&1, async || Ok(Some(1))));
         assert_eq!(got.unwrap(), Some(1));
+    }
+}
+
+/// It is told before a flight is joined, which a load for the same key cannot do.
+#[test]
+fn a_store_that_is_down_leads_to_no_flight() {
+    for look in BOTH {
+        let (store, aside) = aside(look);
+        let inner = async || {
+            store.gets.set(true);
+            let same = Box::pin(aside.get(&1, async || Ok(Some(2)))).await;
+            assert!(matches!(same, Err(Error::Store(_))), "{same:?}");
+            Ok(Some(1))
+        };
+        assert_eq!(block_on(aside.get(&1, inner)).unwrap(), Some(1));
+    }
+}
+
+#[test]
+fn while_the_store_is_down_as_many_loads_run_at_once_as_may() {
+    for look in BOTH {
+        let store = Rc::new(Failing::default());
+        let builder = Builder::new(Shared(Rc::clone(&store))).look(look);
+        let builder = builder.store_down(StoreDown::Load { at_most: 2 });
+        let aside = builder.build::<&str>();
+        store.gets.set(true);
+        let slow = async || {
+            yield_now().await;
+            Ok(Some(1))
+        };
+        block_on(async {
+            let (mut one, mut two) = (pin!(aside.get(&1, slow)), pin!(aside.get(&2, slow)));
+            assert!(poll_once(&mut one).await.is_none());
+            assert!(poll_once(&mut two).await.is_none());
+            let three = aside.get(&3, slow).await;
+            assert!(matches!(three, Err(Error::Store(_))), "{three:?}");
+            assert_eq!(one.await.unwrap(), Some(1));
+            assert_eq!(aside.get(&3, slow).await.unwrap(), Some(1));
+            assert_eq!(two.await.unwrap(), Some(1));
+        });
+        let stats = aside.stats();
+        assert_eq!((stats.loads, stats.misses), (3, 0), "nobody knows");
+        assert!(store.kept.borrow().is_empty());
+    }
+}
+
+#[test]
+fn a_miss_asks_the_store_once() {
+    for look in BOTH {
+        let (store, aside) = aside(look);
+        assert_eq!(
+            block_on(aside.get(&1, async || Ok(Some(1)))).unwrap(),
+            Some(1)
+        );
+        assert_eq!(store.asked.get(), 1);
+    }
+}
+
+#[test]
+fn a_refresh_tells_what_it_has_come_to() {
+    for look in BOTH {
+        let store = Rc::new(Failing::default());
+        let builder = Builder::new(Shared(store)).look(look);
+        let builder = builder
+            .fresh_for(Duration::ZERO)
+            .after_failure(Duration::ZERO, Duration::ZERO);
+        let aside = builder.stale_for(Duration::from_secs(60)).build::<&str>();
+        block_on(async {
+            aside.get(&1, async || Ok(Some(1))).await.unwrap();
+            let fails = aside.get_with_age(&1, async || Err("down")).await;
+            let fails = fails.unwrap().refresh.expect("nothing is fresh here");
+            let told = fails.run().await;
+            assert!(
+                matches!(told, Refreshed::Failed(Error::Load(_))),
+                "{told:?}"
+            );
+
+            let stands_down = aside
+                .get_with_age(&1, async || unreachable!("it runs"))
+                .await;
+            let stands_down = stands_down.unwrap().refresh.expect("it failed");
+            aside.invalidate(&1).await.unwrap();
+            let loads = async || {
+                yield_now().await;
+                Ok(Some(2))
+            };
+            let mut runs = pin!(aside.get(&1, loads));
+            assert!(poll_once(&mut runs).await.is_none());
+            let told = stands_down.run().await;
+            assert!(matches!(told, Refreshed::StoodDown), "{told:?}");
+            assert_eq!(runs.await.unwrap(), Some(2));
+        });
     }
 }
 
