@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use futures_lite::future::{block_on, poll_once, yield_now, zip};
 use singleflight_cache::{
-    Aside, Builder, Entry, Error, Found, InvalidateError, Look, Put, Refreshed, RemoveAll, Store,
-    StoreDown,
+    Aside, Builder, Entry, Error, Found, InvalidateError, Look, Put, RemoveAll, Store, StoreDown,
 };
 use singleflight_core::CallError;
 
@@ -223,43 +222,6 @@ fn a_miss_asks_the_store_once() {
             Some(1)
         );
         assert_eq!(store.asked.get(), 1);
-    }
-}
-
-#[test]
-fn a_refresh_tells_what_it_has_come_to() {
-    for look in BOTH {
-        let store = Rc::new(Failing::default());
-        let builder = Builder::new(Shared(store)).look(look);
-        let builder = builder
-            .fresh_for(Duration::ZERO)
-            .after_failure(Duration::ZERO, Duration::ZERO);
-        let aside = builder.stale_for(Duration::from_secs(60)).build::<&str>();
-        block_on(async {
-            aside.get(&1, async || Ok(Some(1))).await.unwrap();
-            let fails = aside.get_with_age(&1, async || Err("down")).await;
-            let fails = fails.unwrap().refresh.expect("nothing is fresh here");
-            let told = fails.run().await;
-            assert!(
-                matches!(told, Refreshed::Failed(Error::Load(_))),
-                "{told:?}"
-            );
-
-            let stands_down = aside
-                .get_with_age(&1, async || unreachable!("it runs"))
-                .await;
-            let stands_down = stands_down.unwrap().refresh.expect("it failed");
-            aside.invalidate(&1).await.unwrap();
-            let loads = async || {
-                yield_now().await;
-                Ok(Some(2))
-            };
-            let mut runs = pin!(aside.get(&1, loads));
-            assert!(poll_once(&mut runs).await.is_none());
-            let told = stands_down.run().await;
-            assert!(matches!(told, Refreshed::StoodDown), "{told:?}");
-            assert_eq!(runs.await.unwrap(), Some(2));
-        });
     }
 }
 

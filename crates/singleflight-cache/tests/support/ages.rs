@@ -167,6 +167,36 @@ pub(crate) async fn what_a_refresh_has_returned_is_found_by_the_next_read<S: Any
     assert_eq!((database.loads.get(), aside.stats().refreshes), (3, 2));
 }
 
+pub(crate) async fn a_refresh_says_what_it_has_come_to<S: Any>(store: S, look: Look) {
+    let builder = builder(store, look).stale_for(Duration::from_secs(600));
+    let builder = builder.after_failure(Duration::ZERO, Duration::ZERO);
+    let (aside, database) = (builder.build(), Database::closed());
+    database.gate.add_permits(2);
+    get(&aside, &database).await;
+    pass(60);
+    let load = async || database.load().await;
+    let refresh = async || {
+        let got = aside.get_with_age(&KEY, load).await.expect("it is served");
+        got.refresh.expect("it is due, and nobody has the duty")
+    };
+    database.set(Err("down"));
+    let told = refresh().await.run().await;
+    assert!(
+        matches!(told, Refreshed::Failed(Error::Load(_))),
+        "{told:?}"
+    );
+
+    database.set(Ok(Some("new")));
+    let late = refresh().await;
+    aside.invalidate(&KEY).await.expect("it works");
+    let caller = start(&aside, &database);
+    until(|| database.waiting.get() == 1).await;
+    let told = late.run().await;
+    assert!(matches!(told, Refreshed::StoodDown), "{told:?}");
+    database.gate.add_permits(1);
+    assert_eq!(caller.await.expect("it does not panic"), value("new"));
+}
+
 /// Caffeine#373: a value whose refresh never ended was served for ever.
 pub(crate) async fn a_refresh_that_hangs_prolongs_nothing<S: Any>(store: S, look: Look) {
     let builder = builder(store, look).stale_for(Duration::from_secs(600));

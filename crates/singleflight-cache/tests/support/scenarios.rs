@@ -40,6 +40,7 @@ macro_rules! scenarios {
                 nothing_is_served_beyond_its_limit,
                 a_refresh_that_is_dropped_is_taken_up_by_the_next_reader,
                 what_a_refresh_has_returned_is_found_by_the_next_read,
+                a_refresh_says_what_it_has_come_to,
                 a_refresh_that_hangs_prolongs_nothing,
                 a_failed_refresh_backs_off_and_keeps_the_dates,
                 an_old_value_is_served_after_an_error_and_says_so,
