@@ -70,8 +70,10 @@ impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {
     /// # Errors
     ///
     /// [`Error::Load`](crate::Error::Load) if the load failed: all who waited for it receive its error, and nothing is
-    /// stored. [`Error::Store`](crate::Error::Store) if the store failed to get. A put that fails is no error: it is
-    /// counted.
+    /// stored. [`Error::Store`](crate::Error::Store) if the store failed to get.
+    /// [`Error::Flight`](crate::Error::Flight) if a load that was waited for panicked, or the call came from
+    /// inside its own load. Within `stale_if_error` an old value comes instead of a load's error. A put
+    /// that fails is no error: it is counted.
     ///
     /// # Panics
     ///

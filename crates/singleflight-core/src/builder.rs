@@ -275,7 +275,7 @@ impl<K, V, S> Builder<K, V, S> {
     /// `now` returns ticks that do not go back: of a millisecond at the finest, since only
     /// 2^43 of them are told apart (278 years of milliseconds), and fine enough that fewer than
     /// 500,000 flights start in one tick and shard, since more look younger than they are and
-    /// outlive their age limit. Front ends have one: `milliseconds`.
+    /// outlive their age limit. Front ends bring their own clock, by their `max_age` and `tell_ages`.
     ///
     /// # Examples
     ///

@@ -642,8 +642,12 @@ macro_rules! front_end {
             }
 
             /// Sets how many flights the group has places for, at least 2; their storage is taken
-            /// now and none later. A call that finds no room is refused at once with
-            /// [`Full`](crate::CallError::Full). Such a group has one shard. No limit by default.
+            /// when the group is built, and none later. A call that finds no room is refused at once
+            /// with [`Full`](crate::CallError::Full). Such a group has one shard. No limit by default.
+            ///
+            /// # Panics
+            ///
+            /// `build` panics or aborts, as `Vec::with_capacity` does, if there is not that much memory.
             ///
             /// # Examples
             ///

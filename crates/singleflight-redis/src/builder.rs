@@ -90,7 +90,7 @@ impl<K: ?Sized, V> Builder<K, V> {
         self
     }
 
-    /// How long a lease lasts unless it is renewed, 5 s by default; at least 30 ms. It is renewed at
+    /// How long a lease lasts unless it is renewed, 5 s by default; at least 30 ms, at most a day. It is renewed at
     /// each third, by the task that runs the work. A dead leader is noticed when it ends; a task that
     /// stalls for longer loses it.
     ///
@@ -174,7 +174,7 @@ impl<K: ?Sized, V> Builder<K, V> {
         self
     }
 
-    /// How many works of [`try_run`](Group::try_run) may fail in a row, 3 by default.
+    /// How many works of [`try_run`](Group::try_run) may fail in a row, 3 by default; at least 1.
     ///
     /// # Examples
     ///
@@ -194,7 +194,7 @@ impl<K: ?Sized, V> Builder<K, V> {
         self
     }
 
-    /// What happens when Redis is not reached, or refuses.
+    /// What happens when Redis is not reached, or refuses: [`WhenDown::RunHere`] by default.
     ///
     /// # Examples
     ///
@@ -225,7 +225,6 @@ impl<K: ?Sized, V> Builder<K, V> {
     /// # fn example(server: &Server) -> Result<Group<str, String>, BuildError> {
     /// Group::builder(server, "report:v1")
     ///     .wait_at_most(Duration::from_secs(60))
-    ///     .codec(Raw)
     ///     .codec(Raw) // for bytes and text; others by features, or your own
     ///     .build()
     /// # }
@@ -301,7 +300,8 @@ impl<K: ?Sized, V> Builder<K, V> {
     ///
     /// # Errors
     ///
-    /// [`BuildError`] if there is no codec, `wait_at_most` was not said, or a time is too short.
+    /// [`BuildError`] if there is no codec, `wait_at_most` was not said, `lease` is not from 30 ms to a
+    /// day, `keep` not from 1 ms to a day, `poll` below 1 ms, or `max_failures` zero.
     ///
     /// # Examples
     ///

@@ -64,6 +64,10 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     ///
     /// As [`Group::run`](crate::Group::run).
     ///
+    /// # Cancel safety
+    ///
+    /// As [`Group::run`](crate::Group::run).
+    ///
     /// # Examples
     ///
     /// ```no_run
@@ -88,6 +92,10 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// As [`Group::run`](crate::Group::run).
     ///
     /// # Panics
+    ///
+    /// As [`Group::run`](crate::Group::run).
+    ///
+    /// # Cancel safety
     ///
     /// As [`Group::run`](crate::Group::run).
     ///
@@ -121,6 +129,10 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     ///
     /// As [`Group::run`](crate::Group::run).
     ///
+    /// # Cancel safety
+    ///
+    /// As [`Group::run`](crate::Group::run).
+    ///
     /// # Examples
     ///
     /// ```no_run
@@ -147,6 +159,10 @@ impl<'a, V: Clone + Send + Sync + 'static> Call<'a, V> {
     /// As [`Group::try_run`](crate::Group::try_run).
     ///
     /// # Panics
+    ///
+    /// As [`Group::run`](crate::Group::run).
+    ///
+    /// # Cancel safety
     ///
     /// As [`Group::run`](crate::Group::run).
     ///

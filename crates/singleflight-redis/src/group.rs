@@ -99,6 +99,10 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     ///
     /// As [`run`](Self::run).
     ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    ///
     /// # Examples
     ///
     /// ```no_run
@@ -132,6 +136,10 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     ///
     /// As [`run`](Self::run).
     ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    ///
     /// # Examples
     ///
     /// ```no_run
@@ -158,6 +166,10 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// As [`run`](Self::run).
     ///
     /// # Panics
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// # Cancel safety
     ///
     /// As [`run`](Self::run).
     ///
@@ -209,6 +221,11 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     ///
     /// If Redis did not confirm it. In this process it holds all the same.
     ///
+    /// # Cancel safety
+    ///
+    /// If the future was polled and is dropped, the flight is forgotten in this process, and perhaps not
+    /// elsewhere.
+    ///
     /// # Examples
     ///
     /// ```no_run
@@ -254,6 +271,14 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// Closes the group and waits until this process has nothing in flight. When the time is up,
     /// the leases of what is left are given up, so that other processes lead on; returns how many
     /// flights that were.
+    ///
+    /// Giving a lease up takes a round trip after `at_most`, and as long as three answers may take
+    /// where Redis does not answer; one lease comes after the other.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future was polled and is dropped, the group stays closed. Leases that were not given up end
+    /// by themselves.
     ///
     /// # Examples
     ///

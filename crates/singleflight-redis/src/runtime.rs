@@ -14,7 +14,8 @@ use crate::engine::Boxed;
 pub enum Runtime {
     /// tokio: the one that is entered where [`Server::connect`](crate::Server::connect) is called. A
     /// server outlives it: what comes after its end connects anew, on the runtime of the call. Outside
-    /// of any, Redis counts as down then.
+    /// of any, Redis counts as down then. Each such runtime must have its timers and its input and
+    /// output enabled (`enable_all`): tokio panics where they are missing.
     #[cfg(feature = "tokio")]
     Tokio,
     /// smol: its global executor.

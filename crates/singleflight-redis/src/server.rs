@@ -38,8 +38,9 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] if the server cannot be reached, or there is no runtime here. A service that
-    /// should start without Redis uses [`ServerBuilder::lazy`].
+    /// [`ConnectError`] if the server cannot be reached, refuses the subscription, or there is no
+    /// runtime here. A service that should start without Redis uses [`ServerBuilder::lazy`]; so does
+    /// one without the right to subscribe, whose followers wait for the poll.
     ///
     /// # Examples
     ///

@@ -107,7 +107,7 @@ impl<K, V, S, G, Q, M, P> Call<G, Q, M, P, NoDeadline>
 where
     G: GroupRef<Key = K, Value = V, Hasher = S> + Borrow<Group<K, V, S>>,
 {
-    /// Spawns the call on a executor of the caller's choice.
+    /// Spawns the call on an executor of the caller's choice.
     ///
     /// # Examples
     ///

@@ -182,7 +182,7 @@ impl<K, V, S> Group<K, V, S> {
     ///
     /// # Errors
     ///
-    /// What is left, by key and age.
+    /// What is left, by key; with its age if the group has `max_age` or `tell_ages`.
     ///
     /// # Blocking
     ///

@@ -17,6 +17,8 @@ use crate::names::{ALWAYS, HOP_BY_HOP, IDENTITY, TRACING, names};
 /// headers, `Origin`, `Forwarded`, `X-Forwarded-Host`, `-Port`, `-Proto`, `-Prefix`, overrides of the
 /// method and of the URL. Nothing is normalized: requests that are spelled differently do not meet.
 ///
+/// A request with more than 128 lines of headers has none, and goes alone.
+///
 /// # Examples
 ///
 /// ```

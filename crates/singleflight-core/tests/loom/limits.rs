@@ -246,6 +246,8 @@ fn fence_against_invalidation() {
 /// A caller comes while the leader ends its flight if it is alone. It follows, and then the flight
 /// is not ended; or it starts afresh. It never waits for a flight that has ended.
 ///
+/// Holds P3.
+///
 /// Seeded bug seen to fail here: `close-looks-first` (it comes between the look and the end, and is
 /// left without a value).
 #[test]
