@@ -1,4 +1,4 @@
-//! `cargo xtask targets`: the core on every bare target at hand, feature set by feature set.
+//! `cargo xtask targets`: the core on every bare target at hand, feature set by feature set; and the cache.
 //!
 //! It is the best guard where there is no compare-and-swap: `alloc::sync::Arc` does not exist
 //! there, nor does `alloc::task`.
@@ -10,20 +10,21 @@ use crate::stop::{Stop, each, named};
 
 /// Feature sets for processors with compare-and-swap.
 const SETS: &[&str] = &[
-    "",
-    "critical-section",
-    "portable-atomic",
-    "critical-section,portable-atomic",
+    "-p singleflight-core",
+    "-p singleflight-core --features critical-section",
+    "-p singleflight-core --features portable-atomic",
+    "-p singleflight-core --features critical-section,portable-atomic",
+    "-p singleflight-cache --no-default-features",
 ];
 
 /// Feature sets for processors without. How a swap is made there is for the program to say; this
 /// is one of two ways.
 const SETS_WITHOUT_SWAP: &[&str] = &[
-    "portable-atomic,portable-atomic/critical-section",
-    "critical-section,portable-atomic,portable-atomic/critical-section",
+    "-p singleflight-core --features portable-atomic,portable-atomic/critical-section",
+    "-p singleflight-core --features critical-section,portable-atomic,portable-atomic/critical-section",
 ];
 
-/// A target, and the feature sets that are checked for it.
+/// A target, and what is checked for it.
 struct Target {
     name: &'static str,
     sets: &'static [&'static str],
@@ -63,13 +64,8 @@ pub(crate) fn command(project: &Project, arguments: &[String]) -> Result<(), Sto
 fn check(project: &Project, target: &Target) -> Result<(), Stop> {
     let cross = Cross::find(project, target.name)?;
     let directory = project.target_for("targets")?;
-    for features in target.sets {
-        let features = match *features {
-            "" => String::new(),
-            features => format!("--features {features} "),
-        };
-        let line =
-            format!("check --locked -p singleflight-core {features}--target-dir {directory}");
+    for set in target.sets {
+        let line = format!("check --locked {set} --target-dir {directory}");
         cross.cargo(&line, CRATES).run()?;
     }
     Ok(())

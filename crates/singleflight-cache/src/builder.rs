@@ -158,7 +158,7 @@ impl<S: Store> Builder<S> {
     }
 
     /// Sets how long it is believed that there is no value. 30 seconds unless told otherwise; with
-    /// zero it is not stored.
+    /// zero it is not stored, and an old value is removed.
     ///
     /// # Examples
     ///

@@ -4,13 +4,17 @@ use core::array;
 use core::hash::{BuildHasher as _, Hash};
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use std::hash::RandomState;
+
+use singleflight_core::DefaultHashBuilder;
 
 use crate::on_drop::OnDrop;
 
 /// Keys share counts. More of them make it rarer that a key is taken for another one that was
 /// invalidated.
 const COUNTS: usize = 64;
+
+/// A hash times this has in its higher bits what the lower ones tell too: the core chooses a shard so.
+const SPREAD: u64 = 0_u64.wrapping_sub(0x61c8_8647);
 
 /// What has happened to the keys, counted up only.
 pub(crate) struct Changes<K> {
@@ -20,7 +24,7 @@ pub(crate) struct Changes<K> {
     of_keys: [AtomicUsize; COUNTS],
     /// Removals of everything that are on their way.
     removals: AtomicUsize,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     keys: PhantomData<fn(&K)>,
 }
 
@@ -30,7 +34,7 @@ impl<K: Hash> Changes<K> {
             all: AtomicUsize::new(0),
             of_keys: array::from_fn(|_| AtomicUsize::new(0)),
             removals: AtomicUsize::new(0),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
             keys: PhantomData,
         }
     }
@@ -48,7 +52,8 @@ impl<K: Hash> Changes<K> {
     }
 
     fn count(&self, key: &K) -> &AtomicUsize {
-        let place = self.hasher.hash_one(key) % COUNTS as u64;
+        let hash = self.hasher.hash_one(key).wrapping_mul(SPREAD);
+        let place = (hash >> 41) % COUNTS as u64;
         &self.of_keys[usize::try_from(place).expect("there are few counts")]
     }
 

@@ -65,6 +65,13 @@ impl Settings {
         now < entry.tried || now - entry.tried >= wait.min(most)
     }
 
+    /// Whether what a leader finds needs no load: it is served, and is not what was due for a refresh; or
+    /// another load for it has failed just now.
+    pub(crate) fn will_do<V>(&self, entry: &Entry<V>, due: Option<EntryId>, now: u64) -> bool {
+        let age = self.age(entry, now);
+        due != Some(entry.id) && age <= Age::Stale || age <= Age::Old && !self.may_try(entry, now)
+    }
+
     /// At which ages what is held stops to be fresh, to be served, and to be of any use.
     fn ends<V>(&self, held: &Held<V>) -> [u64; 3] {
         let more = match held {

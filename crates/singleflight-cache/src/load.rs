@@ -167,15 +167,8 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         if self.settings.is_due(entry, now, || 0) && !self.duties.is_claimed(key) {
             return None;
         }
-        self.count_hit(entry);
+        self.counts.hit(entry);
         Some(freshness)
-    }
-
-    fn count_hit(&self, entry: &Entry<S::Value>) {
-        count(match entry.held {
-            Held::Value(_) => &self.counts.hits,
-            Held::Absent => &self.counts.absent_hits,
-        });
     }
 
     /// Judges what a look has found, counts that, and takes the duty to refresh it if it is due.
@@ -188,7 +181,7 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         let judged = self.judge(known, now)?;
         match (known.entry(), &judged) {
             (Some(entry), Some(_)) => {
-                self.count_hit(entry);
+                self.counts.hit(entry);
                 if self.settings.is_due(entry, now, || self.random.draw()) {
                     // It may be refreshed at any later time, and is looked for again then.
                     (known.duty, known.since) = (self.duties.try_claim(key), None);
@@ -325,9 +318,7 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
             let due = known.filter(|known| known.duty.is_some());
             let due = due.and_then(Known::entry).map(|old| old.id);
             match sight {
-                Ok(Some(entry))
-                    if due != Some(entry.id) && self.settings.age(&entry, began) <= Age::Stale =>
-                {
+                Ok(Some(entry)) if self.settings.will_do(&entry, due, began) => {
                     landings.push((key, Ok(Loaded { entry, anew: false })));
                 }
                 Ok(old) => tasks.push((Task::new(key, old), Some(voided))),
@@ -358,6 +349,9 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         let keys = tasks.iter().map(|task| task.key.clone()).collect();
         let loaded = load(keys).await.map_err(Arc::new);
         let now = self.settings.now();
+        if loaded.is_err() {
+            count(&self.counts.load_failures);
+        }
         let mut loaded = loaded.map(|found| found.into_iter().collect::<Map<_, _>>());
         for mut task in tasks {
             if is_refresh(&task) && planted("a-refresh-ignores-an-invalidation") {
@@ -395,7 +389,6 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
                 (Some(entry.clone()), Ok(Loaded { entry, anew: true }))
             }
             Err(error) => {
-                count(&self.counts.load_failures);
                 let failed = task.old.clone().map(|old| Entry {
                     failures: old.failures.saturating_add(1),
                     tried: now,
@@ -429,11 +422,13 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         }
     }
 
-    /// Puts an entry, unless the key was invalidated since the load began.
+    /// Puts an entry, unless the key was invalidated since the load began. What is of no use is not put, but
+    /// the old value goes.
     async fn put(&self, task: &Task<S::Key, S::Value>, entry: &Entry<S::Value>) {
         let (counts, key) = (&self.counts, &task.key);
         let left = self.settings.left(entry, self.settings.now());
-        let Some(mark) = task.mark.as_ref().filter(|_| left > 0) else {
+        let is_newer = task.expect.is_some_and(|old| old != entry.id);
+        let Some(mark) = task.mark.as_ref().filter(|_| left > 0 || is_newer) else {
             return;
         };
         // Without a claim nobody may put: it is as if the put had failed.
@@ -443,6 +438,12 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         // With the claim in its hand: an invalidation that comes now waits until the put has ended.
         if mark.is_void() && !planted("puts-what-is-void") {
             return count(&counts.puts_voided);
+        }
+        if left == 0 {
+            if self.store.remove(key).await.is_err() {
+                count(&counts.remove_failures);
+            }
+            return;
         }
         let mut expect = task.expect;
         if planted("absence-over-a-value") && matches!(entry.held, Held::Absent) {

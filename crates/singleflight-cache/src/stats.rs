@@ -2,6 +2,8 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::entry::{Entry, Held};
+
 /// Counts once.
 pub(crate) fn count(counter: &AtomicUsize) {
     // Counts are read for people; they guard nothing.
@@ -24,6 +26,14 @@ macro_rules! stats {
         }
 
         impl Counts {
+            /// Counts a get that found an entry.
+            pub(crate) fn hit<V>(&self, entry: &Entry<V>) {
+                count(match entry.held {
+                    Held::Value(_) => &self.hits,
+                    Held::Absent => &self.absent_hits,
+                });
+            }
+
             pub(crate) fn read(&self) -> Stats {
                 Stats { $($name: self.$name.load(Ordering::Relaxed),)* }
             }

@@ -35,6 +35,8 @@ pub(crate) fn no_std(project: &Project) -> Result<(), Stop> {
     if !Path::new(NO_STD).is_dir() {
         return Stop::failed(format!("{NO_STD} is missing"));
     }
+    // A build of the workspace has `std` in it.
+    cargo("check --locked -p singleflight-cache --no-default-features").run()?;
     // It is built from its own directory, where its own settings hold.
     let target = match project.target_for("no-std")? {
         below if Path::new(&below).is_relative() => format!("../../{below}"),

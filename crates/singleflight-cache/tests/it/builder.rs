@@ -109,9 +109,11 @@ impl Store for Keeps {
     ) -> Result<bool, Infallible> {
         let time = how.keep.as_millis();
         self.times.lock().expect("nobody panics with it").push(time);
-        let mut leases = self.leases.lock().expect("nobody panics with it");
-        leases.push(how.lease);
-        drop(leases);
+        let lease = how.lease;
+        self.leases
+            .lock()
+            .expect("nobody panics with it")
+            .push(lease);
         self.map.put(key, entry, how).await
     }
 

@@ -15,24 +15,24 @@ use singleflight_core::CallError;
 
 /// Fails where it is told to.
 #[derive(Default)]
-struct Failing {
-    kept: RefCell<HashMap<u8, Entry<u8>>>,
+pub(crate) struct Failing {
+    pub(crate) kept: RefCell<HashMap<u8, Entry<u8>>>,
     /// How often it was asked for a key.
-    asked: Cell<usize>,
-    gets: Cell<bool>,
-    puts: Cell<bool>,
-    removes: Cell<bool>,
+    pub(crate) asked: Cell<usize>,
+    pub(crate) gets: Cell<bool>,
+    pub(crate) puts: Cell<bool>,
+    pub(crate) removes: Cell<bool>,
     /// Whether a get comes to its answer one poll later.
-    gets_wait: Cell<bool>,
+    pub(crate) gets_wait: Cell<bool>,
     /// Whether a removal of everything is made one poll later, and has ended once more later.
-    removal_waits: Cell<bool>,
+    pub(crate) removal_waits: Cell<bool>,
 }
 
 fn unless<T>(fails: &Cell<bool>, value: T) -> Result<T, &'static str> {
     if fails.get() { Err("down") } else { Ok(value) }
 }
 
-struct Shared(Rc<Failing>);
+pub(crate) struct Shared(pub(crate) Rc<Failing>);
 
 impl Deref for Shared {
     type Target = Failing;
@@ -84,10 +84,10 @@ impl RemoveAll for Shared {
 }
 
 thread_local! {
-    static CLOCK: Cell<u64> = const { Cell::new(1_000_000) };
+    pub(crate) static CLOCK: Cell<u64> = const { Cell::new(1_000_000) };
 }
 
-fn aside(look: Look) -> (Rc<Failing>, Aside<Shared, String>) {
+pub(crate) fn aside(look: Look) -> (Rc<Failing>, Aside<Shared, String>) {
     let store = Rc::new(Failing::default());
     let builder = Builder::with_clock(Shared(Rc::clone(&store)), || CLOCK.get(), 7).look(look);
     (
@@ -99,7 +99,7 @@ fn aside(look: Look) -> (Rc<Failing>, Aside<Shared, String>) {
     )
 }
 
-const BOTH: [Look; 2] = [Look::Inside, Look::Both];
+pub(crate) const BOTH: [Look; 2] = [Look::Inside, Look::Both];
 
 #[test]
 fn a_put_that_fails_is_counted_and_its_caller_has_the_value() {
@@ -321,95 +321,5 @@ fn a_call_is_not_much_larger_than_its_load() {
         let get = aside.get(&1, large);
         assert!(size_of_val(&get) < 3 * 4_096, "{}", size_of_val(&get));
         assert_eq!(block_on(get).unwrap(), Some(7));
-    }
-}
-
-/// The store does not compare, as it need not where one aside alone writes to it.
-#[test]
-fn a_load_that_fails_puts_back_nothing_of_before_an_invalidation() {
-    for (look, is_refresh, is_all) in [
-        (Look::Inside, true, false),
-        (Look::Both, true, false),
-        (Look::Inside, false, false),
-        (Look::Both, false, false),
-        (Look::Inside, true, true),
-        (Look::Both, false, true),
-    ] {
-        let store = Rc::new(Failing::default());
-        let builder = Builder::with_clock(Shared(Rc::clone(&store)), || CLOCK.get(), 7).look(look);
-        let (second, none) = (Duration::from_secs(1), Duration::ZERO);
-        let builder = builder.fresh_for(second).jitter(0.0);
-        // What is not served while it is refreshed is served after an error.
-        let builder = if is_refresh {
-            builder.stale_for(60 * second)
-        } else {
-            builder.stale_for(none).stale_if_error(60 * second)
-        };
-        let aside = builder.build::<&str>();
-        block_on(async {
-            aside.get(&1, async || Ok(Some(1))).await.unwrap();
-            CLOCK.set(CLOCK.get() + 2_000);
-            let due = if is_refresh {
-                let got = aside.get_with_age(&1, async || Err("down")).await;
-                got.unwrap().refresh
-            } else {
-                None
-            };
-            store.gets_wait.set(true);
-            let mut load = pin!(async {
-                match due {
-                    Some(refresh) => drop(refresh.run().await),
-                    None => drop(aside.get(&1, async || Err("down")).await),
-                }
-            });
-            assert!(
-                poll_once(&mut load).await.is_none(),
-                "it has seen the old value"
-            );
-            if is_all {
-                aside.invalidate_all().await.unwrap();
-            } else {
-                aside.invalidate(&1).await.unwrap();
-            }
-            load.await;
-            let got = aside.get(&1, async || Ok(Some(2))).await;
-            assert_eq!(got.unwrap(), Some(2), "{look:?}, {is_refresh}, {is_all}");
-        });
-    }
-}
-
-#[test]
-fn a_load_that_fails_puts_back_nothing_while_all_is_removed() {
-    for look in BOTH {
-        let store = Rc::new(Failing::default());
-        let builder = Builder::with_clock(Shared(Rc::clone(&store)), || CLOCK.get(), 7).look(look);
-        let (second, none) = (Duration::from_secs(1), Duration::ZERO);
-        let builder = builder.fresh_for(second).stale_for(none).jitter(0.0);
-        let aside = builder.stale_if_error(60 * second).build::<&str>();
-        block_on(async {
-            aside.get(&1, async || Ok(Some(1))).await.unwrap();
-            CLOCK.set(CLOCK.get() + 2_000);
-            store.removal_waits.set(true);
-            let mut removal = pin!(aside.invalidate_all());
-            assert!(
-                poll_once(&mut removal).await.is_none(),
-                "nothing is removed"
-            );
-            let fails_later = async || {
-                yield_now().await;
-                Err("down")
-            };
-            let mut load = pin!(aside.get(&1, fails_later));
-            assert!(
-                poll_once(&mut load).await.is_none(),
-                "it has seen the old value"
-            );
-            assert!(poll_once(&mut removal).await.is_none(), "all is removed");
-            assert!(load.await.is_ok(), "it is served what it has seen");
-            removal.await.unwrap();
-            let got = aside.get(&1, async || Ok(Some(2))).await;
-            assert_eq!(got.unwrap(), Some(2), "{look:?}");
-            assert_eq!(store.kept.borrow().len(), 1);
-        });
     }
 }

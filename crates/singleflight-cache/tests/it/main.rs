@@ -19,6 +19,7 @@ mod looks_on_both_sides {
 
 mod builder;
 mod failing;
+mod loads;
 #[cfg(feature = "metrics")]
 mod metered;
 mod sends;
