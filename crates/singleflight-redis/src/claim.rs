@@ -81,6 +81,7 @@ pub(crate) async fn join<'a, V>(
             script::join(
                 slot,
                 &claim.ids,
+                engine.resends(),
                 inbox,
                 waits,
                 told.as_deref().unwrap_or(""),
@@ -132,8 +133,8 @@ impl<'a, V> Claim<'a, V> {
         } else {
             (token, micros(left * 1_000))
         };
-        // One that is sent again was not answered.
-        self.is_late = self.ids.len() > 1;
+        // One that is sent again was not answered, and a client may send the same again.
+        self.is_late = self.ids.len() > 1 || inner.engine.resends();
         self.ids.retain(|other| *other != id);
         self.ids.push(id);
         inner.leading().insert(self.slot.clone(), id);

@@ -243,10 +243,12 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
         let mut nonces = Vec::new();
         let send = || {
             nonces.push(new_id());
-            script::forget(&slot, &nonces, &inner.settings)
+            let resends = inner.engine.resends();
+            script::forget(&slot, &nonces, resends, &inner.settings)
         };
         match insist(&*inner.engine, send).await {
-            Ok(reply) => Ok(here || reply.code == 1),
+            // 3: the client has sent it twice, and the first was carried out.
+            Ok(reply) => Ok(here || reply.code != 0),
             Err(failure) => Err(ForgetError(failure.to_string())),
         }
     }

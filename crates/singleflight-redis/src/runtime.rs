@@ -15,7 +15,8 @@ pub enum Runtime {
     /// tokio: the one that is entered where [`Server::connect`](crate::Server::connect) is called. A
     /// server outlives it: what comes after its end connects anew, on the runtime of the call. Outside
     /// of any, Redis counts as down then. Each such runtime must have its timers and its input and
-    /// output enabled (`enable_all`): tokio panics where they are missing.
+    /// output enabled (`enable_all`): tokio panics where they are missing. And as long as it is there, it
+    /// must be driven: in a runtime that is kept and runs nothing no answer comes and no time passes.
     #[cfg(feature = "tokio")]
     Tokio,
     /// smol: its global executor.
@@ -101,6 +102,7 @@ mod tokio_runtime {
     use std::time::{Duration, Instant};
 
     use event_listener::{Event, Listener as _};
+    use futures_lite::future::yield_now;
     use tokio::runtime::Handle;
     use tokio::task::AbortHandle;
 
@@ -153,14 +155,20 @@ mod tokio_runtime {
 
         pub(super) async fn inside<T>(&self, future: impl Future<Output = T>) -> Option<T> {
             let mut future = pin!(future);
+            // The caller's, once this one has ended: the future may have a timer on it.
+            let mut other: Option<Arc<Self>> = None;
             poll_fn(|context| {
-                let _entered = if !self.has_ended() {
-                    Some(self.handle.enter())
-                } else if Handle::try_current().is_ok() {
-                    None
-                } else {
+                if self.has_ended() && other.is_none() {
+                    other = Handle::try_current().ok().map(Self::new);
+                }
+                let runtime = match &other {
+                    Some(other) => Some(&**other),
+                    None => Some(self),
+                };
+                let Some(runtime) = runtime.filter(|runtime| !runtime.has_ended()) else {
                     return Poll::Ready(None);
                 };
+                let _entered = runtime.handle.enter();
                 future.as_mut().poll(context).map(Some)
             })
             .await
@@ -182,7 +190,11 @@ mod tokio_runtime {
                     timer.as_mut().poll(context).map(|()| true)
                 });
                 if !is_over.await {
-                    sleep_on_a_thread(duration.saturating_sub(begun.elapsed())).await;
+                    let left = duration.saturating_sub(begun.elapsed());
+                    match Handle::try_current() {
+                        Ok(handle) => Self::new(handle).sleep(left).await,
+                        Err(_) => sleep_on_a_thread(left).await,
+                    }
                 }
             })
         }
@@ -209,7 +221,9 @@ mod tokio_runtime {
         }
     }
 
+    /// Where there is no runtime. Without a thread either, it looks at the clock.
     async fn sleep_on_a_thread(duration: Duration) {
+        let begun = Instant::now();
         let sleep = Arc::new(Sleep::default());
         let (dropped, over) = (sleep.is_dropped.listen(), sleep.is_over.listen());
         let _sleeps = Sleeps(Arc::clone(&sleep));
@@ -218,7 +232,10 @@ mod tokio_runtime {
             sleep.is_over.notify(1);
         });
         if thread.is_ok() {
-            over.await;
+            return over.await;
+        }
+        while begun.elapsed() < duration {
+            yield_now().await;
         }
     }
 }

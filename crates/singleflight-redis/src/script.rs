@@ -41,17 +41,20 @@ pub(crate) fn ask_the_run() -> String {
     format!("{PRELUDE}return {answer}")
 }
 
-/// JOIN under the last of these ids. The others are those of the sends before.
+/// JOIN under the last of these ids. The others are those of the sends before. `resends`: the client
+/// may send it again under the same id.
 pub(crate) fn join(
     slot: &Slot,
     ids: &[Id],
+    resends: bool,
     inbox: &[u8],
     waits: bool,
     traceparent: &str,
     how: &Settings,
 ) -> Message {
     let (id, earlier) = ids.split_last().expect("a JOIN has an id");
-    Message::new(Verb::Join, &[slot.lease(), slot.marks()])
+    let keys = [slot.lease(), slot.marks(), slot.result(id)];
+    Message::new(Verb::Join, if resends { &keys } else { &keys[..2] })
         .arg(id)
         .arg(inbox)
         .millis(how.lease)
@@ -101,11 +104,13 @@ pub(crate) fn abandon(
     .args(ids)
 }
 
-/// FORGET under the last of these ids. The others are those of the sends before.
-pub(crate) fn forget(slot: &Slot, ids: &[Id], how: &Settings) -> Message {
+/// FORGET under the last of these ids. The others are those of the sends before. `resends`: the client
+/// may send it again under the same id.
+pub(crate) fn forget(slot: &Slot, ids: &[Id], resends: bool, how: &Settings) -> Message {
     let (id, earlier) = ids.split_last().expect("a FORGET has an id");
     let message = Message::new(Verb::Forget, &[slot.lease(), slot.marks()]);
-    message.arg(id).millis(how.marks()).args(earlier)
+    let marks = if resends { ids } else { earlier };
+    message.arg(id).millis(how.marks()).args(marks)
 }
 
 impl Message {

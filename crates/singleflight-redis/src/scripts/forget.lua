@@ -1,4 +1,5 @@
--- FORGET: KEYS lease, marks. ARGV run, nonce, marks ms, nonces sent before.
+-- FORGET: KEYS lease, marks. ARGV run, nonce, marks ms, nonces sent before, and its own if the client
+-- resends by itself.
 -- Answers 1 (a flight was forgotten), 0 (there was none), 3 (this is a late copy).
 if call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then return {3} end
 if ARGV[4] then

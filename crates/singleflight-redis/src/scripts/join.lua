@@ -1,9 +1,11 @@
--- JOIN: KEYS lease, marks. ARGV run, id, inbox, lease ms, 1 to wait or 0 and after it the traceparent
+-- JOIN: KEYS lease, marks, and its result if the client resends by itself. ARGV run, id, inbox, lease ms, 1 to wait or 0 and after it the traceparent
 -- if there is one, marks ms, ids sent before.
 -- Answers 1 (leads): code, id, now in us, which is the token; of a lease that an earlier send has made
 -- its token and the ms left as well. 0 (another leads): code, id and traceparent. 3 (a late copy).
 local l = {}
-if call('EXISTS', KEYS[1], KEYS[2]) > 0 then
+if call('EXISTS', unpack(KEYS)) > 0 then
+  -- Its flight has landed.
+  if KEYS[3] and call('EXISTS', KEYS[3]) == 1 then return {3} end
   if call('SISMEMBER', KEYS[2], ARGV[2]) == 1 then return {3} end
   l = call('HMGET', KEYS[1], 'id', 'run', 'tok', 'fails', 'tp')
 end

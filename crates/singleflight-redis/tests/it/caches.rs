@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 use singleflight_cache::{
-    Aside, Builder, Entry, EntryId, Fault, Flights, Found, Loaded, Put, Store,
+    Aside, Builder, Early, Entry, EntryId, Fault, Flights, Found, Held, Loaded, Put, Refreshed,
+    Store,
 };
 use singleflight_redis::{Codec as _, FlightsError, Group, Landed, Postcard};
 use tokio::sync::Semaphore;
@@ -104,6 +105,14 @@ impl Store for Beside {
 
 /// The cache of one process more.
 async fn cache(stage: &Stage, removal: Option<Removal>) -> (Cache, SharedLoads) {
+    cache_with(stage, removal, |builder| builder).await
+}
+
+async fn cache_with(
+    stage: &Stage,
+    removal: Option<Removal>,
+    build: impl FnOnce(Builder<Beside>) -> Builder<Beside>,
+) -> (Cache, SharedLoads) {
     let client = redis::Client::open(stage.redis.url()).expect("an address");
     let redis = client.get_multiplexed_async_connection().await;
     let flights: SharedLoads = Group::builder(&stage.server().await, "cache:v1")
@@ -117,7 +126,8 @@ async fn cache(stage: &Stage, removal: Option<Removal>) -> (Cache, SharedLoads) 
         flights: flights.clone(),
         removal,
     };
-    (Builder::new(store).build_over(flights.clone()), flights)
+    let aside = build(Builder::new(store)).build_over(flights.clone());
+    (aside, flights)
 }
 
 async fn get(cache: &Cache, key: &str, load: impl AsyncFnOnce() -> String) -> String {
@@ -146,6 +156,47 @@ async fn two_processes_load_once() {
     assert_eq!(within(loads).await.expect("no panic"), "one");
     let (first, second) = within(waits).await.expect("no panic");
     assert_eq!((first.as_str(), second.as_str()), ("one", "one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_is_led_in_one_process() {
+    let Some(stage) = Stage::new() else { return };
+    let (here, _) = cache(&stage, None).await;
+    assert_eq!(get(&here, "key", async || "old".to_owned()).await, "old");
+    let (there, _) = cache_with(&stage, None, |builder| builder.early(Early::Share(0.0))).await;
+    let key = "key".to_owned();
+    let load = async || Ok::<_, Infallible>(Some("new".to_owned()));
+    let got = within(there.get_with_age(&key, load)).await;
+    let refresh = got.expect("it is there").refresh.expect("it is due");
+    let refreshed = within(refresh.run()).await;
+    assert!(
+        matches!(&refreshed, Refreshed::New(Some(new)) if new == "new"),
+        "{refreshed:?}"
+    );
+    let found = get(&here, "key", async || unreachable!("it is stored")).await;
+    assert_eq!(found, "new");
+}
+
+#[test]
+fn what_was_loaded_crosses_and_an_error_does_not() {
+    type Landing = Result<Loaded<String>, Fault<Infallible, String>>;
+
+    let entry = Entry {
+        id: EntryId(7),
+        held: Held::Value("one".to_owned()),
+        made: 1,
+        took: 2,
+        failures: 3,
+        tried: 4,
+    };
+    let landing: Landing = Ok(Loaded { entry, anew: true });
+    let bytes = Landed(Postcard)
+        .encode(&landing)
+        .expect("it can be written");
+    let read: Landing = Landed(Postcard).decode(&bytes).expect("it can be read");
+    assert_eq!(read.ok(), landing.ok());
+    let failed: Landing = Err(Fault::Store(Arc::new("down".to_owned())));
+    assert!(Landed(Postcard).encode(&failed).is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

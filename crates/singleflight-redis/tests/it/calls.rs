@@ -172,11 +172,21 @@ async fn try_lead_stands_down_if_anybody_leads() {
             .await;
         assert_eq!(refused, Ok(None));
     }
+    // One that has joined it in its process goes on waiting.
+    let group = there.clone();
+    let waiting = tokio::spawn(async move {
+        let stands_down = group.try_lead("key", async |_| unreachable!("one leads"));
+        let waits = group.run("key", async |_| unreachable!("one leads"));
+        tokio::join!(stands_down, waits)
+    });
+    stage.until_waited_for(1).await;
     gate.open();
     assert_eq!(
         within(leading).await.expect("no panic").as_deref(),
         Ok("one")
     );
+    let (stood_down, waited) = within(waiting).await.expect("no panic");
+    assert_eq!((stood_down, waited.as_deref()), (Ok(None), Ok("one")));
     let led = there
         .try_lead("key", async |_| "two".to_owned())
         .await

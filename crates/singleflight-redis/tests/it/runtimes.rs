@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_lite::future::{or, poll_once};
 use singleflight_redis::{CallError, Role, WhenDown};
 use tokio::runtime::Runtime;
 
@@ -69,4 +70,73 @@ fn a_call_that_waits_gives_up_though_its_runtime_is_gone() {
             .expect("no panic")
             .is_ok()
     );
+}
+
+/// It waits for an answer, and goes on elsewhere.
+#[test]
+fn a_call_outlives_the_runtime_that_it_was_polled_on() {
+    let Some(stage) = Stage::new() else {
+        return;
+    };
+    let made = Runtime::new().expect("there are threads");
+    let group = made.block_on(stage.built(|builder| builder));
+    made.shutdown_timeout(PATIENCE);
+    let elsewhere = Runtime::new().expect("there are threads");
+    let connects = group.run("first", async |_| "one".to_owned());
+    assert!(elsewhere.block_on(within(connects)).is_ok());
+    stage.redis.pause(true);
+    let short = Runtime::new().expect("there are threads");
+    let mut call = Box::pin(group.run("key", async |_| "two".to_owned()));
+    assert!(short.block_on(poll_once(&mut call)).is_none());
+    short.shutdown_timeout(PATIENCE);
+    let answer = elsewhere.block_on(poll_once(&mut call));
+    stage.redis.pause(false);
+    let answer = answer.unwrap_or_else(|| elsewhere.block_on(within(call)));
+    assert_eq!(answer.as_deref(), Ok("two"));
+}
+
+/// Each has a timer of the runtime that it is polled on.
+#[cfg(target_os = "linux")]
+#[test]
+fn calls_take_no_threads_though_the_runtime_of_their_server_is_gone() {
+    const CALLS: usize = 300;
+
+    let threads = || {
+        let tasks = std::fs::read_dir("/proc/self/task");
+        tasks.expect("Linux lists them").count()
+    };
+    let Some(stage) = Stage::new() else {
+        return;
+    };
+    let made = Runtime::new().expect("there are threads");
+    let group = made.block_on(stage.built(|builder| builder));
+    made.shutdown_timeout(PATIENCE);
+    let elsewhere = Runtime::new().expect("there are threads");
+    let gate = Gate::new();
+    let run = async {
+        let mut calls: Vec<_> = (0..CALLS)
+            .map(|_| Box::pin(group.run("key", |_| gate.clone().work("led"))))
+            .collect();
+        assert!(poll_once(&mut calls[0]).await.is_none());
+        let (leads, waits) = calls.split_first_mut().expect("there are some");
+        or(leads, async {
+            gate.begun().await;
+            Ok(String::new())
+        })
+        .await
+        .expect("it has begun");
+        let before = threads();
+        for call in waits {
+            assert!(poll_once(call).await.is_none());
+        }
+        // Other tests have threads, too.
+        let more = threads().saturating_sub(before);
+        assert!(more < CALLS / 2, "{more}");
+        gate.open();
+        for call in calls {
+            assert_eq!(call.await.as_deref(), Ok("led"));
+        }
+    };
+    elsewhere.block_on(within(run));
+    assert_eq!(gate.works(), 1);
 }

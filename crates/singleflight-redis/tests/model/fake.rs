@@ -74,6 +74,13 @@ impl Fake {
         let mut keys: Vec<_> = message.parts().collect();
         let args = keys.split_off(message.keys);
         let mut reply = match message.verb {
+            Verb::Join
+                if keys
+                    .get(2)
+                    .is_some_and(|key| self.results.contains_key(*key)) =>
+            {
+                code(3)
+            }
             Verb::Join => self.join(keys[0], keys[1], run, &args),
             Verb::Land => self.land(keys[0], keys[1], run, &args),
             Verb::Look => self.look(keys[0], keys[1], run, &args),

@@ -5,8 +5,8 @@ use std::future::{pending, ready};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_lite::future::{or, poll_once};
-use smol::channel::{Sender, bounded};
+use futures_lite::future::{or, poll_once, zip};
+use smol::channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::builder::Builder;
 use crate::codec::Raw;
@@ -174,16 +174,64 @@ fn a_late_forget_kills_no_newer_flight() {
 /// Does with each JOIN as it is told, as long as it is: fails, or never answers.
 struct Falters {
     to: Server,
-    first: Mutex<Option<Message>>,
+    /// The client sends by itself again what was not answered, as that of a cluster does.
+    resends: bool,
     told: Mutex<Vec<Option<Failure>>>,
-    abandoned: Sender<()>,
+    sent: Mutex<Vec<Message>>,
+    answered: Sender<Verb>,
+}
+
+/// What has been answered.
+struct Answered(Receiver<Verb>);
+
+impl Falters {
+    fn new(stage: &Stage, resends: bool, told: Vec<Option<Failure>>) -> (Arc<Self>, Answered) {
+        let (answered, heard) = unbounded();
+        let engine = Self {
+            to: stage.server.clone(),
+            resends,
+            told: Mutex::new(told),
+            sent: Mutex::default(),
+            answered,
+        };
+        (Arc::new(engine), Answered(heard))
+    }
+
+    fn group(self: &Arc<Self>) -> Group<str, String> {
+        Builder::over(Arc::<Self>::clone(self), "late")
+            .wait_at_most(Duration::from_secs(5))
+            .when_down(WhenDown::Fail)
+            .codec(Raw)
+            .build()
+            .expect("the settings are sound")
+    }
+
+    /// A copy of the first that was sent comes now.
+    async fn copy(&self) -> i64 {
+        let first = self.sent.lock().expect("nobody panics")[0].clone();
+        self.to.0.send(first).await.expect("it answers").code
+    }
+}
+
+impl Answered {
+    async fn next(&self, verb: Verb) {
+        let next = async { while self.0.recv().await.expect("there is a server") != verb {} };
+        let too_long = async {
+            smol::Timer::after(Duration::from_secs(20)).await;
+            panic!("no {verb:?} is answered");
+        };
+        or(next, too_long).await;
+    }
 }
 
 impl Engine for Falters {
     fn send(&self, message: Message) -> Boxed<'_, Result<Reply, Failure>> {
-        if message.verb == Verb::Join {
-            let mut first = self.first.lock().expect("nobody panics");
-            first.get_or_insert_with(|| message.clone());
+        let verb = message.verb;
+        self.sent
+            .lock()
+            .expect("nobody panics")
+            .push(message.clone());
+        if verb == Verb::Join {
             match self.told.lock().expect("nobody panics").pop() {
                 Some(Some(failure)) => return Box::pin(ready(Err(failure))),
                 Some(None) => return Box::pin(pending()),
@@ -191,11 +239,9 @@ impl Engine for Falters {
             }
         }
         Box::pin(async move {
-            let is_abandon = message.verb == Verb::Abandon;
             let reply = self.to.0.send(message).await;
-            if is_abandon {
-                self.abandoned.send(()).await.expect("the test waits");
-            }
+            // The test may have ended.
+            self.answered.send(verb).await.unwrap_or_default();
             reply
         })
     }
@@ -215,6 +261,10 @@ impl Engine for Falters {
     fn inbox(&self) -> &Inbox {
         self.to.0.inbox()
     }
+
+    fn resends(&self) -> bool {
+        self.resends
+    }
 }
 
 /// The first JOIN is on its way when its call ends: the second finds the server down, or is refused,
@@ -231,31 +281,74 @@ fn a_late_join_makes_no_lease_for_a_call_that_has_ended() {
         vec![None],
     ] {
         on_stage(async |stage| {
-            let (abandoned, heard) = bounded(1);
-            let engine = Arc::new(Falters {
-                to: stage.server.clone(),
-                first: Mutex::default(),
-                told: Mutex::new(told),
-                abandoned,
-            });
-            let group: Group<str, String> = Builder::over(engine.clone(), "late")
-                .wait_at_most(Duration::from_secs(5))
-                .when_down(WhenDown::Fail)
-                .codec(Raw)
-                .build()
-                .expect("the settings are sound");
+            let (engine, answered) = Falters::new(&stage, false, told);
+            let group = engine.group();
             let call = group.run("key", async |_lease| unreachable!("it is down"));
             let answer = poll_once(call).await;
             assert!(!matches!(answer, Some(Ok(_))), "{answer:?}");
-            let given_up = async { heard.recv().await.expect("it is sent") };
-            let too_long = async {
-                smol::Timer::after(Duration::from_secs(20)).await;
-                panic!("nothing is given up");
-            };
-            or(given_up, too_long).await;
-            let first = engine.first.lock().expect("nobody panics").take();
-            let late = stage.server.0.send(first.expect("it was sent"));
-            assert_eq!(late.await.expect("it answers").code, 3, "it finds its mark");
+            answered.next(Verb::Abandon).await;
+            assert_eq!(engine.copy().await, 3, "it finds its mark");
         });
     }
+}
+
+/// Two copies of one JOIN were sent, and the second was answered. The first comes when its flight has
+/// landed: what was kept for those who waited is nobody else's.
+#[test]
+fn a_copy_of_a_join_brings_no_value_back() {
+    on_stage(async |stage| {
+        let (engine, answered) = Falters::new(&stage, true, Vec::new());
+        let (leader, follower) = (engine.group(), engine.group());
+        let (open, opened) = bounded::<()>(1);
+        let leading = leader.run("key", async |_lease| {
+            opened.recv().await.expect("it is opened");
+            "old".to_owned()
+        });
+        let following = async {
+            answered.next(Verb::Join).await;
+            let opening = async {
+                answered.next(Verb::Join).await;
+                open.send(()).await.expect("the work waits");
+            };
+            let call = follower.run("key", async |_lease| unreachable!("one leads"));
+            zip(call, opening).await.0
+        };
+        let (led, waited) = zip(leading, following).await;
+        assert_eq!((led.as_deref(), waited.as_deref()), (Ok("old"), Ok("old")));
+        assert_eq!(engine.copy().await, 3, "it has landed");
+        let newcomer = engine.group();
+        let value = newcomer.run("key", async |_lease| "new".to_owned()).await;
+        assert_eq!(value.as_deref(), Ok("new"));
+    });
+}
+
+/// It was answered, and then its call was dropped.
+#[test]
+fn a_copy_of_a_join_that_was_given_up_keeps_nobody_from_leading() {
+    on_stage(async |stage| {
+        let (engine, answered) = Falters::new(&stage, true, Vec::new());
+        let group = engine.group();
+        let never = async {
+            let value = group.run("key", async |_lease| pending().await).await;
+            unreachable!("{value:?}");
+        };
+        or(answered.next(Verb::Join), never).await;
+        answered.next(Verb::Abandon).await;
+        assert_eq!(engine.copy().await, 3, "it finds its mark");
+        let value = group.run("key", async |_lease| "new".to_owned()).await;
+        assert_eq!(value.as_deref(), Ok("new"));
+    });
+}
+
+#[test]
+fn a_copy_of_a_forget_kills_no_newer_flight() {
+    on_stage(async |stage| {
+        let (engine, _answered) = Falters::new(&stage, true, Vec::new());
+        stage.join(FIRST, &[]).await;
+        let forgotten = engine.group().forget("key").await;
+        assert!(forgotten.expect("it answers"));
+        stage.join(OTHER, &[]).await;
+        assert_eq!(engine.copy().await, 3, "it finds its mark");
+        assert_eq!(stage.look(OTHER).await.code, 0, "it is still led");
+    });
 }
