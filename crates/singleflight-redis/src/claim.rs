@@ -126,13 +126,9 @@ impl<'a, V> Claim<'a, V> {
     /// `first` is when the first JOIN was sent, `sent` when the one that was answered.
     fn held(mut self, id: Id, reply: &Reply, first: Duration, sent: Duration) -> Held<'a, V> {
         let inner = self.inner;
-        let [now, token, left] = reply.numbers;
+        let [now, token] = reply.numbers;
         let server = micros(now);
-        let (token, left) = if token == 0 {
-            (now, inner.settings.lease)
-        } else {
-            (token, micros(left * 1_000))
-        };
+        let token = if token == 0 { now } else { token };
         // One that is sent again was not answered, and a client may send the same again.
         self.is_late = self.ids.len() > 1 || inner.engine.resends();
         self.ids.retain(|other| *other != id);
@@ -147,7 +143,7 @@ impl<'a, V> Claim<'a, V> {
             server,
             sent,
             got: inner.engine.now(),
-            end: server + left,
+            end: server + inner.settings.lease,
             run: reply.run.clone(),
             before: 0,
         }

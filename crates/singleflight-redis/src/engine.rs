@@ -77,9 +77,8 @@ impl Message {
 pub(crate) struct Reply {
     pub(crate) code: i64,
     pub(crate) data: Vec<u8>,
-    /// The server's time in microseconds, a token, the milliseconds that a lease has left; zero where
-    /// there is none.
-    pub(crate) numbers: [i64; 3],
+    /// The server's time in microseconds, and a token; zero where there is none.
+    pub(crate) numbers: [i64; 2],
     /// Which run of which server answered.
     pub(crate) run: Arc<[u8]>,
 }

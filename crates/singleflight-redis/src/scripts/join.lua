@@ -1,7 +1,7 @@
 -- JOIN: KEYS lease, marks, and its result if the client resends by itself. ARGV run, id, inbox, lease ms, 1 to wait or 0 and after it the traceparent
 -- if there is one, marks ms, ids sent before.
 -- Answers 1 (leads): code, id, now in us, which is the token; of a lease that an earlier send has made
--- its token and the ms left as well. 0 (another leads): code, id and traceparent. 3 (a late copy).
+-- its token as well. 0 (another leads): code, id and traceparent. 3 (a late copy).
 local l = {}
 if call('EXISTS', unpack(KEYS)) > 0 then
   -- Its flight has landed.
@@ -18,7 +18,7 @@ local now = t[1] * 1000000 + t[2]
 if l[1] and l[2] == run then
   for i = 6, #ARGV do
     -- A client that resends by itself sends the same id again.
-    if l[1] == ARGV[i > 6 and i or 2] then return {1, l[1], now, tonumber(l[3]), call('PTTL', KEYS[1])} end
+    if l[1] == ARGV[i > 6 and i or 2] then return {1, l[1], now, tonumber(l[3])} end
   end
   if string.sub(ARGV[5], 1, 1) == '1' then call('HSET', KEYS[1], 'w', 1, 'w:' .. ARGV[3], 1) end
   return {0, l[1] .. (l[5] or '')}

@@ -101,11 +101,7 @@ impl Wire {
         Ok(Reply {
             code: number(parts.next())?,
             data: parts.next().map_or(Ok(Vec::new()), from_redis_value)?,
-            numbers: [
-                number(parts.next())?,
-                number(parts.next())?,
-                number(parts.next())?,
-            ],
+            numbers: [number(parts.next())?, number(parts.next())?],
             run: Arc::clone(run),
         })
     }

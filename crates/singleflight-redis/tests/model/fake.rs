@@ -135,12 +135,7 @@ impl Fake {
                     } else {
                         [&known.id[..], &known.traceparent].concat()
                     },
-                    numbers: if own {
-                        let left = known.ends.saturating_sub(now).as_millis();
-                        [server, known.token, i64::try_from(left).expect("short")]
-                    } else {
-                        [0; 3]
-                    },
+                    numbers: if own { [server, known.token] } else { [0; 2] },
                     ..Reply::default()
                 };
             }
@@ -159,7 +154,7 @@ impl Fake {
         Reply {
             code: 1,
             data: id.to_vec(),
-            numbers: [server, 0, 0],
+            numbers: [server, 0],
             ..Reply::default()
         }
     }
@@ -226,7 +221,7 @@ impl Fake {
         lease.ends = lease.ends.max(millis(args[1]));
         Reply {
             code: 1,
-            numbers: [server, 0, 0],
+            numbers: [server, 0],
             ..Reply::default()
         }
     }

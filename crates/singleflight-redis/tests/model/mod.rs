@@ -6,6 +6,7 @@ mod fake;
 mod late;
 #[cfg(feature = "smol")]
 mod scripts;
+mod told;
 mod world;
 
 use std::sync::Arc;
