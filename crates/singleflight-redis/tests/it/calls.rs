@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use singleflight_redis::{CallError, Ended, Role, Runtime, Server};
+use singleflight_redis::{CallError, Ended, Group, Role, Runtime, Server};
 
 use crate::stage::{Gate, LONG, Stage, eventually, within};
 
@@ -156,6 +156,35 @@ async fn a_panic_is_told_elsewhere_at_once() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_shown_holds_no_address() {
+    let Some(stage) = Stage::new() else { return };
+    let server = stage.server().await;
+    let trips = server.round_trips();
+    assert_eq!(
+        format!("{server:?}"),
+        format!("Server {{ target: standalone, round_trips: {trips}, .. }}")
+    );
+    let builder = Group::<str, String>::builder(&server, "shown:v1");
+    let shown = format!("{builder:?}");
+    assert!(
+        shown.starts_with("Builder { settings: Settings { lease: 5s, "),
+        "{shown}"
+    );
+    let group = crate::stage::over(&server, |builder| builder);
+    let shown = format!("{group:?}");
+    assert!(
+        shown.starts_with("Group { settings: Settings { "),
+        "{shown}"
+    );
+    assert!(shown.contains("stats: Stats { landed_here: 0, "), "{shown}");
+    let call = group.call("key").timeout(Duration::from_secs(7));
+    assert_eq!(format!("{call:?}"), "Call { timeout: Some(7s), .. }");
+    let lease = call.run(async |lease| format!("{lease:?}")).await;
+    let lease = lease.expect("nothing goes wrong");
+    assert!(lease.ends_with("clock: Engine }"), "{lease}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

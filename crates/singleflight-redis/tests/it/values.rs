@@ -91,6 +91,23 @@ async fn a_value_that_cannot_be_decoded_costs_a_work() {
     assert_eq!(stats.stats().undecodable, 1);
 }
 
+#[cfg(all(feature = "postcard", feature = "serde-json"))]
+#[test]
+fn a_codec_reads_what_it_has_written_and_nothing_else() {
+    use singleflight_redis::{Json, Postcard};
+
+    type Value = (String, Vec<u32>);
+
+    let value: Value = ("text".to_owned(), vec![7, 300]);
+    let codecs: [&dyn Codec<Value>; 2] = [&Json, &Postcard];
+    for codec in codecs {
+        let bytes = codec.encode(&value).expect("it can be written");
+        assert_eq!(codec.decode(&bytes).expect("it can be read"), value);
+        assert!(codec.decode(&bytes[1..]).is_err());
+        assert!(codec.decode(&[&bytes[..], b"1"].concat()).is_err());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_follower_joins_anew() {
     let Some(stage) = Stage::new() else { return };

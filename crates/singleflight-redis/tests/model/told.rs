@@ -183,7 +183,12 @@ fn lands(answers: &[Answer], resends: bool) -> (Arc<Told>, Outcome<String>) {
     ));
     let outcome = outcome.expect("it is told everything");
     assert!(group.inner.leading().is_empty(), "nothing is left of it");
-    (engine, outcome.expect("there is a value"))
+    let outcome = outcome.expect("there is a value");
+    let stats = group.stats();
+    let counted =
+        [Ended::Landed, Ended::Lost, Ended::Unknown].map(|end| u64::from(end == outcome.lease));
+    assert_eq!([stats.landed_here, stats.lost, stats.unknown], counted);
+    (engine, outcome)
 }
 
 #[test]
@@ -374,8 +379,36 @@ fn the_last_failure_is_told_to_those_who_wait_beside_it() {
         engine.state().answers.push_back(failed);
         let own = poll_once(leads).await.expect("it is told");
         assert_eq!(own, Ok(Err("it failed")));
+        assert_eq!(engine.args(Verb::Abandon)[4], b"1", "somebody waits");
         let told = poll_once(waits).await.expect("it is told");
         let many: Result<Result<_, &str>, _> = Err(CallError::TooManyFailures { failures: 3 });
         assert_eq!(told, many);
+    });
+}
+
+#[test]
+fn a_failure_for_which_nobody_waits_is_not_counted_on() {
+    let (engine, group) = Told::group(&[Answer::code(1), Answer::code(1)]);
+    let call = group.try_run("key", async |_| Err::<String, _>("it failed"));
+    assert_eq!(block_on(poll_once(call)), Some(Ok(Err("it failed"))));
+    let abandoned = engine.args(Verb::Abandon);
+    assert_eq!(
+        (&abandoned[0][..], &abandoned[4][..]),
+        (&b"1"[..], &b"0"[..])
+    );
+}
+
+/// Its value may have reached somebody elsewhere already.
+#[test]
+fn who_comes_while_a_landing_is_on_its_way_joins_anew() {
+    let (engine, group) = Told::group(&[Answer::code(1)]);
+    block_on(async {
+        let mut lands = Box::pin(group.run("key", async |_| "one".to_owned()));
+        assert!(poll_once(&mut lands).await.is_none());
+        assert_eq!(engine.sent(Verb::Land).len(), 1);
+        engine.state().answers.push_back(Answer::code(1));
+        let mut comes = Box::pin(group.run("key", async |_| "two".to_owned()));
+        assert!(poll_once(&mut comes).await.is_none());
+        assert_eq!(engine.sent(Verb::Join).len(), 2);
     });
 }
