@@ -158,8 +158,9 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
         self.call(key).try_run(work).await
     }
 
-    /// Runs `work` if nobody is running it in any process; else returns `None` at once. For
-    /// refreshes: a second one would be for nothing.
+    /// Runs `work` if nobody is running it in any process; else returns `None` at once, or what a flight
+    /// comes to that began in this process at that very moment. For refreshes: a second one would be
+    /// for nothing.
     ///
     /// # Errors
     ///

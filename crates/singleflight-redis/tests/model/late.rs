@@ -74,7 +74,7 @@ impl Stage {
     /// The milliseconds that the lease has left.
     fn left(&self) -> i64 {
         let name = self.slot.lease().concat();
-        let name = str::from_utf8(&name).expect("it is text");
+        let name = std::str::from_utf8(&name).expect("it is text");
         let left = self.redis.command(&["PTTL", name]).expect("it answers");
         left.trim_start_matches(':')
             .trim()

@@ -14,7 +14,7 @@ use crate::engine::{Boxed, Engine, Failure, Message, Reply, Verb};
 use crate::error::CallError;
 use crate::group::Group;
 use crate::inbox::Inbox;
-use crate::outcome::{Ended, Outcome};
+use crate::outcome::{Alone, Ended, Outcome, Role};
 
 const LEASE: Duration = Duration::from_millis(900);
 
@@ -287,6 +287,21 @@ fn a_lease_that_is_given_up_is_marked_only_if_a_copy_may_come() {
         let is_marked = engine.args(Verb::Abandon)[3] != b"0";
         assert_eq!(is_marked, resends);
     }
+}
+
+#[test]
+fn what_is_not_answered_is_sent_three_times() {
+    let (engine, group) = Told::group(&vec![Answer::fails(Failure::Unanswered); 20]);
+    let call = group.run_outcome("key", async |_| "value".to_owned());
+    let outcome = block_on(poll_once(call)).expect("Redis is down");
+    assert_eq!(
+        outcome.map(|outcome| outcome.role),
+        Ok(Role::Alone(Alone::Down))
+    );
+    for verb in [Verb::Join, Verb::Abandon] {
+        assert_eq!(engine.sent(verb).len(), 3);
+    }
+    assert_eq!((group.stats().down, group.stats().alone), (1, 1));
 }
 
 #[test]
