@@ -1,6 +1,7 @@
 //! The protocol in a world that loses, repeats and delays messages, stops processes, and whose server
 //! forgets, restarts and goes back; and a checker of what the callers saw.
 
+mod driver;
 mod fake;
 #[cfg(feature = "smol")]
 mod late;

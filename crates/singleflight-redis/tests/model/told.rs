@@ -1,54 +1,57 @@
-//! The driver, told each answer in turn, by a clock that moves only where an answer is late or
-//! something sleeps: what it sends, when, and what it makes of an answer that is late, lost or refused.
+//! A server that says what it is told to, by a clock that moves only where an answer is late or something
+//! sleeps.
 
 use std::collections::VecDeque;
 use std::future::{pending, ready};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use futures_lite::future::{block_on, poll_once, yield_now};
+use futures_lite::future::{block_on, poll_once};
 
 use crate::builder::Builder;
 use crate::codec::Raw;
 use crate::engine::{Boxed, Engine, Failure, Message, Reply, Verb};
-use crate::error::CallError;
 use crate::group::Group;
 use crate::inbox::Inbox;
-use crate::outcome::{Alone, Ended, Outcome, Role};
 
-const LEASE: Duration = Duration::from_millis(900);
+pub(super) const LEASE: Duration = Duration::from_millis(900);
+
+const POLL: Duration = Duration::from_millis(250);
+
+/// The flight of another process.
+pub(super) const THEIRS: [u8; 16] = [7; 16];
 
 /// Nothing sleeps through that.
-const FOREVER: Duration = Duration::from_secs(1_000);
+pub(super) const FOREVER: Duration = Duration::from_secs(1_000);
 
 /// By which the server's clock is ahead.
 const AHEAD: Duration = Duration::from_secs(50);
 
-struct Told {
+pub(super) struct Told {
     state: Mutex<State>,
-    inbox: Inbox,
+    pub(super) inbox: Inbox,
     resends: bool,
 }
 
 #[derive(Default)]
-struct State {
-    now: Duration,
-    answers: VecDeque<Answer>,
+pub(super) struct State {
+    pub(super) now: Duration,
+    pub(super) answers: VecDeque<Answer>,
     sent: Vec<(Message, Duration)>,
-    doubts: usize,
+    pub(super) doubts: usize,
 }
 
 #[derive(Clone)]
-struct Answer {
+pub(super) struct Answer {
     /// In milliseconds.
-    after: u64,
-    says: Result<Reply, Failure>,
+    pub(super) after: u64,
+    pub(super) says: Result<Reply, Failure>,
     /// Of a JOIN: the lease of the first that was sent.
-    adopts: bool,
+    pub(super) adopts: bool,
 }
 
 impl Answer {
-    fn code(code: i64) -> Self {
+    pub(super) fn code(code: i64) -> Self {
         Self {
             after: 0,
             says: Ok(Reply {
@@ -60,52 +63,75 @@ impl Answer {
         }
     }
 
-    fn fails(failure: fn(String) -> Failure) -> Self {
+    pub(super) fn data(code: i64, data: &[u8]) -> Self {
+        Self {
+            says: Ok(Reply {
+                code,
+                data: data.to_vec(),
+                ..Reply::default()
+            }),
+            ..Self::code(code)
+        }
+    }
+
+    pub(super) fn fails(failure: fn(String) -> Failure) -> Self {
         Self {
             says: Err(failure("told".to_owned())),
             ..Self::code(0)
         }
     }
 
-    fn after(self, after: u64) -> Self {
+    pub(super) fn after(self, after: u64) -> Self {
         Self { after, ..self }
     }
 }
 
 impl Told {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nobody panics with it")
     }
 
-    fn group(answers: &[Answer]) -> (Arc<Self>, Group<str, String>) {
+    pub(super) fn group(answers: &[Answer]) -> (Arc<Self>, Group<str, String>) {
         Self::of(answers, false)
     }
 
-    fn of(answers: &[Answer], resends: bool) -> (Arc<Self>, Group<str, String>) {
+    /// Is told that another process leads, and by messages alone when to look.
+    pub(super) fn follows() -> (Arc<Self>, Group<str, String>) {
+        let (engine, _) = Self::group(&[Answer::data(0, &THEIRS)]);
+        let group = engine.built(FOREVER);
+        (engine, group)
+    }
+
+    pub(super) fn of(answers: &[Answer], resends: bool) -> (Arc<Self>, Group<str, String>) {
         let engine = Arc::new(Self {
             state: Mutex::default(),
             inbox: Inbox::new(b"inbox".to_vec()),
             resends,
         });
         engine.state().answers.extend(answers.iter().cloned());
-        let group = Builder::over(Arc::<Self>::clone(&engine), "told")
-            .lease(LEASE)
-            .wait_at_most(FOREVER)
-            .codec(Raw)
-            .build()
-            .expect("the settings are sound");
+        let group = engine.built(POLL);
         (engine, group)
     }
 
+    fn built(self: &Arc<Self>, poll: Duration) -> Group<str, String> {
+        Builder::over(Arc::<Self>::clone(self), "told")
+            .lease(LEASE)
+            .poll(poll)
+            .wait_at_most(FOREVER)
+            .codec(Raw)
+            .build()
+            .expect("the settings are sound")
+    }
+
     /// When each of these was sent, in milliseconds.
-    fn sent(&self, verb: Verb) -> Vec<u128> {
+    pub(super) fn sent(&self, verb: Verb) -> Vec<u128> {
         let sent = self.state();
         let sent = sent.sent.iter().filter(|(message, _)| message.verb == verb);
         sent.map(|(_, at)| at.as_millis()).collect()
     }
 
     /// What the last of these was sent with.
-    fn args(&self, verb: Verb) -> Vec<Vec<u8>> {
+    pub(super) fn args(&self, verb: Verb) -> Vec<Vec<u8>> {
         let sent = self.state();
         let mut sent = sent.sent.iter().rev();
         let (message, _) = sent
@@ -115,7 +141,7 @@ impl Told {
         args.map(<[u8]>::to_vec).collect()
     }
 
-    fn at(&self, milliseconds: u64) {
+    pub(super) fn at(&self, milliseconds: u64) {
         self.state().now = Duration::from_millis(milliseconds);
     }
 }
@@ -172,258 +198,4 @@ impl Engine for Told {
     fn resends(&self) -> bool {
         self.resends
     }
-}
-
-/// Leads at once, and lands as it is told.
-fn lands(answers: &[Answer], resends: bool) -> (Arc<Told>, Outcome<String>) {
-    let answers = [&[Answer::code(1).after(10)], answers].concat();
-    let (engine, group) = Told::of(&answers, resends);
-    let outcome = block_on(poll_once(
-        group.run_outcome("key", async |_| "value".to_owned()),
-    ));
-    let outcome = outcome.expect("it is told everything");
-    assert!(group.inner.leading().is_empty(), "nothing is left of it");
-    let outcome = outcome.expect("there is a value");
-    let stats = group.stats();
-    let counted =
-        [Ended::Landed, Ended::Lost, Ended::Unknown].map(|end| u64::from(end == outcome.lease));
-    assert_eq!([stats.landed_here, stats.lost, stats.unknown], counted);
-    (engine, outcome)
-}
-
-#[test]
-fn a_lease_counts_as_held_for_nine_tenths_of_it_and_is_renewed_at_each_third() {
-    let unanswered = Answer::fails(Failure::Unanswered).after(10);
-    let answers = [Answer::code(1), unanswered, Answer::code(1)];
-    let (engine, group) = Told::group(&answers);
-    let work = async |lease: crate::Lease| {
-        for (at, held) in [(809, true), (810, false)] {
-            engine.at(at);
-            assert_eq!(lease.held(), held, "at {at}");
-        }
-        engine.at(0);
-        yield_now().await;
-        // It was sent again at a tenth.
-        assert_eq!(engine.sent(Verb::Renew), [300, 400, 700]);
-        for (at, held) in [(1_209, true), (1_210, false)] {
-            engine.at(at);
-            assert_eq!(lease.held(), held, "at {at}");
-        }
-        engine.state().answers.push_back(Answer::code(1));
-        "value".to_owned()
-    };
-    let outcome = block_on(async {
-        let mut call = Box::pin(group.run_outcome("key", work));
-        assert!(poll_once(&mut call).await.is_none());
-        poll_once(&mut call).await.expect("it lands")
-    });
-    assert_eq!(outcome.expect("there is a value").lease, Ended::Landed);
-}
-
-#[test]
-fn a_lease_that_is_not_renewed_is_lost() {
-    let (engine, group) = Told::group(&[Answer::code(1), Answer::code(0)]);
-    let work = async |lease: crate::Lease| {
-        yield_now().await;
-        engine.at(0);
-        assert!(!lease.held());
-        engine.state().answers.push_back(Answer::code(0));
-        "value".to_owned()
-    };
-    let outcome = block_on(async {
-        let mut call = Box::pin(group.run_outcome("key", work));
-        assert!(poll_once(&mut call).await.is_none());
-        poll_once(&mut call).await.expect("it ends")
-    });
-    assert_eq!(outcome.expect("there is a value").lease, Ended::Lost);
-    assert_eq!((engine.state().doubts, group.stats().lost), (2, 1));
-}
-
-/// A lease that may be over soon is renewed before the work begins.
-#[test]
-fn an_answer_that_was_late_is_renewed_at_once() {
-    for (after, renewals) in [(0, 0), (299, 0), (300, 0), (301, 1), (800, 1)] {
-        let mut answers = vec![Answer::code(1); 3];
-        answers[0].after = after;
-        let (engine, group) = Told::group(&answers);
-        let value = block_on(poll_once(group.run("key", async |_| "value".to_owned())));
-        assert!(value.is_some_and(|value| value.is_ok()));
-        assert_eq!(engine.sent(Verb::Renew).len(), renewals, "{after} ms");
-    }
-}
-
-/// The second JOIN finds the lease of the first, which was not answered.
-#[test]
-fn a_lease_that_is_adopted_is_renewed_at_once_and_given_up_under_both_ids() {
-    let adopted = Answer {
-        adopts: true,
-        ..Answer::code(1)
-    };
-    let unanswered = Answer::fails(Failure::Unanswered);
-    let (engine, group) = Told::group(&[unanswered, adopted, Answer::code(1)]);
-    let mut call = Box::pin(group.run("key", async |_| pending().await));
-    assert!(block_on(poll_once(&mut call)).is_none());
-    assert_eq!(engine.sent(Verb::Renew)[0], 0);
-    let second = engine.args(Verb::Join)[0].clone();
-    let first = engine.args(Verb::Renew)[0].clone();
-    assert_ne!(first, second);
-    drop(call);
-    let abandoned = engine.args(Verb::Abandon);
-    assert_eq!(abandoned[5..], [second, first]);
-    assert_ne!(
-        abandoned[3], b"0",
-        "the one that was not answered is marked"
-    );
-    assert!(group.inner.leading().is_empty());
-}
-
-#[test]
-fn a_lease_that_is_given_up_is_marked_only_if_a_copy_may_come() {
-    for resends in [false, true] {
-        let (engine, group) = Told::of(&[Answer::code(1)], resends);
-        let mut call = Box::pin(group.run("key", async |_| pending().await));
-        assert!(block_on(poll_once(&mut call)).is_none());
-        drop(call);
-        let is_marked = engine.args(Verb::Abandon)[3] != b"0";
-        assert_eq!(is_marked, resends);
-    }
-}
-
-#[test]
-fn what_is_not_answered_is_sent_three_times() {
-    let (engine, group) = Told::group(&vec![Answer::fails(Failure::Unanswered); 20]);
-    let call = group.run_outcome("key", async |_| "value".to_owned());
-    let outcome = block_on(poll_once(call)).expect("Redis is down");
-    assert_eq!(
-        outcome.map(|outcome| outcome.role),
-        Ok(Role::Alone(Alone::Down))
-    );
-    for verb in [Verb::Join, Verb::Abandon] {
-        assert_eq!(engine.sent(verb).len(), 3);
-    }
-    assert_eq!((group.stats().down, group.stats().alone), (1, 1));
-}
-
-#[test]
-fn what_becomes_of_a_landing() {
-    let unanswered = || Answer::fails(Failure::Unanswered);
-    let refused = || Answer::fails(Failure::Refused);
-    let (none, landed) = (Answer::code(0), Answer::code(1));
-    let mut other_run = none.clone();
-    other_run.says = other_run.says.map(|reply| Reply {
-        run: b"other".as_slice().into(),
-        ..reply
-    });
-    for (resends, answers, ended) in [
-        (false, vec![landed.clone()], Ended::Landed),
-        (false, vec![unanswered(), landed.clone()], Ended::Landed),
-        (
-            false,
-            vec![unanswered(), refused(), landed.clone()],
-            Ended::Landed,
-        ),
-        (false, vec![none.clone()], Ended::Lost),
-        (false, vec![refused(), landed.clone()], Ended::Lost),
-        // It may have landed: on this run nothing can come any more.
-        (false, vec![unanswered(), none.clone()], Ended::Unknown),
-        // On another, or with a client that sends by itself again, something can.
-        (
-            false,
-            vec![unanswered(), other_run, landed.clone()],
-            Ended::Landed,
-        ),
-        (true, vec![none.clone(), landed.clone()], Ended::Landed),
-        (true, vec![refused(), landed], Ended::Landed),
-    ] {
-        let (engine, outcome) = lands(&answers, resends);
-        assert_eq!(outcome.lease, ended, "{} answers", answers.len());
-        let is_refused = matches!(answers[0].says, Err(Failure::Refused(_)));
-        let left = usize::from(is_refused && !resends);
-        assert_eq!(engine.sent(Verb::Abandon).len(), left, "it is given up");
-        let doubts = usize::from(ended == Ended::Lost && left == 0);
-        assert_eq!(engine.state().doubts, doubts);
-    }
-}
-
-/// Its value is held back until the lease has surely ended: 10 ms, when JOIN was answered, 900, and 2 since
-/// expiry is told in whole milliseconds.
-#[test]
-fn a_landing_that_is_never_answered_is_repeated_as_long_as_the_lease_may_be_there() {
-    let unanswered = vec![Answer::fails(Failure::Unanswered); 20];
-    let (engine, outcome) = lands(&unanswered, false);
-    assert_eq!(outcome.lease, Ended::Unknown);
-    let sent = [
-        10, 19, 37, 73, 145, 235, 325, 415, 505, 595, 685, 775, 865, 912,
-    ];
-    assert_eq!(engine.sent(Verb::Land), sent);
-}
-
-/// Nobody waits for a panic: it goes on in its caller.
-#[test]
-fn a_panic_is_told_three_times_at_most() {
-    let mut answers = vec![Answer::fails(Failure::Unanswered); 20];
-    answers[0] = Answer::code(1);
-    let (engine, group) = Told::group(&answers);
-    let call = group.run("key", async |_| panic!("boom"));
-    let call = std::panic::AssertUnwindSafe(|| block_on(poll_once(call)));
-    assert!(std::panic::catch_unwind(call).is_err());
-    assert_eq!(engine.sent(Verb::Land).len(), 3);
-}
-
-/// The third in a row, in all processes together: those who wait in its process learn it.
-#[test]
-fn the_last_failure_is_told_to_those_who_wait_beside_it() {
-    let failed = Answer {
-        says: Ok(Reply {
-            code: 2,
-            data: b"F3".to_vec(),
-            ..Reply::default()
-        }),
-        ..Answer::code(2)
-    };
-    let (engine, group) = Told::group(&[Answer::code(1)]);
-    block_on(async {
-        let fails = async |_| {
-            yield_now().await;
-            Err("it failed")
-        };
-        let mut leads = Box::pin(group.try_run("key", fails));
-        let mut waits = Box::pin(group.try_run("key", async |_| unreachable!("it is told")));
-        assert!(poll_once(&mut leads).await.is_none());
-        assert!(poll_once(&mut waits).await.is_none());
-        engine.state().answers.push_back(failed);
-        let own = poll_once(leads).await.expect("it is told");
-        assert_eq!(own, Ok(Err("it failed")));
-        assert_eq!(engine.args(Verb::Abandon)[4], b"1", "somebody waits");
-        let told = poll_once(waits).await.expect("it is told");
-        let many: Result<Result<_, &str>, _> = Err(CallError::TooManyFailures { failures: 3 });
-        assert_eq!(told, many);
-    });
-}
-
-#[test]
-fn a_failure_for_which_nobody_waits_is_not_counted_on() {
-    let (engine, group) = Told::group(&[Answer::code(1), Answer::code(1)]);
-    let call = group.try_run("key", async |_| Err::<String, _>("it failed"));
-    assert_eq!(block_on(poll_once(call)), Some(Ok(Err("it failed"))));
-    let abandoned = engine.args(Verb::Abandon);
-    assert_eq!(
-        (&abandoned[0][..], &abandoned[4][..]),
-        (&b"1"[..], &b"0"[..])
-    );
-}
-
-/// Its value may have reached somebody elsewhere already.
-#[test]
-fn who_comes_while_a_landing_is_on_its_way_joins_anew() {
-    let (engine, group) = Told::group(&[Answer::code(1)]);
-    block_on(async {
-        let mut lands = Box::pin(group.run("key", async |_| "one".to_owned()));
-        assert!(poll_once(&mut lands).await.is_none());
-        assert_eq!(engine.sent(Verb::Land).len(), 1);
-        engine.state().answers.push_back(Answer::code(1));
-        let mut comes = Box::pin(group.run("key", async |_| "two".to_owned()));
-        assert!(poll_once(&mut comes).await.is_none());
-        assert_eq!(engine.sent(Verb::Join).len(), 2);
-    });
 }
