@@ -117,6 +117,8 @@ pub(crate) async fn join<'a, V>(
                     return Ok(Joined::Leads(held));
                 }
             }
+            // The client has sent it twice, and the lease that the first has made is over.
+            (3, _) => {}
             (code, _) => return Err(format!("JOIN answered {code}")),
         }
     }
@@ -129,8 +131,8 @@ impl<'a, V> Claim<'a, V> {
         let [now, token] = reply.numbers;
         let server = micros(now);
         let token = if token == 0 { now } else { token };
-        // One that is sent again was not answered, and a client may send the same again.
-        self.is_late = self.ids.len() > 1 || inner.engine.resends();
+        // One that is sent again was not answered.
+        self.is_late = self.ids.len() > 1;
         self.ids.retain(|other| *other != id);
         self.ids.push(id);
         inner.leading().insert(self.slot.clone(), id);

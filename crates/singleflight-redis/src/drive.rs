@@ -26,9 +26,8 @@
 //! | ABANDON | finds no lease | the lease is another's |
 //! | FORGET | under a new nonce | finds its mark |
 //!
-//! The client of a cluster sends by itself again, under the same id: a late copy of JOIN finds the result of
-//! its flight, or its mark if it was given up; one of FORGET its mark. (A JOIN that comes after a landing for
-//! which nobody waited makes a lease that nobody holds, and others wait until that ends.)
+//! The client of a cluster sends by itself again, under the same id: there JOIN and FORGET leave their own marks,
+//! too, and a copy of JOIN that does not find its lease finds that.
 //!
 //! LAND keeps nothing when nobody waits, and the result where somebody does: then a repeated LAND
 //! finds it. A lone caller whose answer was lost learns `Unknown`.

@@ -107,9 +107,7 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// A lease was lost: the server may be in another run than the engine thinks.
     fn doubt(&self) {}
     /// Whether the client below sends by itself again what was not answered.
-    fn resends(&self) -> bool {
-        false
-    }
+    fn resends(&self) -> bool;
 }
 
 impl fmt::Debug for dyn Engine {

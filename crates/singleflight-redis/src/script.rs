@@ -52,15 +52,14 @@ pub(crate) fn join(
     traceparent: &str,
     how: &Settings,
 ) -> Message {
-    let (id, earlier) = ids.split_last().expect("a JOIN has an id");
-    let keys = [slot.lease(), slot.marks(), slot.result(id)];
-    Message::new(Verb::Join, if resends { &keys } else { &keys[..2] })
+    let (id, marks) = marked(ids, resends);
+    Message::new(Verb::Join, &[slot.lease(), slot.marks()])
         .arg(id)
         .arg(inbox)
         .millis(how.lease)
         .shown(format_args!("{}{traceparent}", u8::from(waits)))
         .millis(how.marks())
-        .args(earlier)
+        .args(marks)
 }
 
 pub(crate) fn land(slot: &Slot, id: &Id, payload: &[u8], keep: Duration) -> Message {
@@ -107,10 +106,15 @@ pub(crate) fn abandon(
 /// FORGET under the last of these ids. The others are those of the sends before. `resends`: the client
 /// may send it again under the same id.
 pub(crate) fn forget(slot: &Slot, ids: &[Id], resends: bool, how: &Settings) -> Message {
-    let (id, earlier) = ids.split_last().expect("a FORGET has an id");
+    let (id, marks) = marked(ids, resends);
     let message = Message::new(Verb::Forget, &[slot.lease(), slot.marks()]);
-    let marks = if resends { ids } else { earlier };
     message.arg(id).millis(how.marks()).args(marks)
+}
+
+/// The id of this send, and those under which a late copy may come.
+fn marked(ids: &[Id], resends: bool) -> (&Id, &[Id]) {
+    let (id, earlier) = ids.split_last().expect("each send has an id");
+    (id, if resends { ids } else { earlier })
 }
 
 impl Message {

@@ -116,14 +116,19 @@ fn a_lease_that_is_adopted_is_renewed_at_once_and_given_up_under_both_ids() {
 }
 
 #[test]
-fn a_lease_that_is_given_up_is_marked_only_if_a_copy_may_come() {
+fn a_send_is_marked_only_if_a_copy_of_it_may_come() {
     for resends in [false, true] {
         let (engine, group) = Told::of(&[Answer::code(1)], resends);
         let mut call = Box::pin(group.run("key", async |_| pending().await));
         assert!(block_on(poll_once(&mut call)).is_none());
         drop(call);
-        let is_marked = engine.args(Verb::Abandon)[3] != b"0";
-        assert_eq!(is_marked, resends);
+        // By ABANDON only what was not answered is.
+        assert_eq!(engine.args(Verb::Abandon)[3], b"0");
+        let join = engine.args(Verb::Join);
+        assert_eq!(join[5..].contains(&join[0]), resends);
+        assert_eq!(block_on(poll_once(group.forget("key"))), None, "it is sent");
+        let forget = engine.args(Verb::Forget);
+        assert_eq!(forget[2..].contains(&forget[0]), resends);
     }
 }
 

@@ -74,13 +74,6 @@ impl Fake {
         let mut keys: Vec<_> = message.parts().collect();
         let args = keys.split_off(message.keys);
         let mut reply = match message.verb {
-            Verb::Join
-                if keys
-                    .get(2)
-                    .is_some_and(|key| self.results.contains_key(*key)) =>
-            {
-                code(3)
-            }
             Verb::Join => self.join(keys[0], keys[1], run, &args),
             Verb::Land => self.land(keys[0], keys[1], run, &args),
             Verb::Look => self.look(keys[0], keys[1], run, &args),
@@ -115,7 +108,7 @@ impl Fake {
 
     fn join(&mut self, key: &[u8], marks: &[u8], run: &[u8], args: &[&[u8]]) -> Reply {
         let (id, inbox, lease) = (args[0], args[1], millis(args[2]));
-        if self.is_marked(marks, id) {
+        if !self.is_led(key, id, run) && self.is_marked(marks, id) {
             return code(3);
         }
         self.mark(marks, &args[5..], args[4]);

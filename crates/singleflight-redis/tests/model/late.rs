@@ -2,6 +2,7 @@
 //! that took its place.
 
 use std::future::{pending, ready};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -187,6 +188,8 @@ struct Falters {
     /// The client sends by itself again what was not answered, as that of a cluster does.
     resends: bool,
     told: Mutex<Vec<Option<Failure>>>,
+    /// The first JOIN was carried out, and forgotten, when the client sends it again.
+    late: AtomicBool,
     sent: Mutex<Vec<Message>>,
     answered: Sender<Verb>,
 }
@@ -201,6 +204,7 @@ impl Falters {
             to: stage.server.clone(),
             resends,
             told: Mutex::new(told),
+            late: AtomicBool::new(false),
             sent: Mutex::default(),
             answered,
         };
@@ -249,6 +253,13 @@ impl Engine for Falters {
             }
         }
         Box::pin(async move {
+            if verb == Verb::Join && self.late.swap(false, Ordering::Relaxed) {
+                self.to.0.send(message.clone()).await?;
+                let [lease, marks] = [message.parts().next(), message.parts().nth(1)];
+                let keys = [[lease.expect("a key"), b""], [marks.expect("a key"), b""]];
+                let forget = Message::new(Verb::Forget, &keys).arg(OTHER).arg("60000");
+                self.to.0.send(forget).await?;
+            }
             let reply = self.to.0.send(message).await;
             // The test may have ended.
             self.answered.send(verb).await.unwrap_or_default();
@@ -347,6 +358,41 @@ fn a_copy_of_a_join_that_was_given_up_keeps_nobody_from_leading() {
         assert_eq!(engine.copy().await, 3, "it finds its mark");
         let value = group.run("key", async |_lease| "new".to_owned()).await;
         assert_eq!(value.as_deref(), Ok("new"));
+    });
+}
+
+/// As long as its lease is there, a copy is answered as the first was.
+#[test]
+fn a_copy_of_a_join_makes_no_lease_again_that_was_forgotten() {
+    on_stage(async |stage| {
+        let (engine, answered) = Falters::new(&stage, true, Vec::new());
+        let group = engine.group();
+        let leads = async {
+            let value = group.run("key", async |_lease| pending().await).await;
+            unreachable!("{value:?}");
+        };
+        let forgets = async {
+            answered.next(Verb::Join).await;
+            assert_eq!(engine.copy().await, 1);
+            assert_eq!(stage.forget(OTHER, &[]).await, 1);
+            assert_eq!(engine.copy().await, 3, "it finds its mark");
+        };
+        or(forgets, leads).await;
+    });
+}
+
+/// Its lease is over when the client sends it again, and is answered: it joins anew.
+#[test]
+fn a_join_that_finds_its_mark_joins_anew() {
+    on_stage(async |stage| {
+        let (engine, _answered) = Falters::new(&stage, true, Vec::new());
+        engine.late.store(true, Ordering::Relaxed);
+        let group = engine.group();
+        let value = group.run("key", async |_lease| "value".to_owned()).await;
+        assert_eq!(value.as_deref(), Ok("value"));
+        let sent = engine.sent.lock().expect("nobody panics");
+        let joins = sent.iter().filter(|message| message.verb == Verb::Join);
+        assert_eq!(joins.count(), 2);
     });
 }
 

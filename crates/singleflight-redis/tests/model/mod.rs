@@ -22,7 +22,7 @@ use crate::group::Group;
 use crate::lease::Lease;
 use crate::outcome::{Ended, Role};
 use crate::settings::WhenDown;
-use world::{LEASE, World};
+use world::{KEEP, LEASE, World};
 
 const PROCESSES: usize = 3;
 const CALLERS: usize = 4;
@@ -42,7 +42,7 @@ fn group(world: &World, process: usize, case: Case) -> Group<u64, String> {
     Builder::over(world.process(process), "model")
         .lease(LEASE)
         .poll(Duration::from_millis(30))
-        .keep(Duration::from_millis(200))
+        .keep(KEEP)
         .wait_at_most(Duration::from_secs(5))
         .max_failures(3)
         .when_down(case.when_down)

@@ -23,11 +23,7 @@ fn draw(random: &mut fastrand::Rng, slot: &Slot) -> Message {
         0..3 => {
             let waits = [flag(random), text(["", "trace"][random.usize(..2)])].concat();
             let args = vec![own, inbox, text("60000"), waits, text("60000")];
-            let mut keys = vec![lease, marks];
-            if random.bool() {
-                keys.push(result);
-            }
-            (Verb::Join, keys, args)
+            (Verb::Join, vec![lease, marks], args)
         }
         3 => (
             Verb::Land,

@@ -18,6 +18,8 @@ const TIMEOUT: Duration = Duration::from_millis(40);
 
 pub(super) const LEASE: Duration = Duration::from_millis(100);
 
+pub(super) const KEEP: Duration = Duration::from_millis(200);
+
 type Action = Box<dyn FnOnce(&Arc<World>) + Send>;
 
 enum Due {
@@ -41,6 +43,8 @@ pub(super) struct State {
     files: VecDeque<Fake>,
     /// Whether messages are often late.
     is_slow: bool,
+    /// Whether the clients send by themselves again what was not answered.
+    resends: bool,
     processes: Vec<Arc<Process>>,
     /// Until when each process is stopped.
     stopped: Vec<Duration>,
@@ -50,8 +54,8 @@ pub(super) struct State {
     pub(super) is_calm: bool,
     /// The callers are done: no more mischief.
     pub(super) is_over: bool,
-    /// The last messages that were carried out, for late copies.
-    copies: Vec<(Message, Vec<u8>)>,
+    /// The last messages that were carried out, and when, for late copies.
+    copies: Vec<(Message, Vec<u8>, Duration)>,
 }
 
 /// One process: its inbox, and its way to the server.
@@ -75,6 +79,7 @@ impl World {
             server: Fake::default(),
             files: VecDeque::new(),
             is_slow: seed % 2 == 0,
+            resends: seed % 3 == 0,
             processes: Vec::new(),
             stopped: vec![Duration::ZERO; processes],
             down_until: Duration::ZERO,
@@ -186,7 +191,9 @@ impl World {
                 return (None, Vec::new());
             }
             let reply = state.server.carry_out(message, run);
-            state.copies.push((message.clone(), run.to_vec()));
+            state
+                .copies
+                .push((message.clone(), run.to_vec(), state.now));
             let published = std::mem::take(&mut state.server.published);
             let processes = &state.processes;
             let of = |channel: &[u8]| processes.iter().find(|to| to.inbox.channel == channel);
@@ -260,8 +267,10 @@ impl World {
                     _ => {
                         let copies = std::mem::take(&mut state.copies);
                         if let Some(index) = copies.len().checked_sub(1) {
-                            let (message, run) = copies[state.random.usize(..=index)].clone();
-                            if State::late_copy_is_possible(&message) && state.server.run() == run {
+                            let (message, run, at) = copies[state.random.usize(..=index)].clone();
+                            if state.late_copy_is_possible(&message, at)
+                                && state.server.run() == run
+                            {
                                 state.server.carry_out(&message, &run);
                             }
                         }
@@ -307,13 +316,14 @@ impl State {
 
     /// A connection carries each byte once. What looks like a copy is a send that was given up: JOIN
     /// and FORGET then have another id, which `mischief` cannot know of, so those come late by
-    /// themselves. The others are the same each time.
-    fn late_copy_is_possible(message: &Message) -> bool {
+    /// themselves. The others are the same each time; and where the client sends by itself again, so
+    /// are these, as long as their marks are kept.
+    fn late_copy_is_possible(&self, message: &Message, at: Duration) -> bool {
         use crate::engine::Verb;
-        matches!(
-            message.verb,
-            Verb::Land | Verb::Look | Verb::Renew | Verb::Abandon
-        )
+        match message.verb {
+            Verb::Land | Verb::Look | Verb::Renew | Verb::Abandon => true,
+            Verb::Join | Verb::Forget => self.resends && self.now < at + 2 * LEASE + KEEP,
+        }
     }
 }
 
@@ -377,5 +387,9 @@ impl Engine for Process {
 
     fn inbox(&self) -> &Inbox {
         &self.inbox
+    }
+
+    fn resends(&self) -> bool {
+        self.world.with(|state| state.resends)
     }
 }
