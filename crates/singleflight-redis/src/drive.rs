@@ -27,7 +27,7 @@
 //! | FORGET | under a new nonce | finds its mark |
 //!
 //! The client of a cluster sends by itself again, under the same id: there JOIN and FORGET leave their own marks,
-//! too, and a copy of JOIN that does not find its lease finds that.
+//! too, and a copy of JOIN that does not find its lease finds that. (A flush takes the marks along.)
 //!
 //! LAND keeps nothing when nobody waits, and the result where somebody does: then a repeated LAND
 //! finds it. A lone caller whose answer was lost learns `Unknown`.

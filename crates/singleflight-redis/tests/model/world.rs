@@ -43,8 +43,6 @@ pub(super) struct State {
     files: VecDeque<Fake>,
     /// Whether messages are often late.
     is_slow: bool,
-    /// Whether the clients send by themselves again what was not answered.
-    resends: bool,
     processes: Vec<Arc<Process>>,
     /// Until when each process is stopped.
     stopped: Vec<Duration>,
@@ -63,6 +61,8 @@ pub(super) struct Process {
     world: Arc<World>,
     number: usize,
     inbox: Inbox,
+    /// Whether its client sends by itself again what was not answered. In one world all do, or none.
+    resends: bool,
 }
 
 /// Concerns no process.
@@ -79,7 +79,6 @@ impl World {
             server: Fake::default(),
             files: VecDeque::new(),
             is_slow: seed % 2 == 0,
-            resends: seed % 3 == 0,
             processes: Vec::new(),
             stopped: vec![Duration::ZERO; processes],
             down_until: Duration::ZERO,
@@ -99,6 +98,7 @@ impl World {
                 world,
                 number,
                 inbox,
+                resends: seed % 3 == 0,
             })
         });
         let made: Vec<_> = made.collect();
@@ -246,6 +246,8 @@ impl World {
                     }
                     3 => {
                         state.server.wipe();
+                        // The marks are gone: a copy is not known for one.
+                        state.copies.clear();
                         state.cause(Cause::Wipe, Duration::ZERO, 0);
                     }
                     4 => {
@@ -322,7 +324,9 @@ impl State {
         use crate::engine::Verb;
         match message.verb {
             Verb::Land | Verb::Look | Verb::Renew | Verb::Abandon => true,
-            Verb::Join | Verb::Forget => self.resends && self.now < at + 2 * LEASE + KEEP,
+            Verb::Join | Verb::Forget => {
+                self.processes[0].resends && self.now < at + 2 * LEASE + KEEP
+            }
         }
     }
 }
@@ -390,6 +394,6 @@ impl Engine for Process {
     }
 
     fn resends(&self) -> bool {
-        self.world.with(|state| state.resends)
+        self.resends
     }
 }
