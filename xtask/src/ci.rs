@@ -56,7 +56,7 @@ pub(crate) const STEPS: &[Step] = &[
     ),
     step(
         "no-std",
-        "a program without std links and runs, and does not link with it; the cache builds without",
+        "a program without std links, and not with it; the cache builds without",
         programs::no_std,
     ),
     step(
