@@ -12,7 +12,7 @@ use crate::changes::Changes;
 use crate::claims::Claims;
 use crate::flights::{Flights, InProcess};
 use crate::get::Aside;
-use crate::load::Inner;
+use crate::inner::Inner;
 use crate::seed::Random;
 use crate::settings::{Early, Look, Settings, StoreDown};
 use crate::store::Store;

@@ -6,7 +6,8 @@ use core::fmt;
 
 use crate::flights::{Flights, GetError, InProcess};
 use crate::got::Got;
-use crate::load::{Inner, Known};
+use crate::inner::Inner;
+use crate::load::Known;
 use crate::refresh::{Answer, Due, Refresh};
 use crate::settings::Look;
 use crate::stats::Stats;

@@ -5,7 +5,7 @@ use core::future::Future;
 use crate::error::{InvalidateError, Unremoved};
 use crate::flights::Flights;
 use crate::get::Aside;
-use crate::load::Inner;
+use crate::inner::Inner;
 use crate::on_drop::OnDrop;
 use crate::planted::planted;
 use crate::stats::count;

@@ -14,6 +14,7 @@ mod error;
 mod flights;
 mod get;
 mod got;
+mod inner;
 mod invalidate;
 mod load;
 mod many;

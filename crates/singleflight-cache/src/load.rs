@@ -8,67 +8,29 @@
 //!                |         v
 //!                +--- flight of the key             its leader looks again if need be, loads, puts
 //! ```
-//!
-//! | state | where | changed by |
-//! |---|---|---|
-//! | a look of several callers | `looks` | its leader; `invalidate` forgets |
-//! | the load of a key | `loads` | its leader; `invalidate` forgets |
-//! | whether a load may be stored | `marks` | a load takes its key's, `invalidate` voids it |
-//! | who may put or remove | `claims` | a load for its put, `invalidate` for its removal: one at a time |
-//! | who refreshes | `duties` | the reader that finds a value due, until its refresh has ended |
-//!
-//! A load takes its mark, then the claim, then asks its mark, then puts. An invalidation takes the claim,
-//! removes, voids the marks, and then forgets: a look that saw the old entry is joined by nobody who
-//! comes later. What was looked at before the mark was taken may have been removed since, and is
-//! not written again if the load fails: the counts of `changes` tell.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::marker::PhantomData;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
 use hashbrown::HashMap;
-use singleflight_core::{DefaultHashBuilder, Group, Role};
+use singleflight_core::{DefaultHashBuilder, Role};
 
-use crate::changes::Changes;
-use crate::claims::{Claim, Claims};
+use crate::claims::Claim;
 use crate::dates::Age;
-use crate::entry::{Entry, EntryId, Held};
+use crate::entry::Entry;
 use crate::error::{Error, Fault};
 use crate::flights::{Flights, GetError, Landing, Loaded};
 use crate::got::{Freshness, Got};
+use crate::inner::{Inner, Sight};
 use crate::on_drop::OnDrop;
 use crate::planted::planted;
-use crate::seed::Random;
-use crate::settings::Settings;
-use crate::stats::{Counts, count};
-use crate::store::{Found, Put, Store};
+use crate::stats::count;
+use crate::store::{Found, Store};
 use crate::task::Task;
 
 pub(crate) type Map<K, V> = HashMap<K, V, DefaultHashBuilder>;
-
-/// What all handles of an aside share.
-pub(crate) struct Inner<S: Store, E, F: Flights<S, E>> {
-    pub(crate) store: S,
-    pub(crate) settings: Settings,
-    pub(crate) looks: Group<S::Key, Sight<S>>,
-    pub(crate) loads: F,
-    pub(crate) marks: Claims<S::Key>,
-    pub(crate) claims: Claims<S::Key>,
-    pub(crate) duties: Claims<S::Key>,
-    pub(crate) random: Random,
-    pub(crate) counts: Arc<Counts>,
-    /// Loads under way while the store is down.
-    pub(crate) unprotected: AtomicUsize,
-    pub(crate) changes: Changes<S::Key>,
-    /// What loads fail with is in `loads` alone.
-    pub(crate) errors: PhantomData<fn() -> E>,
-}
-
-/// What the store has for a key, of whatever age.
-pub(crate) type Sight<S> = Result<Option<Entry<<S as Store>::Value>>, Arc<<S as Store>::Error>>;
 
 /// What a caller knows of a key.
 pub(crate) struct Known<S: Store, E, F: Flights<S, E>> {
@@ -365,115 +327,5 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
             landings.push((task.key, landed));
         }
         landings
-    }
-
-    /// Ends a load: makes an entry of what it has found, and stores that. If it has failed, that is
-    /// written down beside the old value, whose dates stay.
-    async fn end(
-        &self,
-        task: &Task<S::Key, S::Value>,
-        loaded: Result<Option<S::Value>, Arc<E>>,
-        began: u64,
-        now: u64,
-    ) -> Landing<S, E> {
-        let (entry, landing) = match loaded {
-            Ok(found) => {
-                let entry = Entry {
-                    id: EntryId(self.random.draw()),
-                    held: found.into(),
-                    made: now,
-                    took: now.saturating_sub(began),
-                    failures: 0,
-                    tried: 0,
-                };
-                (Some(entry.clone()), Ok(Loaded { entry, anew: true }))
-            }
-            Err(error) => {
-                let failed = task.old.clone().map(|old| Entry {
-                    failures: old.failures.saturating_add(1),
-                    tried: now,
-                    made: if planted("a-failure-renews") {
-                        now
-                    } else {
-                        old.made
-                    },
-                    ..old
-                });
-                (failed, Err(Fault::Load(error)))
-            }
-        };
-        if let (Some(entry), false) = (entry, planted("stored-late")) {
-            self.put(task, &entry).await;
-        }
-        landing
-    }
-
-    /// Lets a load be stored. `voided` was counted before what it knows was seen.
-    fn begin(&self, task: Task<S::Key, S::Value>, voided: usize) -> Task<S::Key, S::Value> {
-        let key = &task.key;
-        let (mark, lease) = (self.marks.take(key), self.loads.lease(key));
-        // Behind the mark: an invalidation that comes now voids it.
-        let is_seen = self.changes.of(key) == voided && !self.changes.is_removing();
-        Task {
-            mark,
-            lease,
-            old: task.old.filter(|_| is_seen),
-            ..task
-        }
-    }
-
-    /// Puts an entry, unless the key was invalidated since the load began. What is of no use is not put, but
-    /// the old value goes.
-    async fn put(&self, task: &Task<S::Key, S::Value>, entry: &Entry<S::Value>) {
-        let (counts, key) = (&self.counts, &task.key);
-        let left = self.settings.left(entry, self.settings.now());
-        let is_newer = task.expect.is_some_and(|old| old != entry.id);
-        let Some(mark) = task.mark.as_ref().filter(|_| left > 0 || is_newer) else {
-            return;
-        };
-        // Without a claim nobody may put: it is as if the put had failed.
-        let Ok(claim) = self.claims.claim(key).await else {
-            return count(&counts.put_failures);
-        };
-        // With the claim in its hand: an invalidation that comes now waits until the put has ended.
-        if mark.is_void() && !planted("puts-what-is-void") {
-            return count(&counts.puts_voided);
-        }
-        if left == 0 {
-            if self.store.remove(key).await.is_err() {
-                count(&counts.remove_failures);
-            }
-            return;
-        }
-        let mut expect = task.expect;
-        if planted("absence-over-a-value") && matches!(entry.held, Held::Absent) {
-            if let Ok(Found::Entry(old)) = self.store.get(key).await {
-                expect = Some(old.id);
-            }
-        }
-        let how = Put {
-            keep: Duration::from_millis(left),
-            expect,
-            lease: task.lease,
-            _claim: Some(claim),
-        };
-        match self.store.put(key, entry, how).await {
-            Ok(true) => {}
-            Ok(false) => count(&counts.puts_refused),
-            Err(_) => count(&counts.put_failures),
-        }
-    }
-
-    /// Takes one of the loads that are allowed while the store is down.
-    fn permit(&self) -> Option<OnDrop<impl Fn()>> {
-        let (loads, most) = (&self.unprotected, self.settings.unprotected);
-        let one_more = |loads| (loads < most).then_some(loads + 1);
-        // It only counts: what is loaded is ordered by its flight.
-        loads
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
-            .ok()?;
-        Some(OnDrop(|| {
-            loads.fetch_sub(1, Ordering::Relaxed);
-        }))
     }
 }

@@ -8,7 +8,8 @@ use singleflight_core::DefaultHashBuilder;
 
 use crate::flights::{Batch, Flights, GetError, Landing};
 use crate::get::Aside;
-use crate::load::{Inner, Known, Map};
+use crate::inner::Inner;
+use crate::load::{Known, Map};
 use crate::store::Store;
 
 impl<S: Store, E, F: Flights<S, E>> Aside<S, E, F> {

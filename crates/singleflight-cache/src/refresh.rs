@@ -8,7 +8,8 @@ use crate::claims::Claim;
 use crate::entry::Entry;
 use crate::flights::{Flights, GetError};
 use crate::got::Got;
-use crate::load::{Inner, Known};
+use crate::inner::Inner;
+use crate::load::Known;
 use crate::store::Store;
 
 /// The duty to refresh one value, which one caller at a time has.

@@ -24,8 +24,16 @@ pub(crate) struct Failing {
     pub(crate) removes: Cell<bool>,
     /// Whether a get comes to its answer one poll later.
     pub(crate) gets_wait: Cell<bool>,
-    /// Whether a removal of everything is made one poll later, and has ended once more later.
+    /// Whether a removal is made one poll later, and has ended once more later.
     pub(crate) removal_waits: Cell<bool>,
+}
+
+impl Failing {
+    async fn wait(&self) {
+        if self.removal_waits.get() {
+            yield_now().await;
+        }
+    }
 }
 
 fn unless<T>(fails: &Cell<bool>, value: T) -> Result<T, &'static str> {
@@ -64,21 +72,18 @@ impl Store for Shared {
 
     async fn remove(&self, key: &u8) -> Result<(), &'static str> {
         unless(&self.removes, ())?;
+        self.wait().await;
         self.kept.borrow_mut().remove(key);
+        self.wait().await;
         Ok(())
     }
 }
 
 impl RemoveAll for Shared {
     async fn remove_all(&self) -> Result<(), &'static str> {
-        let wait = async || {
-            if self.removal_waits.get() {
-                yield_now().await;
-            }
-        };
-        wait().await;
+        self.wait().await;
         self.kept.borrow_mut().clear();
-        wait().await;
+        self.wait().await;
         Ok(())
     }
 }

@@ -106,6 +106,32 @@ fn a_load_that_fails_puts_back_nothing_while_all_is_removed() {
     }
 }
 
+/// It stores nothing, so it has nothing to wait for.
+#[test]
+fn a_load_that_is_void_waits_for_no_removal() {
+    for look in BOTH {
+        let (store, aside) = aside(look);
+        store.removal_waits.set(true);
+        block_on(async {
+            let later = async || {
+                yield_now().await;
+                Ok(Some(1))
+            };
+            let mut load = pin!(aside.get(&1, later));
+            assert!(poll_once(&mut load).await.is_none(), "it loads");
+            let mut removal = pin!(aside.invalidate(&1));
+            assert!(
+                poll_once(&mut removal).await.is_none(),
+                "nothing is removed"
+            );
+            let got = poll_once(&mut load).await.expect("it does not wait");
+            assert_eq!(got.unwrap(), Some(1), "{look:?}");
+            assert_eq!(aside.stats().puts_voided, 1);
+            removal.await.unwrap();
+        });
+    }
+}
+
 #[test]
 fn a_batch_that_fails_is_one_load_that_failed() {
     for look in BOTH {
