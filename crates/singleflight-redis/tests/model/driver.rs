@@ -4,12 +4,16 @@
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_lite::future::{block_on, poll_once, yield_now};
 
-use super::told::{Answer, THEIRS, Told};
+use super::told::{Answer, FOREVER, LEASE, THEIRS, Told};
+use crate::builder::Builder;
+use crate::codec::Raw;
 use crate::engine::{Failure, Reply, Verb};
 use crate::error::CallError;
+use crate::lease::{new_id, random};
 use crate::outcome::{Alone, Ended, Outcome, Role};
 
 /// Leads at once, and lands as it is told.
@@ -339,4 +343,64 @@ fn a_follower_looks_again_for_a_caller_that_comes_later() {
         }
     });
     assert_eq!(engine.sent(Verb::Join).len(), 1);
+}
+
+#[test]
+fn settings_that_do_not_fit_are_refused_by_their_names() {
+    let (millisecond, day) = (Duration::from_millis(1), Duration::from_secs(86_400));
+    let nanosecond = Duration::from_nanos(1);
+    let (engine, _) = Told::group(&[]);
+    let builder = || {
+        let builder: Builder<str, String> = Builder::over(Arc::<Told>::clone(&engine), "told");
+        builder.codec(Raw)
+    };
+    let sound = || builder().wait_at_most(FOREVER);
+    let refused = [
+        (builder(), "wait_at_most"),
+        (sound().wait_at_most(Duration::ZERO), "wait_at_most"),
+        (sound().lease(Duration::from_micros(29_999)), "lease"),
+        (sound().lease(day + nanosecond), "lease"),
+        (sound().poll(Duration::from_micros(999)), "poll"),
+        (sound().keep(Duration::from_micros(999)), "keep"),
+        (sound().keep(day + nanosecond), "keep"),
+        (sound().max_failures(0), "max_failures"),
+        (
+            Builder::over(Arc::<Told>::clone(&engine), "told").wait_at_most(FOREVER),
+            "codec",
+        ),
+    ];
+    for (builder, name) in refused {
+        let told = builder.build().expect_err(name).to_string();
+        assert!(told.contains(&format!("`{name}`")), "{told}");
+    }
+    for builder in [
+        sound().wait_at_most(nanosecond),
+        sound()
+            .lease(millisecond * 30)
+            .poll(millisecond)
+            .keep(millisecond),
+        sound().lease(day).keep(day).max_failures(1),
+    ] {
+        assert!(builder.build().is_ok());
+    }
+}
+
+/// Longer than copies of a script, and what it left, can be about.
+#[test]
+fn a_mark_is_kept_for_two_leases_and_a_result() {
+    let (engine, group) = Told::group(&[Answer::code(1)]);
+    let mut call = Box::pin(group.run("key", async |_| pending().await));
+    assert!(block_on(poll_once(&mut call)).is_none());
+    let kept = LEASE * 2 + Duration::from_secs(5);
+    let join = engine.args(Verb::Join);
+    assert_eq!(join[4], kept.as_millis().to_string().into_bytes());
+}
+
+#[test]
+fn an_id_is_of_its_process_and_no_two_are_the_same() {
+    let ids = [new_id(), new_id()];
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(ids[0][8..], ids[1][8..]);
+    assert_ne!(ids[0][8..], [0; 8]);
+    assert_ne!(random(), random());
 }
