@@ -296,7 +296,7 @@ impl<K: KeyBytes + ?Sized, V: Clone + Send + Sync + 'static> Group<K, V> {
     /// ```
     pub async fn drain(&self, at_most: Duration) -> usize {
         let inner = &self.inner;
-        self.close();
+        // It closes the group, too.
         or(inner.flights.drained(), inner.engine.sleep(at_most)).await;
         let left: Vec<_> = inner.leading().drain().collect();
         for (slot, id) in left {

@@ -309,6 +309,31 @@ fn a_follower_looks_when_its_flight_is_told() {
     assert_eq!((stats.polls, stats.pushes), (0, 1));
 }
 
+/// The connection was away for a while.
+#[test]
+fn a_follower_looks_once_if_messages_may_have_been_missed() {
+    let (engine, group) = Told::follows();
+    block_on(async {
+        let mut call = Box::pin(group.run("key", async |_| unreachable!("another leads")));
+        assert!(poll_once(&mut call).await.is_none());
+        engine.inbox.push_all();
+        engine.state().answers.push_back(Answer::code(0));
+        for _ in 0..2 {
+            assert!(poll_once(&mut call).await.is_none());
+        }
+    });
+    assert_eq!(engine.sent(Verb::Look), [0]);
+}
+
+#[test]
+fn a_closed_group_refuses_and_sends_nothing() {
+    let (engine, group) = Told::group(&[]);
+    group.close();
+    let call = group.run("key", async |_| unreachable!("it is refused"));
+    assert_eq!(block_on(poll_once(call)), Some(Err(CallError::Closed)));
+    assert!(engine.sent(Verb::Join).is_empty());
+}
+
 /// What the flight lands counts for a caller only if it was still led when that came. So it is looked
 /// at again, and not more often than each 5 ms.
 #[test]
