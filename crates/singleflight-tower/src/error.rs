@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 /// An error of the inner service, which every caller of its flight receives.
 ///
-/// It reads as the error that it shares. A service that cannot fail still cannot:
+/// It reads as the error that it shares; what that has for a source is asked of it, through the
+/// dereference. A service that cannot fail still cannot:
 /// `Shared<Infallible>` becomes an [`Infallible`].
 ///
 /// # Examples
@@ -59,7 +60,7 @@ impl<E: fmt::Display> fmt::Display for Shared<E> {
     }
 }
 
-// For boxed errors as well, which are no `Error` themselves.
+// For boxed errors as well, which are no `Error` themselves: so it has no source.
 impl<E: fmt::Debug + fmt::Display> Error for Shared<E> {}
 
 impl From<Shared<Infallible>> for Infallible {

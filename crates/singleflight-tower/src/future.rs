@@ -147,7 +147,7 @@ impl<S: HttpInner<B>, B: Send + 'static> Future for HttpCoalescing<S, B> {
                 Stage::Calling { work } => {
                     let result = ready!(role.step(|| work.poll(context)));
                     // P1: the work is gone before its flight is.
-                    state.set(State::Ended);
+                    role.step(|| state.set(State::Ended));
                     conclude(role, result)
                 }
                 Stage::Reading { collecting } => Break(Ok(ready!(collecting.poll(role, context)))),
@@ -256,11 +256,11 @@ fn start<S: HttpInner<B>, B: Send + 'static>(
 /// Calls the service.
 fn ask<S: HttpInner<B>, B>(role: &mut Role, call: &mut Option<Call<S, B>>) -> Step<S, B> {
     let (mut inner, mut request) = call.take().expect("it is called once");
-    if role.leader.is_some() {
+    if role.key.is_some() {
         let requests = &role.hub.settings().requests;
         requests.mark.put(request.extensions_mut());
     }
-    let work = role.step(|| inner.call(request));
+    let work = role.step(move || inner.call(request));
     Continue(State::Calling { work })
 }
 
@@ -279,7 +279,10 @@ fn conclude<S: HttpInner<B>, B>(
     };
     let (head, body) = response.into_parts();
     if !role.is_alone() {
-        if let Some(vary) = role.shared_by(&head) {
+        if head.status.is_server_error() && role.retries() {
+            // Nobody else receives it, so it may be of any kind.
+            role.land(Verdict::Alone, true);
+        } else if let Some(vary) = role.shared_by(&head) {
             let collecting = Box::new(Collecting::new(role, head, body, vary));
             return Continue(State::Reading { collecting });
         }

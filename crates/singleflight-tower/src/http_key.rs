@@ -4,18 +4,20 @@ use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName, request};
 
 use crate::choices::Identity;
 use crate::flight_key::{FlightKey, OwnKey};
-use crate::names::{ALWAYS, HOP_BY_HOP, IDENTITY, TRACING, names};
+use crate::names::{ALWAYS, CONDITIONAL, HOP_BY_HOP, IDENTITY, TRACING, names};
 
 /// What makes two requests equal. There is no default: choose one.
 ///
 /// The method is part of every key, so `HEAD` and `GET` never meet. The first three hold scheme,
 /// authority, path and query as well, and what changes the meaning of a request: conditional
-/// headers, `Origin`, `Forwarded`, `X-Forwarded-Host`, `-Port`, `-Proto`, `-Prefix`, overrides of the
-/// method and of the URL. Nothing is normalized: requests that are spelled differently do not meet.
+/// headers, `Origin`, `Forwarded`, `X-Forwarded-Host`, `-Port`, `-Proto`, `-Prefix` and
+/// their like, overrides of the URL. Nothing is normalized: requests that are spelled differently do not
+/// meet.
 ///
 /// A request with more than 128 lines of headers has none, and goes alone.
 ///
@@ -79,6 +81,10 @@ impl HttpKey {
 
     /// As [`all_headers`](Self::all_headers), without headers that the service does not read.
     ///
+    /// What is part of every key stays in it, and what says whose a request is
+    /// ([`identity`](crate::HttpCoalesceBuilder::identity)) keeps its meaning: to except `Cookie` here
+    /// changes nothing.
+    ///
     /// # Examples
     ///
     /// ```
@@ -100,11 +106,10 @@ impl HttpKey {
             .with(excepted, Class::NotInKey)
             .with(names(HOP_BY_HOP), Class::NotInKey)
             .with(names(TRACING), Class::NotInKey)
-            .with(names(ALWAYS), Class::InKey)
-            .with(names(IDENTITY), Class::Identity)
+            .of_every_key()
     }
 
-    /// Takes the URI and the headers that are named: all that the service reads. An answer that says
+    /// Takes the URI, `Cache-Control` and the headers that are named: all that the service reads. An answer that says
     /// by `Vary` that it depends on another one is not shared with a request in which that differs.
     ///
     /// # Examples
@@ -126,8 +131,8 @@ impl HttpKey {
     pub fn uri_and(read: impl IntoIterator<Item = HeaderName>) -> Self {
         Self::of(Class::NotInKey)
             .with(read, Class::InKey)
-            .with(names(ALWAYS), Class::InKey)
-            .with(names(IDENTITY), Class::Identity)
+            .with([CACHE_CONTROL], Class::InKey)
+            .of_every_key()
     }
 
     /// Takes what the function makes of the head of a request, and the method. `None`: it goes alone.
@@ -172,6 +177,12 @@ impl HttpKey {
             others,
             own: None,
         }
+    }
+
+    fn of_every_key(self) -> Self {
+        self.with(names(ALWAYS), Class::InKey)
+            .with(names(CONDITIONAL), Class::InKey)
+            .with(names(IDENTITY), Class::Identity)
     }
 
     /// Says what headers mean, whatever was said of them before.

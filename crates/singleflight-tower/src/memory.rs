@@ -19,8 +19,15 @@ pub(crate) struct Memory {
     hasher: RandomState,
     /// So a layer that remembers nothing takes no lock.
     is_used: AtomicBool,
-    /// When each ends; those without a time do not.
-    known: Mutex<HashMap<u64, Option<Instant>>>,
+    known: Mutex<Known>,
+}
+
+/// When each ends; those without a time do not.
+#[derive(Default)]
+struct Known {
+    ends: HashMap<u64, Option<Instant>>,
+    /// When the last one does.
+    last: Option<Instant>,
 }
 
 impl Memory {
@@ -40,17 +47,16 @@ impl Memory {
             return;
         }
         let (hash, now) = (self.hasher.hash_one(key), Instant::now());
-        let mut known = self.known();
-        known.retain(|_, until| lasts(*until, now));
-        known
-            .entry(hash)
-            .or_insert_with(|| now.checked_add(self.lasts));
-        if known.len() > self.most {
-            let oldest = known
+        let Known { ends, last } = &mut *self.known();
+        *last = now.checked_add(self.lasts);
+        ends.retain(|_, until| lasts(*until, now));
+        ends.entry(hash).or_insert(*last);
+        if ends.len() > self.most {
+            let oldest = ends
                 .iter()
                 .min_by_key(|(_, until)| (until.is_none(), **until));
             if let Some(oldest) = oldest.map(|(hash, _)| *hash) {
-                known.remove(&oldest);
+                ends.remove(&oldest);
             }
         }
         self.is_used.store(true, Ordering::Relaxed);
@@ -63,16 +69,19 @@ impl Memory {
             return false;
         }
         let (hash, now) = (self.hasher.hash_one(key), Instant::now());
-        let mut known = self.known();
-        let is_known = known.get(&hash).is_some_and(|until| lasts(*until, now));
+        let Known { ends, last } = &mut *self.known();
+        if !lasts(*last, now) {
+            ends.clear();
+        }
+        let is_known = ends.get(&hash).is_some_and(|until| lasts(*until, now));
         if !is_known {
-            known.remove(&hash);
-            self.is_used.store(!known.is_empty(), Ordering::Relaxed);
+            ends.remove(&hash);
+            self.is_used.store(!ends.is_empty(), Ordering::Relaxed);
         }
         is_known
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<u64, Option<Instant>>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         // Nothing under the lock panics half-way: a key is hashed before it.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -80,4 +89,24 @@ impl Memory {
 
 fn lasts(until: Option<Instant>, now: Instant) -> bool {
     until.is_none_or(|until| until > now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(uri: &str) -> FlightKey {
+        let request = http::Request::get(uri).body(());
+        let (head, ()) = request.expect("it is one").into_parts();
+        FlightKey::new(&head, None, 0)
+    }
+
+    #[test]
+    fn what_is_over_costs_no_lock() {
+        let memory = Memory::new(Duration::ZERO, 1024);
+        memory.remember(&key("/gone"));
+        assert!(!memory.knows(&key("/other")));
+        assert!(memory.known().ends.is_empty());
+        assert!(!memory.is_used.load(Ordering::Relaxed));
+    }
 }

@@ -94,12 +94,17 @@ impl Role {
     /// Lands the flight. With what has `failed`, another one tries first if the layer says so.
     pub(crate) fn land(&mut self, verdict: Verdict, failed: bool) {
         if let Some(leader) = self.leader.take() {
-            if failed && matches!(self.hub.settings().failed, Failed::Retry) {
+            if failed && self.retries() {
                 leader.fail();
             } else {
                 drop(leader.complete(verdict));
             }
         }
+    }
+
+    /// Whether others try where the leader has failed.
+    pub(crate) fn retries(&self) -> bool {
+        matches!(self.hub.settings().failed, Failed::Retry)
     }
 
     /// Makes a response what its caller receives.

@@ -1,15 +1,17 @@
 //! Which requests are coalesced, and which answers are shared. What is not sure goes alone.
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, PRAGMA, SET_COOKIE, TRANSFER_ENCODING, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    HOST, PRAGMA, SET_COOKIE, TRAILER, TRANSFER_ENCODING, VARY,
 };
-use http::{HeaderMap, HeaderName, Method, request, response};
+use http::{HeaderMap, HeaderName, Method, StatusCode, request, response};
 
 use crate::choices::Identity;
 use crate::flight_key::FlightKey;
 use crate::http_key::HttpKey;
 use crate::mark::Mark;
 use crate::memory::Memory;
+use crate::names::{CONDITIONAL, HOP_BY_HOP, names};
 
 /// Which requests are coalesced, and by which key.
 pub(crate) struct Requests {
@@ -35,8 +37,9 @@ impl Requests {
     pub(crate) fn of_flight(&self, head: &request::Parts, has_body: bool) -> Option<FlightKey> {
         let headers = &head.headers;
         let has_body = has_body || announces_body(headers);
-        let fresh = ["no-store", "no-cache"];
+        let fresh = ["no-store", "no-cache", "only-if-cached"];
         if !self.methods.contains(&head.method)
+            || head.method == Method::CONNECT
             || has_body && !self.with_body
             || !has_one_authority(head)
             || has_any(headers, CACHE_CONTROL, &fresh)
@@ -77,30 +80,60 @@ fn has_any(headers: &HeaderMap, name: HeaderName, words: &[&str]) -> bool {
         .any(|value| words.iter().any(|word| has(value.as_bytes(), word)))
 }
 
+/// Whether a status speaks of one client, of its connection, or of what is wrong with its request.
+fn is_of_one_client(status: StatusCode) -> bool {
+    let of_requests = matches!(status.as_u16(), 400 | 401 | 407 | 408 | 413 | 417 | 421);
+    let of_clients = matches!(status.as_u16(), 425 | 426 | 428 | 429 | 431 | 511);
+    let of_parts = matches!(status.as_u16(), 100..=199 | 206 | 226);
+    of_requests || of_clients || of_parts
+}
+
+/// The headers of an answer that are not of the leader's connection (RFC 9110, section 7.6.1).
+pub(crate) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    let mut shared = headers.clone();
+    let values = headers.get_all(CONNECTION).iter();
+    let values = values.filter_map(|value| value.to_str().ok());
+    let named = values.flat_map(|value| value.split(',').map(str::trim));
+    for name in named.filter_map(|name| HeaderName::try_from(name).ok()) {
+        shared.remove(name);
+    }
+    for name in names(HOP_BY_HOP).filter(|name| name != TRAILER) {
+        shared.remove(name);
+    }
+    shared
+}
+
 /// What other requests must agree about to receive an answer. `None`: nobody else receives it.
 pub(crate) fn shared_by(head: &response::Parts) -> Option<Vec<HeaderName>> {
     let headers = &head.headers;
     // A stream of events has no end that could be waited for.
     let streams = ["text/event-stream", "multipart/x-mixed-replace"];
-    if matches!(head.status.as_u16(), 100..=199 | 206 | 401 | 407)
+    if is_of_one_client(head.status)
         || headers.contains_key(SET_COOKIE)
         || has_any(headers, CACHE_CONTROL, &["private", "no-store", "no-cache"])
         || has_any(headers, CONTENT_TYPE, &streams)
     {
         return None;
     }
-    let mut names = Vec::new();
+    let mut agreed = Vec::new();
+    // Of what it depends on whether or not the service says so.
+    if matches!(head.status.as_u16(), 304 | 412) {
+        agreed.extend(names(CONDITIONAL));
+    }
+    if headers.contains_key(CONTENT_ENCODING) {
+        agreed.push(ACCEPT_ENCODING);
+    }
     for value in headers.get_all(VARY) {
         // `*` is a name by the letters of a header, and by nothing else.
         for name in value.to_str().ok()?.split(',').map(str::trim) {
             match name {
                 "" => {}
                 "*" => return None,
-                name => names.push(HeaderName::try_from(name).ok()?),
+                name => agreed.push(HeaderName::try_from(name).ok()?),
             }
         }
     }
-    Some(names)
+    Some(agreed)
 }
 
 /// How many bytes the body has by its head, if that says so. An answer to `HEAD`, and one that has no

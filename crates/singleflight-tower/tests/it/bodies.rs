@@ -334,13 +334,13 @@ fn nobody_waits_for_a_body_without_an_end() {
 }
 
 #[test]
-fn a_leader_that_is_left_alone_reads_no_further_ahead() {
+fn a_leader_that_is_left_alone_is_woken_and_reads_no_further_ahead() {
     at_rest(async {
         let bench = Bench::new();
         let (mut leader, followers, source) = collecting(&bench, &[]);
-        drop(followers);
-        leader.waits();
         source.data("1");
+        leader.waits();
+        drop(followers);
         let got = leader.ends();
         assert_eq!(bench.layer.in_flight(), 0);
         let _next = bench.begin(get("/"));

@@ -10,6 +10,8 @@ mod keys;
 mod limits;
 #[cfg(feature = "metrics")]
 mod metered;
+mod oddly;
 mod origin;
+mod own;
 mod stacks;
 mod task;
