@@ -76,9 +76,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 async fn serve(listener: TcpListener, works: Arc<AtomicUsize>) {
     let key = HttpKey::by(|head| {
-        let message = head.extensions.get::<Message>()?;
-        PURE.contains(&head.uri.path())
-            .then(|| (head.uri.path().to_owned(), message.clone()))
+        let message = head.extensions.get::<Message>()?.clone();
+        // What is late for one deadline is not for another, and not all read what is compressed.
+        let limits = ["grpc-timeout", "grpc-encoding", "grpc-accept-encoding"];
+        let limits = limits.map(|name| head.headers.get(name).cloned());
+        let path = head.uri.path();
+        PURE.contains(&path)
+            .then(|| (path.to_owned(), message, limits))
     });
     let layer = HttpCoalesce::builder(key, tokio::time::sleep)
         .also_methods([Method::POST])

@@ -63,7 +63,7 @@ macro_rules! stats {
 }
 
 stats! {
-    Counter "singleflight_calls_total" "Calls, by what they were when they came: only those that followed cost no work" {
+    Counter "singleflight_calls_total" "Calls, by what they were when they came: those that followed cost no work, unless it was handed over to them" {
         Led (role = "led"),
         Followed (role = "followed"),
         Refused (role = "refused"),

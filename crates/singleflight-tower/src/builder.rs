@@ -140,7 +140,7 @@ impl HttpCoalesceBuilder {
     }
 
     /// Coalesces requests of other methods than `GET` and `HEAD`: right only if to ask once and to ask
-    /// often is the same.
+    /// often is the same. `CONNECT` stays alone.
     ///
     /// # Examples
     ///
@@ -447,7 +447,8 @@ impl HttpCoalesceBuilder {
 
     /// Says in a `Cache-Status` header (RFC 9211) by this name what became of each request:
     /// `fwd=bypass`, `fwd=miss`, `fwd=miss; collapsed`, or `fwd=miss; collapsed=?0` for one that
-    /// waited in vain.
+    /// waited in vain. It is added to answers of the service, not to those of
+    /// [`refused`](Self::refused).
     ///
     /// # Examples
     ///
@@ -470,7 +471,8 @@ impl HttpCoalesceBuilder {
     }
 
     /// Sets how a request is answered for which there is no answer: the group is full or closed (503
-    /// with `Retry-After` unless told otherwise), its time is up (504), the leader panicked (500).
+    /// with `Retry-After` unless told otherwise), its time is up (504), the leader panicked (500), or too
+    /// many in a row have failed (502).
     ///
     /// # Examples
     ///

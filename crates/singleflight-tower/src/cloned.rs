@@ -20,7 +20,8 @@ use crate::error::Shared;
 /// no rules here but the key's: it has to hold all that the answer depends on.
 ///
 /// A request that comes to the layer again from inside of its own work goes alone, if the same task
-/// brings it.
+/// brings it. There is no limit of time here: a work that waits for its own key through another task,
+/// and two works that wait for each other, wait for good. A timeout layer outside ends that.
 ///
 /// # Examples
 ///

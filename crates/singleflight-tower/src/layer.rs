@@ -144,7 +144,8 @@ impl HttpCoalesce {
         self.hub.forget_all()
     }
 
-    /// Refuses from now on each request that would be coalesced. Those that are in flight are answered.
+    /// Refuses from now on each request that would be coalesced. Those that are in flight are answered;
+    /// of those that wait, none leads anew ([`Elapsed::LeadAnew`](crate::Elapsed::LeadAnew)).
     ///
     /// # Examples
     ///
