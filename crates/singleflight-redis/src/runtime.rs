@@ -227,7 +227,8 @@ mod tokio_runtime {
         let sleep = Arc::new(Sleep::default());
         let (dropped, over) = (sleep.is_dropped.listen(), sleep.is_over.listen());
         let _sleeps = Sleeps(Arc::clone(&sleep));
-        let thread = thread::Builder::new().spawn(move || {
+        let thread = thread::Builder::new().name("singleflight".to_owned());
+        let thread = thread.spawn(move || {
             dropped.wait_timeout(duration);
             sleep.is_over.notify(1);
         });

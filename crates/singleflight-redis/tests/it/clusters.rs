@@ -139,7 +139,12 @@ async fn processes_share_a_work_over_a_cluster() {
     let Some(cluster) = Cluster::new(1).await else {
         return;
     };
-    cluster.shares(&["key".to_owned()], async |_| ()).await;
+    // The client may send a JOIN by itself again, later.
+    let is_marked = async |cluster: &Cluster| {
+        let marks = cluster.ask(&["KEYS", "sf1:*}m"]).concat();
+        assert!(marks.contains("sf1:test:v1{=key}m"), "{marks}");
+    };
+    cluster.shares(&["key".to_owned()], is_marked).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -191,3 +191,35 @@ async fn a_work_longer_than_its_lease_keeps_it() {
         assert_eq!(led.lease, Ended::Lost);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_asks_once_which_run_of_the_server_it_is_and_again_in_doubt() {
+    let Some(stage) = Stage::new() else { return };
+    let group = stage.group(SHORT).await;
+    // By INFO. What is asked here is counted the next time.
+    let asked = || {
+        let stats = stage.redis.command(&["INFO", "commandstats"]);
+        let stats = stats.expect("it answers");
+        let (_, calls) = stats.split_once("cmdstat_info:calls=").unwrap_or_default();
+        let (calls, _) = calls.split_once(',').unwrap_or_default();
+        calls.parse::<u32>().unwrap_or_default()
+    };
+    let call = async || {
+        let before = asked();
+        let value = within(group.run("key", async |_| "value".to_owned())).await;
+        assert_eq!(value.as_deref(), Ok("value"));
+        asked() - before - 1
+    };
+    assert_eq!((call().await, call().await), (0, 0));
+    let lost = group.run_outcome("lost", async |lease| {
+        stage.redis.command(&["FLUSHALL"]).expect("it answers");
+        while lease.held() {
+            tokio::time::sleep(SHORT / 30).await;
+        }
+        "late".to_owned()
+    });
+    let lost = within(lost).await.expect("its own value");
+    assert_eq!(lost.lease, Ended::Lost);
+    // Its run, and what it was before it was promoted.
+    assert_eq!((call().await, call().await), (2, 0));
+}

@@ -6,7 +6,7 @@ use futures_lite::future::{or, poll_once};
 use singleflight_redis::{CallError, Role, WhenDown};
 use tokio::runtime::Runtime;
 
-use crate::stage::{Gate, PATIENCE, Stage, within};
+use crate::stage::{Gate, LONG, PATIENCE, Stage, eventually, within};
 
 /// What the runtime of its connections did, that of the next call does; outside of any, Redis is down.
 /// A call that was there before ends all the same.
@@ -139,4 +139,52 @@ fn calls_take_no_threads_though_the_runtime_of_their_server_is_gone() {
     };
     elsewhere.block_on(within(run));
     assert_eq!(gate.works(), 1);
+}
+
+#[test]
+fn a_group_that_is_dropped_leaves_no_task() {
+    let Some(stage) = Stage::new() else {
+        return;
+    };
+    let runtime = Runtime::new().expect("there are threads");
+    let group = runtime.block_on(stage.built(|builder| builder));
+    let call = group.run("key", async |_| "value".to_owned());
+    assert!(runtime.block_on(within(call)).is_ok());
+    let tasks = || runtime.metrics().num_alive_tasks();
+    assert!(tasks() > 0);
+    drop(group);
+    runtime.block_on(eventually(|| tasks() == 0));
+}
+
+/// Where no runtime is there to tell the time.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_call_that_is_dropped_leaves_no_thread() {
+    // Those of other tests end by themselves.
+    let sleepers = || {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("Linux lists them");
+        let name = |task: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+        };
+        let names = tasks.filter_map(name);
+        names.filter(|name| name.trim() == "singleflight").count()
+    };
+    let Some(stage) = Stage::new() else {
+        return;
+    };
+    let made = Runtime::new().expect("there are threads");
+    let group = made.block_on(stage.built(|builder| builder.wait_at_most(LONG)));
+    let gate = Gate::new();
+    let elsewhere = Runtime::new().expect("there are threads");
+    elsewhere.spawn({
+        let (group, gate) = (group.clone(), gate.clone());
+        async move { group.run("key", |_| gate.work("led")).await }
+    });
+    elsewhere.block_on(gate.begun());
+    made.shutdown_timeout(PATIENCE);
+    let mut waits = Box::pin(group.run("key", async |_| unreachable!("it follows")));
+    assert!(smol::block_on(poll_once(&mut waits)).is_none());
+    elsewhere.block_on(eventually(|| sleepers() > 0));
+    drop(waits);
+    elsewhere.block_on(eventually(|| sleepers() == 0));
 }

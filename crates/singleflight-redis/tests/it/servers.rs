@@ -326,6 +326,32 @@ async fn killed_connections_are_made_anew() {
     assert_eq!(again.role, Role::Leader);
 }
 
+/// Not at their next poll, which is long after what they wait for.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_wait_look_when_their_connection_breaks() {
+    let Some(stage) = Stage::new() else { return };
+    let seldom = async || stage.built(|builder| builder.lease(LONG).poll(LONG)).await;
+    let (leader, follower) = (seldom().await, seldom().await);
+    let gate = Gate::new();
+    let work = gate.clone();
+    let leading = tokio::spawn(async move { leader.run("key", |_| work.work("one")).await });
+    gate.begun().await;
+    let following = tokio::spawn(async move {
+        follower
+            .run("key", async |_| unreachable!("one leads"))
+            .await
+    });
+    stage.until_waited_for(1).await;
+    let kill = ["CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes"];
+    let killed = stage.redis.command(&kill).expect("it answers");
+    assert!(killed.starts_with(":2"), "{killed}");
+    gate.open();
+    for call in [leading, following] {
+        let value = within(call).await.expect("no panic");
+        assert_eq!(value.as_deref(), Ok("one"));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn scripts_that_the_server_does_not_know_are_sent_again() {
     let Some(stage) = Stage::new() else { return };

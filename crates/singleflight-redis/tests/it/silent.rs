@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_lite::future::poll_once;
 use singleflight_redis::{Alone, Role, Runtime, Server, ServerBuilder};
 
-use crate::stage::{SHORT, over, within};
+use crate::stage::{LONG, SHORT, over, within};
 
 fn silent() -> (TcpListener, ServerBuilder) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a port");
@@ -39,5 +39,22 @@ async fn a_server_that_is_down_can_be_left_alone_for_good() {
     for _ in 0..2 {
         let outcome = within(group.run_outcome("key", async |_| "here".to_owned())).await;
         assert_eq!(outcome.expect("a value").role, Role::Alone(Alone::Down));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_down_is_left_alone_for_as_long_as_was_said() {
+    for (down_for, is_left_alone) in [(LONG, true), (Duration::ZERO, false)] {
+        let (listener, server) = silent();
+        listener.set_nonblocking(true).expect("it can be");
+        let server = server.down_for(down_for).lazy().expect("a runtime");
+        let group = over(&server, |builder| builder);
+        let attempts = async || {
+            let outcome = within(group.run_outcome("key", async |_| "here".to_owned())).await;
+            assert_eq!(outcome.expect("a value").role, Role::Alone(Alone::Down));
+            std::iter::from_fn(|| listener.accept().ok()).count()
+        };
+        assert!(attempts().await > 0);
+        assert_eq!(attempts().await == 0, is_left_alone, "{down_for:?}");
     }
 }
