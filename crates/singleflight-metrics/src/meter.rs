@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use metrics::{Key, Label, SharedString, with_recorder};
 use pin_project_lite::pin_project;
+use singleflight_core::StatKind;
 
 use crate::number::Numbers;
 use crate::registry::{METADATA, Registry};
-
 use crate::stat::{Stat, WAIT, WORK};
 
 /// Measures for a group how long its followers wait and its works take. Clones
@@ -174,7 +174,7 @@ impl Meter {
     }
 
     /// Begins what is told as a [`Stat`]: measures [a work](Self::work) for [`Led`](Stat::Led) and [a
-    /// wait](Self::wait) for [`Followed`](Stat::Followed), which a group counts; counts once any other.
+    /// wait](Self::wait) for [`Followed`](Stat::Followed), which a group counts; counts once any other. A gauge it lets be.
     ///
     /// # Examples
     ///
@@ -233,8 +233,10 @@ impl Inside {
             Stat::Led => |inside| &inside.work,
             Stat::Followed => |inside| &inside.wait,
             _ => {
-                // Counts are read for people; they guard nothing.
-                self.counts[stat as usize].fetch_add(1, Ordering::Relaxed);
+                if stat.kind() == StatKind::Counter {
+                    // Counts are read for people; they guard nothing.
+                    self.counts[stat as usize].fetch_add(1, Ordering::Relaxed);
+                }
                 return Timing::default();
             }
         };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -23,7 +24,10 @@ pub(crate) const METADATA: Metadata<'_> =
 ///
 /// Those that have one name are told as one: their counters are added, and what a group has counted
 /// stays in the sum when another one takes its place. (What it counts between the last reading and its
-/// end is lost.)
+/// end is lost.) So a name is remembered for good, by a few hundred bytes: names are those of a program's
+/// groups, and not of what they are asked for. A group that is registered twice is counted twice.
+///
+/// A function that reads a group may panic: that one is told as it was before, and the others as they are.
 ///
 /// # Examples
 ///
@@ -49,15 +53,17 @@ const MEMBERS: usize = 64;
 type Reader = Arc<dyn Fn() -> Option<Numbers> + Send + Sync>;
 
 /// What is watched under one name.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Watched {
     /// Each with what it told last.
     members: Vec<(Reader, Numbers)>,
     /// The counters of those that are gone.
     gone: Numbers,
-    /// Of each [`Stat`], once it was told.
-    keys: Arc<[OnceLock<Key>]>,
+    /// Of each [`Stat`], once it was told. Gone with the last member.
+    keys: Arc<OnceLock<Keys>>,
 }
+
+type Keys = Box<[OnceLock<Key>]>;
 
 impl Registry {
     /// Makes one that watches nothing yet.
@@ -209,7 +215,12 @@ impl Registry {
     }
 
     fn read_all(&self) -> Vec<(Arc<str>, Watched, Numbers)> {
-        let before = self.with(|groups| groups.clone());
+        let before: Vec<_> = self.with(|groups| {
+            let groups = groups.iter();
+            let watched = groups.filter(|(_, watched)| !watched.members.is_empty());
+            let cloned = watched.map(|(name, watched)| (Arc::clone(name), watched.clone()));
+            cloned.collect()
+        });
         let read = before.into_iter().map(|(name, watched)| {
             let sum = self.read_name(&name, &watched);
             (name, watched, sum)
@@ -221,7 +232,12 @@ impl Registry {
     /// recorders are other people's code, and so is the drop of what a reader was the last to have: none
     /// runs under the lock.
     fn read_name(&self, name: &str, before: &Watched) -> Numbers {
-        let now: Vec<_> = before.members.iter().map(|(read, _)| read()).collect();
+        // One that panics tells nothing new.
+        let read = |(read, _): &(Reader, _)| catch_unwind(AssertUnwindSafe(|| read()));
+        let read = before.members.iter().map(read);
+        let now: Vec<_> = read
+            .map(|told| told.unwrap_or_else(|_| Some(Numbers::default())))
+            .collect();
         self.with(|groups| {
             let there = groups.get_mut(name).expect("no name is removed");
             there.take_in(before, &now);
@@ -244,16 +260,6 @@ impl Registry {
 
     fn with<R>(&self, f: impl FnOnce(&mut BTreeMap<Arc<str>, Watched>) -> R) -> R {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Default for Watched {
-    fn default() -> Self {
-        Self {
-            members: Vec::new(),
-            gone: Numbers::default(),
-            keys: Stat::ALL.iter().map(|_| OnceLock::new()).collect(),
-        }
     }
 }
 
@@ -292,11 +298,15 @@ impl Watched {
                     .add(self.members.remove(from).1.of(StatKind::Counter)),
             }
         }
+        if self.members.is_empty() {
+            (self.members, self.keys) = Default::default();
+        }
     }
 
     /// Returns what a recorder knows a number by.
     fn key(&self, group: &Arc<str>, stat: Stat) -> &Key {
-        self.keys[stat as usize].get_or_init(|| {
+        let keys = || Stat::ALL.iter().map(|_| OnceLock::new()).collect();
+        self.keys.get_or_init(keys)[stat as usize].get_or_init(|| {
             let labels = [("group", Arc::clone(group).into())].into_iter();
             let own = stat.label().map(|(name, value)| (name, value.into()));
             let labels = labels.chain(own);

@@ -96,7 +96,7 @@ stats! {
         TooLarge (why = "too_large"),
         Undecodable (why = "undecodable"),
     }
-    Counter "singleflight_cache_gets_total" "Gets of a cache, by what their first look found" {
+    Counter "singleflight_cache_gets_total" "Looks of gets in a cache, by what they found: one for each get, but for a look that failed several at once" {
         CacheHits (found = "value"),
         CacheAbsentHits (found = "absence"),
         CacheMisses (found = "nothing"),

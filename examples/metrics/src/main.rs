@@ -33,6 +33,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let (registry, prices) = (Registry::new(), Group::new());
     registry.register("prices", prices.shared());
+    // Where nobody scrapes, the exporter would keep every time that was ever recorded.
+    let upkeep = exporter.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            upkeep.run_upkeep();
+        }
+    });
     let layer = HttpCoalesce::builder(HttpKey::uri_and([]), tokio::time::sleep)
         .metrics(Meter::new(&registry, "http"))
         .build();

@@ -186,3 +186,11 @@ fn a_follower_that_goes_has_waited_until_then() {
     });
     assert_eq!(told, ["singleflight_wait_seconds group=prices [3.0]"]);
 }
+
+#[test]
+fn a_gauge_is_not_counted() {
+    let registry = Registry::new();
+    let meter = Meter::new(&registry, "edge");
+    drop(meter.begin(Stat::InFlight));
+    assert!(registry.read().is_empty());
+}

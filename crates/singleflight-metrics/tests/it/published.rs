@@ -249,3 +249,32 @@ fn groups_that_come_and_go_do_not_stay_where_nobody_reads() {
         "those that went are gone"
     );
 }
+
+#[test]
+fn a_reader_that_panics_takes_nothing_from_the_others() {
+    let registry = Registry::new();
+    let panics = Arc::new(AtomicBool::new(false));
+    registry.watch("some", &panics, |panics| {
+        assert!(!panics.load(Ordering::SeqCst), "nothing can be read");
+        [(Stat::Led, 7), (Stat::InFlight, 1)]
+    });
+    for group in ["all", "some"] {
+        registry.watch_static(group, || [(Stat::Led, 1)]);
+    }
+    let read = || {
+        let numbers = registry.read().into_iter();
+        let lines = numbers.map(|number| (number.group.to_string(), number.stat, number.value));
+        lines.collect::<Vec<_>>()
+    };
+    let counts = [
+        ("all".to_owned(), Stat::Led, 1),
+        ("some".to_owned(), Stat::Led, 8),
+    ];
+    assert_eq!(read()[..2], counts);
+    panics.store(true, Ordering::SeqCst);
+    assert_eq!(read(), counts, "of what is now it knows nothing");
+    // One that comes is looked at with the others where there are many.
+    for _ in 0..200 {
+        registry.watch("some", &panics, |_| Numbers::default());
+    }
+}
