@@ -4,6 +4,8 @@
 // the database and the screenshots. FRAMES is how many frames of full load are watched.
 import assert from 'node:assert/strict';
 import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {createServer} from 'node:http';
 import {createRequire} from 'node:module';
 import {join, resolve} from 'node:path';
 import {after, afterEach, before, beforeEach, test} from 'node:test';
@@ -217,7 +219,7 @@ test('with nothing in flight there is nothing to kill', async () => {
   await slide(page, 'load', 0);
   await until(page, 'requests open', open => open === 0);
   await page.getByRole('button', {name: 'Kill a leader'}).click();
-  await page.locator('#said', {hasText: 'nothing is in flight'}).waitFor();
+  await page.locator('#said', {hasText: 'no flight that others could join'}).waitFor();
 });
 
 test('a reload keeps what was set and what was drawn', async () => {
@@ -319,12 +321,36 @@ test('under full load no frame of the feed is dropped', async () => {
 test('a server that goes away is told, and one that comes back is taken up', async () => {
   const port = new URL(server.address).port;
   await slide(page, 'load', 500);
+  await page.locator('#load').focus();
   await stop(server);
   await page.locator('#state.away', {hasText: 'away'}).waitFor();
   assert.ok(await page.locator('#load').isDisabled());
+  // Meanwhile somebody else answers there, after which a browser by itself does not try again.
+  const other = createServer((_, answer) => answer.writeHead(404).end()).listen(port, '127.0.0.1');
+  await once(other, 'request');
+  await page.waitForFunction(() => feed.readyState === EventSource.CLOSED);
+  other.closeAllConnections();
+  other.close();
+  await once(other, 'close');
   server = await serve(port);
   await live(page);
   await page.waitForFunction(() => settings.load === 400);
   assert.ok(await page.locator('#load').isEnabled());
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'load');
+  await frames(page, 3);
+});
+
+// A browser has six connections for all pages of a server.
+test('a page that nobody sees keeps no connection', async () => {
+  const hide = isHidden => page.evaluate(isHidden => {
+    Object.defineProperty(document, 'hidden', {value: isHidden, configurable: true});
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, isHidden);
+  await hide(true);
+  assert.equal(await page.evaluate(() => feed.readyState), 2);
+  const other = await open();
+  await slide(other, 'load', 650);
+  await hide(false);
+  await page.waitForFunction(() => settings.load === 650);
   await frames(page, 3);
 });

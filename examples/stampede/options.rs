@@ -109,7 +109,7 @@ pub(crate) struct Options {
     pub(crate) chart: PathBuf,
 
     /// Serve the load once more with a cache in front, and show what it has done. On tokio only.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "serve")]
     pub(crate) cache: bool,
 
     /// Serve the load once more with a layer in front of the routes that coalesces requests, in place

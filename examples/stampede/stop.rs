@@ -1,4 +1,6 @@
-//! Ctrl-C, as everyone who must end early sees it.
+//! Ctrl-C, or another signal to end, as everyone who must end early sees it.
+
+use std::io;
 
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -10,12 +12,13 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Listens for Ctrl-C from now on, by a task of `runtime`.
+    /// Listens for Ctrl-C, and for the signals that end a program or its terminal, from now on, by a task
+    /// of `runtime`.
     pub(crate) fn on_interrupt(runtime: &Runtime) -> Self {
         let (ask, asked) = watch::channel(false);
         runtime.spawn(async move {
-            // Without a handler for signals Ctrl-C ends the process as it always does.
-            if tokio::signal::ctrl_c().await.is_ok() {
+            // Without a handler a signal ends the process as it always does.
+            if interrupted().await.is_ok() {
                 ask.send_replace(true);
             }
         });
@@ -56,4 +59,23 @@ impl Stop {
             asked: watch::channel(true).1,
         }
     }
+}
+
+#[cfg(unix)]
+async fn interrupted() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let [mut ends, mut hangs_up] = [
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::hangup())?,
+    ];
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = ends.recv() => Ok(()),
+        _ = hangs_up.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
 }

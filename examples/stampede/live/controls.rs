@@ -74,6 +74,11 @@ impl Settings {
         Ok(self)
     }
 
+    /// Whether an aside looks and loads: those who miss at once wait for one of them.
+    pub(crate) fn has_aside(&self) -> bool {
+        self.cache == FOR_A_SECOND && [IN_THE_PROCESS, BETWEEN_PROCESSES].contains(&self.coalescing)
+    }
+
     /// Gives each value under the name of its control, and the revision.
     pub(crate) fn to_json(mut self) -> Value {
         let revision = ("revision".to_owned(), self.revision.into());

@@ -58,10 +58,12 @@ impl Feed {
         }
     }
 
-    /// Returns what a new page must be told first, and what comes after.
+    /// Returns what a new page must be told first, and what comes after. The same for one that has `lost`
+    /// so many events.
     pub(crate) fn subscribe(
         &self,
         settings: &watch::Sender<Settings>,
+        lost: u64,
     ) -> (Event, broadcast::Receiver<Event>) {
         // Frames come under the same lock: none is missed between the two, and none told twice.
         // Settings are read after the subscription, so that no change is missed.
@@ -72,6 +74,7 @@ impl Feed {
                 "settings": settings.borrow().to_json(),
                 "period": PERIOD.as_secs_f64(),
                 "kept": KEPT,
+                "lost": lost,
                 "rows": rows,
             });
             (Event::new("hello", &hello), events)
@@ -151,13 +154,24 @@ impl Meter {
         let rate = |count: u64| (count_of(count) / elapsed).round();
         let (mut rows, mut flights, mut fault) = (Vec::new(), Vec::new(), since.fault.clone());
         let (mut queries, mut hits, mut in_flight) = (0.0, 0.0, 0);
-        let (mut followers, mut handed_over) = (0, 0);
+        let (mut followers, mut handed_over, mut hides_some) = (0, 0, false);
         let reports = reports.unwrap_or_default().into_iter();
         for (before, (name, report)) in self.before.iter_mut().zip(reports) {
             let report = report.unwrap_or_else(|error| {
                 fault = Some(format!("{name}: {error}"));
-                before.clone()
+                // Its counts stand still, and of what is now nobody knows.
+                let mut report = before.clone();
+                for now in ["in_flight", "followers", "flights"] {
+                    if let Some(now) = report.get_mut(now) {
+                        *now = Value::Null;
+                    }
+                }
+                report
             });
+            if grown(&report, before, "down") > 0 {
+                let alone = "Redis is not reached: each process coalesces by itself";
+                fault.get_or_insert_with(|| format!("{name}: {alone}"));
+            }
             // By the clock of the process: its reports may be late here.
             let seconds = count_of(grown(&report, before, "micros")).max(1_000.0) / 1e6;
             let per_second = |what| (count_of(grown(&report, before, what)) / seconds).round();
@@ -177,6 +191,7 @@ impl Meter {
             in_flight += now("in_flight");
             followers += now("followers");
             handed_over += now("handed_over");
+            hides_some |= report["hides_some"] == true;
             rows.push(row);
             let of_process = report["flights"].as_array().into_iter().flatten();
             flights.extend(of_process.map(|flight| json!([flight[0], flight[1], rows.len()])));
@@ -195,7 +210,7 @@ impl Meter {
             "failed": rate(since.failed),
             "fault": fault,
             "open": self.herd.open(),
-            "handed_over": handed_over,
+            "handed_over": (!hides_some).then_some(handed_over),
             "flights": flights,
             "processes": rows,
             "load": self.settings.borrow().load,

@@ -110,6 +110,15 @@ impl Processes {
         })
     }
 
+    /// None, for a test.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self {
+            processes: Vec::new(),
+            addresses: Vec::new(),
+        }
+    }
+
     /// Tells all what was set.
     pub(crate) fn set(&self, name: &str, value: &str) {
         for process in 0..self.processes.len() {

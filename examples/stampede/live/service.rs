@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use axum::routing::get;
 use moka::future::Cache;
 use serde_json::{Value, json};
 use singleflight_cache::{Aside, Builder, Look};
-use singleflight_redis::{Group as Between, Role};
+use singleflight_redis::Group as Between;
 use singleflight_tokio::Group;
 use singleflight_tower::{HttpCoalesce, HttpKey};
 use tokio::sync::watch;
@@ -65,6 +65,8 @@ struct Inside {
     hits: AtomicU64,
     led: AtomicU64,
     followed: AtomicU64,
+    /// Requests that the aside has answered, by what it had or by the load of another one.
+    served: AtomicU64,
 }
 
 impl Service {
@@ -95,6 +97,7 @@ impl Service {
             hits: AtomicU64::new(0),
             led: AtomicU64::new(0),
             followed: AtomicU64::new(0),
+            served: AtomicU64::new(0),
         }))
     }
 
@@ -142,14 +145,19 @@ impl Service {
             layers.iter().map(count).sum()
         };
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let hits = cache.hits as u64;
+        let waited = read(&inside.served).saturating_sub(hits);
         json!({
             "micros": u64::try_from(inside.started.elapsed().as_micros()).unwrap_or(u64::MAX),
             "requests": read(&inside.asked),
             "queries": inside.pool.queries(),
-            "hits": read(&inside.hits) + (cache.hits + cache.served_stale) as u64,
+            "hits": read(&inside.hits) + hits,
             "led": read(&inside.led),
-            "followed": read(&inside.followed) + by_layers(|stats| stats.followed),
+            "followed": read(&inside.followed) + waited + by_layers(|stats| stats.followed),
             "handed_over": group.handed_over + between.taken_over + by_layers(|stats| stats.handed_over),
+            // Of its own flights the aside does not tell it.
+            "hides_some": inside.settings.borrow().has_aside(),
+            "down": between.down,
             "in_flight": leaders.len(),
             "followers": followers,
             "flights": most,
@@ -162,17 +170,20 @@ impl Service {
         if settings.cache != FOR_A_SECOND {
             return self.coalesced(key, asker).await;
         }
-        if [OFF, BY_THE_LAYER].contains(&settings.coalescing) {
+        if !settings.has_aside() {
             return self.cached(key, asker).await;
         }
         let (service, of) = (self.clone(), key.clone());
-        let load = async move || service.coalesced(of, asker).await.map(Some);
-        let got = self
-            .0
-            .aside
-            .get_with_age(&key, load)
-            .await
-            .map_err(failed)?;
+        let (loads, loaded) = (Arc::new(AtomicBool::new(false)), Ordering::Relaxed);
+        let own = Arc::clone(&loads);
+        let load = async move || {
+            own.store(true, loaded);
+            service.coalesced(of, asker).await.map(Some)
+        };
+        let got = self.0.aside.get_with_age(&key, load).await;
+        let is_served = !loads.load(loaded);
+        self.0.served.fetch_add(is_served.into(), loaded);
+        let got = got.map_err(failed)?;
         if let Some(refresh) = got.refresh {
             task::spawn(refresh.run());
         }
@@ -217,11 +228,14 @@ impl Service {
 
     async fn between(&self, key: String, asker: u64) -> Answer {
         let group = self.0.between.as_ref().expect("it was looked for");
-        let call = group.call(key.as_str());
-        let outcome = call
-            .try_run_outcome(|_| self.lead(key.clone(), asker))
-            .await??;
-        self.count(matches!(outcome.role, Role::Follower | Role::Remote));
+        let leads = AtomicBool::new(false);
+        let outcome = group.call(key.as_str()).try_run_outcome(|_| {
+            leads.store(true, Ordering::Relaxed);
+            self.lead(key.clone(), asker)
+        });
+        let outcome = outcome.await??;
+        // Without Redis, too, those who share a work follow.
+        self.count(!leads.load(Ordering::Relaxed));
         Ok(outcome.value)
     }
 

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde_json::json;
 use smol::stream::{self, Stream, StreamExt as _};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Mutex, watch};
@@ -67,14 +66,19 @@ async fn page() -> impl IntoResponse {
 }
 
 async fn feed(State(desk): State<Desk>) -> impl IntoResponse {
-    let (hello, events) = desk.feed.subscribe(&desk.settings);
-    let later = stream::unfold(events, async |mut events| {
+    let (hello, events) = desk.feed.subscribe(&desk.settings, 0);
+    let later = stream::unfold((desk, events), async |(desk, mut events)| {
         let event = match events.recv().await {
             Ok(event) => event,
-            Err(RecvError::Lagged(lost)) => feed::Event::new("lost", &json!(lost)),
+            // It may have missed what was set: it begins anew.
+            Err(RecvError::Lagged(lost)) => {
+                let (hello, later) = desk.feed.subscribe(&desk.settings, lost);
+                events = later;
+                hello
+            }
             Err(RecvError::Closed) => return None,
         };
-        Some((event, events))
+        Some((event, (desk, events)))
     });
     let events = stream::once(hello).chain(later);
     Sse::new(sent(events)).keep_alive(KeepAlive::default())
@@ -87,6 +91,16 @@ fn sent(events: impl Stream<Item = feed::Event>) -> impl Stream<Item = Result<Ev
 async fn set(
     State(desk): State<Desk>,
     Path((name, value)): Path<(String, String)>,
+) -> Result<String, (StatusCode, String)> {
+    // In a task: a page that goes meanwhile leaves nothing half set.
+    let set = task::spawn(set_everywhere(desk, name, value));
+    set.await.map_err(broken)?
+}
+
+async fn set_everywhere(
+    desk: Desk,
+    name: String,
+    value: String,
 ) -> Result<String, (StatusCode, String)> {
     // Two that come at once are told to the processes in the order in which they were taken.
     let _order = desk.order.lock().await;
@@ -108,7 +122,7 @@ async fn kill(State(desk): State<Desk>) -> Result<String, (StatusCode, String)> 
     let processes = Arc::clone(&desk.processes);
     let leader = task::spawn_blocking(move || processes.busiest_leader());
     Ok(match leader.await.map_err(broken)? {
-        None => "There is no leader to kill: nothing is in flight.".to_owned(),
+        None => "There is no leader to kill: no flight that others could join.".to_owned(),
         Some((number, key)) if desk.herd.disconnect(number) => {
             format!("The client that led {key} was disconnected.")
         }
@@ -122,8 +136,62 @@ fn broken(error: JoinError) -> (StatusCode, String) {
 }
 
 async fn refuse_strangers(request: Request, next: Next) -> Response {
-    if request.method() == Method::POST && !request.headers().contains_key(OURS) {
+    let headers = request.headers();
+    // A page of another site whose name leads here would count as ours for the browser.
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+    let is_ours =
+        headers.contains_key(OURS) && matches!(host, Some("127.0.0.1" | "localhost" | "[::1]"));
+    if request.method() == Method::POST && !is_ours {
         return (StatusCode::FORBIDDEN, "only the page itself may set this\n").into_response();
     }
     next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::extract::{Path, State};
+    use smol::future::poll_once;
+    use tokio::sync::watch;
+    use tokio::time::timeout;
+
+    use super::{Desk, set};
+    use crate::ledger::Ledger;
+    use crate::live::controls::Settings;
+    use crate::live::counts::Counts;
+    use crate::live::feed::Feed;
+    use crate::live::herd::{Clients, Herd};
+    use crate::live::process::Processes;
+
+    /// The processes would have it, and no page would know.
+    #[tokio::test]
+    async fn what_a_page_sets_that_goes_meanwhile_is_set_everywhere() {
+        let (settings, mut set_to) = watch::channel(Settings::FIRST);
+        let herd = Herd {
+            addresses: Vec::new(),
+            most: 1,
+            keys: 1,
+            ledger: Ledger::new(1).into(),
+            counts: Counts::default().into(),
+            settings: set_to.clone(),
+            clients: Clients::of(0),
+        };
+        let desk = Desk {
+            feed: Feed::new().into(),
+            processes: Processes::none().into(),
+            no_redis: None,
+            herd: herd.into(),
+            settings,
+            order: std::sync::Arc::default(),
+        };
+        let path = Path(("load".to_owned(), "100".to_owned()));
+        let mut call = Box::pin(set(State(desk.clone()), path));
+        assert!(poll_once(&mut call).await.is_none());
+        drop(call);
+        let patience = Duration::from_secs(60);
+        let told = timeout(patience, set_to.wait_for(|set| set.load == 100)).await;
+        assert!(told.expect("it is set").is_ok());
+    }
 }
