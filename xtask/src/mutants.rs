@@ -243,7 +243,7 @@ impl Part {
             ("", Vec::new())
         } else {
             let examined = only.iter().flat_map(|survivor| ["--re", survivor.as_str()]);
-            ("--no-config", examined.collect())
+            ("--no-config --exclude **/tests/**", examined.collect())
         };
         let line = format!(
             "mutants{} {settings} {profile} --jobs 3 --timeout {within} \
