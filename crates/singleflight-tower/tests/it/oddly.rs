@@ -132,27 +132,39 @@ fn a_body_that_is_always_ready_leaves_others_and_the_timer_their_turns() {
     });
 }
 
+/// What a follower receives first of a body of so many frames like this one, and what comes after.
+async fn first_of(frame: Bytes, frames: usize) -> (Bytes, usize) {
+    let service = builder().build().layer(service_fn(move |_: Asking| {
+        let (frame, left, polls) = (frame.clone(), frames, Arc::default());
+        async move {
+            yield_now().await;
+            Ok::<_, Infallible>(Response::new(Pours { frame, left, polls }))
+        }
+    }));
+    let [leader, follower] = two(&service);
+    drop(leader.ends());
+    let mut body = follower.ends().expect("it cannot fail").into_body();
+    let mut next = async || {
+        let frame = body.frame().await?;
+        frame.expect("it is whole").into_data().ok()
+    };
+    let first = next().await.expect("there is one");
+    let mut more = 0;
+    while next().await.is_some() {
+        more += 1;
+    }
+    (first, more)
+}
+
 /// A frame of one byte may hold a buffer of many, and costs more than its byte where it holds none.
 #[test]
-fn small_frames_are_kept_together() {
-    const FRAMES: usize = 1_000;
+fn small_frames_are_kept_together_and_larger_ones_are_not_copied() {
     at_rest(async {
-        let service = builder().build().layer(service_fn(async |_: Asking| {
-            yield_now().await;
-            let frame = Bytes::from_static(b"a");
-            let (left, polls) = (FRAMES, Arc::default());
-            Ok::<_, Infallible>(Response::new(Pours { frame, left, polls }))
-        }));
-        let [leader, follower] = two(&service);
-        drop(leader.ends());
-        let mut body = follower.ends().expect("it cannot fail").into_body();
-        let first = body
-            .frame()
-            .await
-            .expect("there is one")
-            .expect("it is whole");
-        assert_eq!(first.into_data().expect("it is data").len(), FRAMES);
-        assert!(body.frame().await.is_none());
+        let (first, more) = first_of(Bytes::from_static(b"a"), 1_000).await;
+        assert_eq!((first.len(), more), (1_000, 0));
+        let large = Bytes::from(vec![7; 1_024]);
+        let (first, more) = first_of(large.clone(), 3).await;
+        assert_eq!((first.as_ptr(), more), (large.as_ptr(), 2));
     });
 }
 
