@@ -181,6 +181,18 @@ fn a_removal_of_an_old_value_that_fails_is_counted() {
     }
 }
 
+#[test]
+fn where_nothing_is_nothing_is_removed() {
+    for look in BOTH {
+        let (store, builder) = builder(look);
+        let aside = builder.fresh_for(NONE).absent_for(NONE).build::<&str>();
+        store.removes.set(true);
+        let got = block_on(aside.get(&1, async || Ok(None)));
+        assert_eq!(got.unwrap(), None);
+        assert_eq!(aside.stats().remove_failures, 0);
+    }
+}
+
 /// The refresh was handed out before another load failed.
 #[test]
 fn a_refresh_that_is_run_late_keeps_the_pause_after_a_failure() {
