@@ -107,16 +107,10 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         let Some(mark) = task.mark.as_ref().filter(|_| left > 0 || is_newer) else {
             return;
         };
-        let is_void = || {
-            let is_void = mark.is_void() && !planted("puts-what-is-void");
-            if is_void {
-                count(&counts.puts_voided);
-            }
-            is_void
-        };
+        let is_void = || mark.is_void() && !planted("puts-what-is-void");
         // It would wait for the invalidation, which may take long.
         if is_void() {
-            return;
+            return count(&counts.puts_voided);
         }
         // Without a claim nobody may put: it is as if the put had failed.
         let Ok(claim) = self.claims.claim(key).await else {
@@ -124,7 +118,7 @@ impl<S: Store, E, F: Flights<S, E>> Inner<S, E, F> {
         };
         // With the claim in its hand: an invalidation that comes now waits until the put has ended.
         if is_void() {
-            return;
+            return count(&counts.puts_voided);
         }
         if left == 0 {
             if self.store.remove(key).await.is_err() {

@@ -213,9 +213,7 @@ async fn a_process_asks_once_which_run_of_the_server_it_is_and_again_in_doubt() 
     assert_eq!((call().await, call().await), (0, 0));
     let lost = group.run_outcome("lost", async |lease| {
         stage.redis.command(&["FLUSHALL"]).expect("it answers");
-        while lease.held() {
-            tokio::time::sleep(SHORT / 30).await;
-        }
+        eventually(|| !lease.held()).await;
         "late".to_owned()
     });
     let lost = within(lost).await.expect("its own value");
