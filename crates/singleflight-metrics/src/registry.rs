@@ -24,7 +24,7 @@ pub(crate) const METADATA: Metadata<'_> =
 ///
 /// Those that have one name are told as one: their counters are added, and what a group has counted
 /// stays in the sum when another one takes its place. (What it counts between the last reading and its
-/// end is lost.) So a name is remembered for good, by a few hundred bytes: names are those of a program's
+/// end is lost.) So a name is remembered for good: names are those of a program's
 /// groups, and not of what they are asked for. A group that is registered twice is counted twice.
 ///
 /// A function that reads a group may panic: that one is told as it was before, and the others as they are.

@@ -21,7 +21,8 @@ use crate::rules::{announced, end_to_end};
 /// How many frames are read by one poll: then the timer has its turn, and other tasks.
 const AT_ONCE: usize = 32;
 
-/// Frames of less are copied together: each that is kept costs 32 bytes, and holds all that it is a part of.
+/// Frames of fewer bytes are copied together: one by itself may cost more than it has, and holds the whole
+/// buffer that it is a part of.
 const SMALL: usize = 1024;
 
 /// An answer whose body is being read.

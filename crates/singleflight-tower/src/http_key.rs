@@ -109,8 +109,9 @@ impl HttpKey {
             .of_every_key()
     }
 
-    /// Takes the URI, `Cache-Control` and the headers that are named: all that the service reads. An answer that says
-    /// by `Vary` that it depends on another one is not shared with a request in which that differs.
+    /// Takes the URI, `Cache-Control` and the headers that are named: all that the service reads.
+    /// An answer that says by `Vary` that it depends on another one is not shared with a request in which
+    /// that differs.
     ///
     /// # Examples
     ///
